@@ -1,0 +1,1 @@
+"""Interactive views for the lessons, made of plain ipywidgets."""
