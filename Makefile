@@ -1,0 +1,49 @@
+# `make help` lists what there is. Two commands matter: `make lab` and `make test`.
+SHELL := bash
+.SHELLFLAGS := -euo pipefail -c
+.DEFAULT_GOAL := help
+.PHONY: help lab test notebooks bench lock clean environments
+
+PYTHON := .venv/bin/python
+LAB_ARGS ?=
+TEST_ARGS ?=
+COMPILE := .venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header --no-annotate
+
+help: ## list the commands
+	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+
+lab: environments ## set everything up and open the lessons in JupyterLab (LAB_ARGS="--no-browser")
+	$(PYTHON) -m jupyterlab notebooks/0_start_here.ipynb $(LAB_ARGS)
+
+test: environments ## lint, then unit tests, exercises and every notebook (TEST_ARGS="-k world")
+	.venv/bin/ruff check .
+	.venv/bin/ruff format --check .
+	$(PYTHON) -m pytest -n logical --maxprocesses 4 --dist loadfile --nbval --nbval-current-env \
+		--nbval-sanitize-with tests/nbval_sanitize.cfg tests notebooks $(TEST_ARGS)
+
+notebooks: environments ## execute the committed notebooks in place (all outputs made anew)
+	$(PYTHON) tools/notebooks.py $(NOTEBOOKS)
+	.venv/bin/ruff format --quiet notebooks
+
+bench: environments ## measure what the design promises and print a table
+	$(PYTHON) -m benchmarks
+
+lock: environments ## compile the lock files anew, with hashes
+	$(COMPILE) --universal --python-version 3.11 --extra lab --extra test \
+		pyproject.toml -o requirements/lab.txt
+	$(COMPILE) --universal --python-version 3.11 --directory requirements/tfx-1.16 \
+		pyproject.toml -o ../tfx-1.16.txt
+	$(COMPILE) --no-deps --python-version 3.10 \
+		requirements/tfx-1.16/nodeps.in -o requirements/tfx-1.16-nodeps.txt
+	$(COMPILE) --universal --python-version 3.11 --directory requirements/tfx-1.21 \
+		pyproject.toml -o ../tfx-1.21.txt
+	$(PYTHON) tools/environment_yml.py
+
+clean: ## remove .venv and all caches of this checkout (the TFX environment: python -m helpers.tfx remove)
+	rm -rf .venv .venv-uv .pytest_cache .ruff_cache build dist *.egg-info
+	find . -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
+
+environments:
+	@tools/bootstrap.sh
+	@$(PYTHON) -m helpers.tfx install --quick

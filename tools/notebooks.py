@@ -1,0 +1,61 @@
+"""Execute notebooks in place, in fresh kernels, and strip what differs from run to run.
+
+``python tools/notebooks.py [PATH ...]``: all notebooks below ``notebooks/`` by default.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import nbformat
+from nbclient import NotebookClient
+from tqdm import tqdm
+
+ROOT = Path(__file__).resolve().parents[1]
+WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+def execute(path: Path) -> None:
+    """Run one notebook top to bottom; it is replaced only if every cell ran as it should."""
+    notebook = nbformat.read(path, as_version=4)
+    client = NotebookClient(
+        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+    )
+    client.execute()
+    strip(notebook)
+    partial = path.with_suffix(".partial")
+    nbformat.write(notebook, partial)
+    partial.replace(path)
+
+
+def strip(notebook: nbformat.NotebookNode) -> None:
+    """Remove times, widget models and what the machine put into the metadata."""
+    kept = notebook.metadata.get("first_dance", {})
+    notebook.metadata = nbformat.from_dict(
+        {
+            "first_dance": kept,
+            "kernelspec": {"display_name": "Python 3", "language": "python", "name": "python3"},
+            "language_info": {"name": "python"},
+        }
+    )
+    for cell in notebook.cells:
+        tags = cell.metadata.get("tags")
+        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        for output in cell.get("outputs", []):
+            # Without a kernel a widget cannot be drawn: the picture beside it stands for it.
+            output.get("data", {}).pop(WIDGET_VIEW, None)
+
+
+def main() -> None:
+    """Execute the notebooks named on the command line, or all of them."""
+    given = [Path(name) for name in sys.argv[1:]]
+    everything = sorted(ROOT.glob("notebooks/**/[!.]*.ipynb"))
+    bar = tqdm(given or [path for path in everything if ".ipynb_checkpoints" not in path.parts])
+    for path in bar:
+        bar.set_description(path.name)
+        execute(path)
+
+
+if __name__ == "__main__":
+    main()
