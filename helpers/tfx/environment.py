@@ -34,6 +34,7 @@ PACKAGES = (
     "tensorflow_model_analysis",
     "ml_metadata",
     "tfx",
+    "ipykernel",
 )
 _SPACE_NEEDED_GIB = 8  # 3 GiB installed, and the same again in uv's cache while it unpacks
 _READY = "ready.json"
@@ -261,7 +262,7 @@ def _sound(folder: Path) -> bool:
     try:
         mark = json.loads((folder / _READY).read_text())
         probe = "import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, sys.argv[1:])))"
-        found = subprocess.run([python, "-c", probe, *PACKAGES, "ipykernel"], capture_output=True)
+        found = subprocess.run([python, "-c", probe, *PACKAGES], capture_output=True)
         return found.returncode == 0 and _installed(folder) >= mark["installed"]
     except (OSError, ValueError, KeyError):
         return False
