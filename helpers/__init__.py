@@ -17,7 +17,17 @@ from typing import Any
 
 __version__ = "0.1.0"
 
-__all__ = ["datasets", "exercises", "resources", "style", "tfx", "validation", "widgets", "world"]
+__all__ = [
+    "checkup",
+    "datasets",
+    "exercises",
+    "resources",
+    "style",
+    "tfx",
+    "validation",
+    "widgets",
+    "world",
+]
 
 
 def __getattr__(name: str) -> ModuleType:
