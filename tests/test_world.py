@@ -1,0 +1,303 @@
+"""The world's truth: what is stated about Harbor Credit holds in what is drawn."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from pandas.testing import assert_frame_equal
+from sklearn.metrics import roc_auc_score
+
+from helpers import resources, world
+from helpers.world import COLUMNS, INCOMING, World, incidents
+
+N = 40_000
+
+
+@pytest.fixture(scope="module")
+def frame():
+    return World(seed=11).applications("2025-03", N)
+
+
+def assert_calibrated(defaulted, probability):
+    """In each tenth of the probabilities, outcomes are within sampling error of them."""
+    tenth = pd.qcut(probability, 10, labels=False)
+    for k in range(10):
+        p, y = probability[tenth == k], np.asarray(defaulted)[tenth == k]
+        error = np.sqrt((p * (1 - p)).sum()) / len(p)
+        assert abs(y.mean() - p.mean()) < 4 * error, f"tenth {k}"
+
+
+def test_outcomes_are_drawn_from_the_stated_probability(frame):
+    assert_calibrated(frame["defaulted"], World().default_probability(frame, "2025-03"))
+
+
+def test_the_stated_rate_and_the_stated_ceiling(frame):
+    assert 0.12 <= frame["defaulted"].mean() <= 0.18
+    auc = roc_auc_score(frame["defaulted"], World().default_probability(frame))
+    assert 0.79 <= auc <= 0.825
+
+
+def test_the_truth_depends_neither_on_sex_nor_on_region_given_the_causes(frame):
+    before = World().default_probability(frame)
+    other = frame.assign(sex=frame["sex"].map({"female": "male", "male": "female"}))
+    np.testing.assert_array_equal(World().default_probability(other), before)
+    # A move from the East changes what is recorded, so the record is moved along with it.
+    moved = frame.assign(region="North", late_payments=world.true_late_payments(frame))
+    np.testing.assert_array_equal(World().default_probability(moved), before)
+
+
+def test_late_payments_count_twice_in_the_east_and_only_there(frame):
+    mean = frame.groupby("region")["late_payments"].mean()
+    assert mean["East"] / mean.drop("East").mean() == pytest.approx(2, abs=0.1)
+    assert (frame.loc[frame["region"] == "East", "late_payments"] % 2 == 0).all()
+    true = pd.Series(world.true_late_payments(frame)).groupby(frame["region"]).mean()
+    assert true["East"] == pytest.approx(true.drop("East").mean(), rel=0.08)
+    rate = frame.groupby("region")["defaulted"].mean()
+    assert rate["East"] == pytest.approx(rate.drop("East").mean(), abs=0.015)
+
+
+def test_womens_incomes_are_lower_for_equal_employment_and_age(frame):
+    band = (frame["age"] // 5).rename("band")
+    income = np.log(frame["income"]).groupby([frame["employment"], band, frame["sex"]])
+    cells = income.agg(["mean", "size"]).unstack()
+    large = cells["size"].min(axis=1) > 100
+    gap = (cells["mean"]["female"] - cells["mean"]["male"])[large]
+    weighted = np.average(gap, weights=cells["size"].sum(axis=1)[large])
+    assert np.exp(weighted) == pytest.approx(world.INCOME_RATIO_WOMEN, abs=0.02)
+
+
+def test_values_are_what_the_table_of_columns_says(frame):
+    assert list(frame.columns) == list(COLUMNS)
+    assert frame["application_id"].is_unique
+    assert frame["applied_at"].is_monotonic_increasing
+    assert frame["applied_at"].dt.strftime("%Y-%m").unique().tolist() == ["2025-03"]
+    for name, (low, high) in {
+        "age": (18, 75),
+        "income": (6_000, 400_000),
+        "amount": (500, 50_000),
+        "late_payments": (0, 24),
+        "years_employed": (0, 57),
+        "credit_history_years": (0, 57),
+    }.items():
+        assert frame[name].between(low, high).all(), name
+    assert frame["utilization"].dropna().between(0, 1).all()
+    assert frame["utilization"].isna().mean() == pytest.approx(0.02, abs=0.004)
+    assert sorted(frame["term_months"].unique()) == [12, 24, 36, 48, 60]
+    counts = {"sex": 2, "region": 5, "employment": 6, "purpose": 6, "channel": 4}
+    assert {name: frame[name].nunique() for name in counts} == counts
+    assert (frame["credit_history_years"] <= frame["age"] - 18).all()
+    assert (frame["years_employed"] <= frame["age"] - 18).all()
+    assert all(frame[name].dtype == np.int64 for name in ("age", "income", "amount", "defaulted"))
+
+
+def test_the_loan_book_hangs_together_as_a_real_one_does(frame):
+    correlation = frame[["income", "amount", "utilization", "late_payments"]].corr("spearman")
+    assert correlation.loc["income", "amount"] > 0.2
+    assert correlation.loc["utilization", "late_payments"] > 0.2
+    retired = frame.groupby("employment")["age"].median()
+    assert retired["retired"] > 60 and retired["student"] < 30
+
+
+def test_same_seed_same_data_and_another_seed_other_data():
+    assert_frame_equal(World(3).applications("2025-05", 50), World(3).applications("2025-05", 50))
+    assert not World(3).applications("2025-05", 50).equals(World(4).applications("2025-05", 50))
+
+
+def test_a_range_is_its_months_one_after_the_other():
+    both = World().applications(("2025-11", "2026-01"), 20)
+    months = ["2025-11", "2025-12", "2026-01"]
+    apart = pd.concat([World().applications(one, 20) for one in months], ignore_index=True)
+    assert_frame_equal(both, apart)
+    assert_frame_equal(both, World().applications(months, 20))
+    assert not both["age"][:20].equals(both["age"][20:40])
+
+
+@pytest.mark.parametrize(
+    "month", ["2025", "2025-13", "March", "2025-3", 202503, None, (), ("2025-01",), []]
+)
+def test_a_month_that_is_none_is_refused(month):
+    with pytest.raises(ValueError, match="month is"):
+        World().applications(month, 5)
+
+
+def test_a_range_that_runs_backwards_is_refused():
+    with pytest.raises(ValueError, match="ends after it begins"):
+        World().applications(("2025-03", "2025-01"), 5)
+
+
+@pytest.mark.parametrize("n", [0, -1, 2.5, "many"])
+def test_a_number_of_rows_that_is_none_is_refused(n):
+    with pytest.raises(ValueError, match="n is"):
+        World().applications("2025-03", n)
+
+
+def test_a_single_application_can_be_drawn():
+    assert len(World().applications("2025-03", 1)) == 1
+
+
+def test_all_kinds_of_trouble_are_there_each_with_date_and_cause():
+    kinds = {incident.kind for incident in incidents.values()}
+    assert kinds == {"fault", "skew", "covariate drift", "concept drift"}
+    assert len(incidents) >= 9
+    for name, incident in incidents.items():
+        assert incident.name == name
+        assert pd.Timestamp(incident.onset) > pd.Timestamp("2025-12-31"), "2025 is clean"
+        assert len(incident.cause) > 20 and 0 < incident.strength <= 1
+
+
+@pytest.mark.parametrize("incident", incidents.values(), ids=lambda incident: incident.name)
+def test_an_incident_never_changes_its_input_and_can_be_repeated(incident):
+    frame = World().applications("2026-03", 500)
+    before = frame.copy(deep=True)
+    once = incident.apply(frame, seed=5)
+    assert_frame_equal(frame, before)
+    assert_frame_equal(once, incident.apply(frame, seed=5))
+    assert not once.equals(before)
+    assert set(once["application_id"]) == set(before["application_id"])
+
+
+@pytest.mark.parametrize("incident", incidents.values(), ids=lambda incident: incident.name)
+def test_at_strength_zero_no_feature_changes(incident):
+    frame = World().applications("2026-03", 300)
+    unchanged = incident.apply(frame, strength=0).drop(columns="defaulted")
+    assert unchanged.astype(str).equals(frame.drop(columns="defaulted").astype(str))
+
+
+@pytest.mark.parametrize("incident", incidents.values(), ids=lambda incident: incident.name)
+@pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
+def test_a_strength_that_is_no_share_is_refused(incident, strength):
+    with pytest.raises(ValueError, match="strength is"):
+        incident.apply(World().applications("2026-03", 5), strength=strength)
+
+
+def test_a_frame_without_the_touched_column_is_refused():
+    with pytest.raises(ValueError, match=r"frame lacks \['income'\]"):
+        incidents["monthly income"].apply(World().applications("2026-03", 5).drop(columns="income"))
+
+
+def test_a_stronger_fault_touches_the_rows_of_a_weaker_one_and_more():
+    frame = World().applications("2026-03", 2_000)
+    weak, strong = (incidents["missing history"].apply(frame, strength=s) for s in (0.2, 0.6))
+    weak, strong = (f["credit_history_years"].isna() for f in (weak, strong))
+    assert (strong | ~weak).all()
+    assert weak.mean() == pytest.approx(0.2, abs=0.03)
+    assert strong.mean() == pytest.approx(0.6, abs=0.04)
+
+
+def test_each_fault_does_what_it_says():
+    frame = World().applications("2026-03", 2_000)
+    made = {name: incident.apply(frame, strength=0.5) for name, incident in incidents.items()}
+    income = made["monthly income"]
+    touched = income["income"] != frame["income"]
+    assert (frame.loc[touched, "channel"] == "partner").all() and touched.any()
+    np.testing.assert_allclose(
+        income.loc[touched, "income"], frame.loc[touched, "income"] / 12, atol=0.5
+    )
+    assert set(made["new purpose"]["purpose"]) - set(frame["purpose"]) == {"heat pump"}
+    assert made["term as text"]["term_months"].isin(["36 months"]).any()
+    assert made["term as text"]["term_months"].isin([36]).any()
+    assert made["impossible age"]["age"].max() == 999
+    assert made["sent twice"]["application_id"].duplicated().mean() == pytest.approx(
+        1 / 3, abs=0.03
+    )
+    assert made["utilization in percent"]["utilization"].max() > 50
+    assert made["campaign"]["age"].mean() < frame["age"].mean() - 4
+    assert made["recession"].drop(columns="defaulted").equals(frame.drop(columns="defaulted"))
+    assert made["recession"]["defaulted"].mean() > frame["defaulted"].mean() + 0.03
+
+
+def test_faults_can_be_composed():
+    frame = World().applications("2026-05", 1_000)
+    for name in ("term as text", "impossible age", "sent twice"):
+        frame = incidents[name].apply(frame)
+    assert len(frame) > 1_000 and frame["age"].max() == 999
+    assert frame["term_months"].astype(str).str.contains("months").any()
+
+
+def test_the_truth_stays_exact_when_other_people_apply():
+    changed = World(changes=("campaign",))
+    frame = changed.applications("2026-09", N)
+    assert_calibrated(frame["defaulted"], changed.default_probability(frame))
+    before = World().applications("2026-09", N)
+    assert frame["age"].mean() < before["age"].mean() - 5
+    assert (frame["channel"] == "online").mean() > 0.6
+    applied = incidents["campaign"].apply(before, strength=1)
+    assert_calibrated(applied["defaulted"], World().default_probability(applied))
+
+
+def test_the_truth_stays_exact_in_a_recession_and_changes_with_its_onset():
+    changed = World(changes=("recession",))
+    frame = changed.applications("2026-11", N)
+    assert_calibrated(frame["defaulted"], changed.default_probability(frame))
+    assert frame["defaulted"].mean() > 0.25
+    calm = World().default_probability(frame)
+    assert (changed.default_probability(frame, "2026-09") == calm).all()
+    assert (changed.default_probability(frame, "2026-10") > calm).all()
+    # the people are the same: only what happens to them is not
+    assert frame.drop(columns="defaulted").equals(
+        World().applications("2026-11", N).drop(columns="defaulted")
+    )
+
+
+def test_changes_act_from_their_onset_on():
+    both = World(changes=("campaign", "recession"))
+    early = ("2025-12", "2026-07")
+    assert_frame_equal(both.applications(early, 200), World().applications(early, 200))
+    frame = both.applications("2026-12", N)
+    assert_calibrated(frame["defaulted"], both.default_probability(frame))
+
+
+def test_a_fault_is_not_a_change_of_the_world():
+    with pytest.raises(ValueError, match="incidents\\[name\\].apply"):
+        World(changes=("monthly income",))
+
+
+def test_the_truth_of_a_value_that_the_world_does_not_know_is_not_guessed():
+    frame = incidents["new purpose"].apply(World().applications("2026-06", 500))
+    with pytest.raises(ValueError, match="heat pump"):
+        World().default_probability(frame)
+
+
+def test_granting_by_the_truth_earns_more_than_granting_to_all(frame):
+    earned = World().expected_profit(frame)
+    assert earned.sum() > 0
+    assert np.maximum(earned, 0).sum() > 1.2 * earned.sum()
+    assert 0.5 < (earned > 0).mean() < 0.9
+
+
+def test_profit_is_interest_less_loss():
+    loan = pd.DataFrame({"amount": [10_000], "term_months": [24]})
+    assert world.profit(loan, np.array([0.0]))[0] == pytest.approx(900)
+    assert world.profit(loan, np.array([1.0]))[0] == pytest.approx(-6_000)
+
+
+def test_the_committed_files_are_what_the_program_writes(tmp_path):
+    written = world.write(tmp_path)
+    committed = resources.path("data")
+    assert len(written) == 12 + len(INCOMING)
+    for path in written:
+        assert path.read_bytes() == (committed / path.relative_to(tmp_path)).read_bytes(), path.name
+    names = {path.relative_to(tmp_path) for path in written}
+    assert {path.relative_to(committed) for path in committed.rglob("*.csv")} == names
+
+
+@pytest.mark.parametrize("name", INCOMING)
+def test_the_truth_behind_an_incoming_file_can_be_looked_up(name):
+    arrived = pd.read_csv(resources.path("data", "loans", "incoming", name))
+    truth = world.incoming_truth(name)
+    assert set(arrived["application_id"]) == set(truth["application_id"])
+    assert "defaulted" in truth and "defaulted" not in arrived
+
+
+def test_an_unknown_incoming_file_is_answered_with_those_that_exist():
+    with pytest.raises(ValueError, match=r"2026-03_partner\.csv"):
+        world.incoming_truth("march.csv")
+
+
+def test_the_datasheet_describes_every_column_and_every_file():
+    sheet = resources.path("data", "README.md").read_text()
+    for name, column in COLUMNS.items():
+        row = f"| `{name}` | {column.type} | {column.unit} | {column.range} | {column.meaning} |"
+        assert row.replace("|  |", "| |") in sheet, row
+    for name in INCOMING:
+        rows = len(pd.read_csv(resources.path("data", "loans", "incoming", name)))
+        assert f"| `{name}` | {rows:,} |" in sheet
