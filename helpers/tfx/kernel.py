@@ -1,0 +1,135 @@
+"""Run by the session in the TFX environment: a quiet ipykernel that dies with its notebook.
+
+This file uses nothing of the lab; it runs with the TFX environment's Python and packages.
+"""
+
+from __future__ import annotations
+
+import contextlib
+import functools
+import importlib
+import importlib.util
+import logging
+import os
+import shutil
+import signal
+import sys
+import threading
+import time
+import warnings
+from pathlib import Path
+from types import ModuleType
+
+HERE = Path(__file__).resolve().parent
+
+# Packages whose warnings and log lines about themselves are kept from the learner.
+STACK = (
+    "absl",
+    "apache_beam",
+    "google",
+    "keras",
+    "keras_tuner",
+    "kfp",
+    "ml_metadata",
+    "ml_pipelines_sdk",
+    "pkg_resources",
+    "struct2tensor",
+    "tensorboard",
+    "tensorflow",
+    "tensorflow_[a-z_]+",
+    "tf_keras",
+    "tfx",
+    "tfx_bsl",
+)
+
+
+def die_with(parent: int, folder: str) -> None:
+    """Kill this process and all it started as soon as `parent` is gone; wait until then.
+
+    A thread of its own runs this, since a process that is killed with SIGKILL cannot tell its
+    children. The folder is the session's own for temporary files.
+    """
+    start = os.getppid()
+    while os.getppid() == start and _alive(parent):
+        time.sleep(0.5)
+    shutil.rmtree(folder, ignore_errors=True)
+    me = os.getpid()
+    try:
+        import psutil
+
+        for child in psutil.Process().children(recursive=True):
+            child.kill()  # also those that left the process group
+    finally:
+        if os.getpgrp() == me:  # never the group of someone else
+            os.killpg(me, signal.SIGKILL)
+        os.kill(me, signal.SIGKILL)
+
+
+def hush() -> None:
+    """Keep what the stack says about itself from the learner; errors and the user's own stay."""
+    for package in STACK:
+        warnings.filterwarnings("ignore", module=rf"{package}(\.|$)")
+    for name in ("apache_beam", "tfx"):
+        logging.getLogger(name).setLevel(logging.ERROR)
+    with contextlib.suppress(ImportError):
+        # First, since it makes the logger "absl" one of its own class.
+        importlib.import_module("absl.logging")
+    places = tuple(f"{os.sep}{package}{os.sep}" for package in STACK if "[" not in package)
+
+    def own(record: logging.LogRecord) -> bool:
+        in_stack = "site-packages" in record.pathname and (
+            any(place in record.pathname for place in places)
+            or f"{os.sep}tensorflow_" in record.pathname
+        )
+        return record.levelno >= logging.ERROR or not in_stack
+
+    # Filters, not levels: TensorFlow and absl set the levels of their loggers themselves.
+    for name in (None, "absl", "tensorflow"):
+        logging.getLogger(name).addFilter(own)
+
+
+@functools.cache
+def exchange() -> ModuleType:
+    """Load what hands values over, on first use, since it imports pandas."""
+    spec = importlib.util.spec_from_file_location("_mlops_exchange", HERE / "exchange.py")
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+def main() -> None:
+    """Start the kernel: ``kernel.py PARENT_PID FOLDER`` and then ipykernel's own arguments."""
+    _, parent, folder, *arguments = sys.argv
+    sys.path[:] = [place for place in sys.path if Path(place).resolve() != HERE]
+    # The session reaches this module by this name; "__main__" becomes the learner's.
+    sys.modules["_mlops_kernel"] = sys.modules["__main__"]
+    threading.Thread(target=die_with, args=(int(parent), folder), daemon=True).start()
+    hush()
+
+    import ipykernel.compiler
+    from ipykernel.kernelapp import IPKernelApp
+
+    # Cells are named alike in every run, so that tracebacks and warnings are.
+    ipykernel.compiler.get_tmp_directory = lambda: "%%tfx"
+    sys.argv = [sys.argv[0], *arguments]
+    app = IPKernelApp.instance()
+    app.initialize(arguments)
+    # What compiled code writes to file descriptor 2 goes to the session's log, which the session
+    # relays without TensorFlow's noise and quotes if this process dies.
+    log = os.open(Path(folder, "log"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
+    os.dup2(log, 2)
+    app.start()
+
+
+def _alive(process: int) -> bool:
+    try:
+        os.kill(process, 0)
+    except ProcessLookupError:
+        return False
+    except PermissionError:
+        pass
+    return True
+
+
+if __name__ == "__main__":
+    main()
