@@ -1,0 +1,180 @@
+"""Judges for the common kinds of answer. Each returns a function from an answer to a reply."""
+
+from __future__ import annotations
+
+import numbers
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Any
+
+Judge = Callable[[Any], str | None]
+
+
+def name(right: str, *, among: Collection[str], replies: Mapping[str, str] | None = None) -> Judge:
+    """Judge an answer that is one name.
+
+    Parameters
+    ----------
+    right : str
+        The right name.
+    among : collection of str
+        The names that could be meant.
+    replies : mapping of str to str, optional
+        What to say to a wrong name.
+    """
+
+    def judge(answer: Any) -> str | None:
+        if not isinstance(answer, str):
+            return f"Expected a name (a string such as {min(among)!r}), got {_kind(answer)}."
+        given = answer.strip()
+        if given == right:
+            return None
+        if given.lower() == right.lower():
+            return "Nearly: mind capital letters, names are exact."
+        if given not in among:
+            return f"{given!r} is not one of them: {', '.join(sorted(among))}."
+        return (replies or {}).get(given, f"Not {given!r}: look again.")
+
+    return judge
+
+
+def number(
+    right: float, *, within: float = 0.0, replies: Mapping[float, str] | None = None
+) -> Judge:
+    """Judge an answer that is one number.
+
+    Parameters
+    ----------
+    right : float
+        The right number.
+    within : float
+        How far off an answer may be.
+    replies : mapping of float to str, optional
+        What to say to numbers that come from a known mistake; they are recognised `within` as well.
+    """
+
+    def judge(answer: Any) -> str | None:
+        value = as_number(answer)
+        if value is None:
+            return f"Expected a number, got {_kind(answer)}."
+        if abs(value - right) <= within:
+            return None
+        for typical, reply in (replies or {}).items():
+            if abs(value - typical) <= within:
+                return reply
+        return f"{value:g} is too {'large' if value > right else 'small'}."
+
+    return judge
+
+
+def chosen(
+    right: Collection[str],
+    *,
+    among: Collection[str],
+    extra: Mapping[str, str] | None = None,
+    missing: Mapping[str, str] | None = None,
+) -> Judge:
+    """Judge an answer that is a set of names.
+
+    Parameters
+    ----------
+    right : collection of str
+        The right names.
+    among : collection of str
+        The names to choose from.
+    extra, missing : mapping of str to str, optional
+        What to say about a name that should not be in the answer, or that should be.
+    """
+
+    def judge(answer: Any) -> str | None:
+        if isinstance(answer, str) or not isinstance(answer, Collection):
+            return f"Expected a set such as {{{min(among)!r}}}, got {_kind(answer)}."
+        strange = [one for one in answer if one not in set(among)]
+        if strange:
+            return f"{strange[0]!r} is not one of them: {', '.join(sorted(among))}."
+        for one in sorted(set(answer) - set(right)):
+            return (extra or {}).get(one, f"{one} does not belong here.")
+        for one in sorted(set(right) - set(answer)):
+            return (missing or {}).get(one, "Something is missing still.")
+        return None
+
+    return judge
+
+
+def assigned(
+    right: Mapping[str, str], *, values: Collection[str], replies: Mapping[str, str] | None = None
+) -> Judge:
+    """Judge an answer that gives each of several names a value.
+
+    Parameters
+    ----------
+    right : mapping of str to str
+        The right value of each name.
+    values : collection of str
+        The values that are possible.
+    replies : mapping of str to str, optional
+        What to say when a name's value is wrong.
+    """
+
+    def judge(answer: Any) -> str | None:
+        if not isinstance(answer, Mapping):
+            return f"Expected a dict from name to {' or '.join(values)}, got {_kind(answer)}."
+        unknown = [key for key in answer if key not in right]
+        lacking = [key for key in right if key not in answer]
+        if unknown or lacking:
+            what = f"{unknown[0]!r} is not one of them" if unknown else f"{lacking[0]!r} is missing"
+            return f"{what}; the names are {', '.join(right)}."
+        for key, value in answer.items():
+            if value not in list(values):
+                return f"For {key!r} you wrote {value!r}; the possible values are {list(values)}."
+        for key, value in right.items():
+            if answer[key] != value:
+                return (replies or {}).get(key, f"Think again about {key!r}.")
+        return None
+
+    return judge
+
+
+def behaves(cases: Sequence[tuple[Any, Any, str]]) -> Judge:
+    """Judge an answer that is a function, by what it returns.
+
+    Parameters
+    ----------
+    cases : sequence of (argument, expected, reply)
+        Tried in order; the reply of the first case that fails is given. An argument with a
+        ``copy`` method is copied, so that an answer cannot change it for the next.
+    """
+
+    def judge(answer: Any) -> str | None:
+        if isinstance(answer, type) or not callable(answer):
+            return f"Expected a function (its name, without calling it), got {_kind(answer)}."
+        for argument, expected, reply in cases:
+            given = argument.copy() if hasattr(argument, "copy") else argument
+            try:
+                got = answer(given)
+            except Exception as error:
+                return (
+                    f"Your function raised {type(error).__name__}: {error}\nIt was called with\n"
+                    f"{argument}\n{reply}"
+                )
+            if not (isinstance(got, type(expected)) and got == expected):
+                return f"{reply}\nIt was called with\n{argument}\nand returned {got!r}."
+        return None
+
+    return judge
+
+
+def as_number(answer: Any) -> float | None:
+    """Return an answer as a number, or None if it is none (a bool is none, and nan is none)."""
+    if isinstance(answer, bool) or not isinstance(answer, numbers.Real):
+        item = getattr(answer, "item", None)  # numpy scalars and arrays of one element
+        if getattr(answer, "size", 0) != 1 or not callable(item):
+            return None
+        answer = item()
+        if isinstance(answer, bool) or not isinstance(answer, numbers.Real):
+            return None
+    value = float(answer)
+    return None if value != value else value
+
+
+def _kind(answer: Any) -> str:
+    return "None" if answer is None else f"an answer of type {type(answer).__name__}"

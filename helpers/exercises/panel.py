@@ -1,0 +1,103 @@
+"""How feedback, hints and progress look: a coloured panel, or plain text where there is no HTML."""
+
+from __future__ import annotations
+
+import html
+from dataclasses import dataclass
+
+# Status: colour of the bar and the badge (at least 4.5 to 1 against the badge's white text), mark.
+_LOOK = {"right": ("#00734F", "✔"), "wrong": ("#B03A00", "✘"), "not attempted": ("#555555", "…")}
+_INFO = ("#0060A0", "i")
+
+
+@dataclass(frozen=True, repr=False)
+class Feedback:
+    """The answer to an answer.
+
+    Attributes
+    ----------
+    id : str
+        The exercise.
+    status : {"right", "wrong", "not attempted"}
+        What the answer is.
+    message : str
+        What to say to it.
+    """
+
+    id: str
+    status: str
+    message: str
+
+    def __repr__(self) -> str:
+        return f"[{self.status}] {self.id}: {self.message}"
+
+    def _repr_html_(self) -> str:
+        colour, mark = _LOOK[self.status]
+        return _panel(colour, f"{mark} {self.status}", f"Exercise {self.id}", _lines(self.message))
+
+
+@dataclass(frozen=True, repr=False)
+class Text:
+    """A hint, or a solution as code."""
+
+    title: str
+    text: str
+    code: bool = False
+
+    def __repr__(self) -> str:
+        return f"{self.title}:{chr(10) if self.code else ' '}{self.text}"
+
+    def _repr_html_(self) -> str:
+        body = f"<pre>{html.escape(self.text)}</pre>" if self.code else _lines(self.text)
+        colour, mark = _INFO
+        return _panel(colour, mark, self.title, body)
+
+
+@dataclass(frozen=True, repr=False)
+class Progress:
+    """How far one has come: for each lesson, exercises solved, attempted only, and all there are."""
+
+    counts: dict[str, tuple[int, int, int]]
+
+    def __repr__(self) -> str:
+        lines = [
+            f"lesson {lesson:<5} {solved} of {total} solved"
+            + (f", {attempted} attempted" if attempted else "")
+            for lesson, (solved, attempted, total) in self.counts.items()
+        ]
+        return "\n".join(lines) or "no exercises yet"
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for lesson, (solved, attempted, total) in self.counts.items():
+            done = f"{solved} of {total} solved" + (f", {attempted} attempted" if attempted else "")
+            bar = (
+                f'<progress value="{solved}" max="{total}" aria-label="lesson {lesson}: {done}">'
+                f"</progress>"
+            )
+            rows.append(
+                f'<tr><td style="text-align:left">Lesson {lesson}</td><td>{bar}</td>'
+                f'<td style="text-align:left">{done}</td></tr>'
+            )
+        return f"<table>{''.join(rows)}</table>"
+
+
+def _panel(colour: str, badge: str, title: str, body: str) -> str:
+    """Colours of its own for text and ground, so that it reads in light and in dark themes."""
+    return (
+        f'<div role="status" style="border:1px solid {colour};border-left:6px solid {colour};'
+        "border-radius:4px;padding:8px 12px;margin:4px 0;background:#ffffff;color:#1a1a1a;"
+        'max-width:900px">'
+        f'<span style="background:{colour};color:#ffffff;border-radius:3px;padding:1px 8px;'
+        f'font-weight:bold">{badge}</span> <b>{html.escape(title)}</b>'
+        f'<div style="margin-top:6px">{body}</div></div>'
+    )
+
+
+def _lines(text: str) -> str:
+    """Escape a text; what is laid out in columns (lines after the first) keeps its layout."""
+    first, _, rest = text.partition("\n")
+    more = (
+        f'<pre style="color:#1a1a1a;background:#f4f4f4">{html.escape(rest)}</pre>' if rest else ""
+    )
+    return html.escape(first) + more
