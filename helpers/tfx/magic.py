@@ -21,6 +21,13 @@ class UnknownName(NameError):  # noqa: N818
         return [f"NameError: {self}"]
 
 
+class Interrupted(KeyboardInterrupt):
+    """The learner stopped the cell."""
+
+    def _render_traceback_(self) -> list[str]:
+        return ["KeyboardInterrupt: the cell was stopped; the TFX session keeps its variables."]
+
+
 @magics_class
 class TFXMagics(Magics):
     """The magics of ``%load_ext helpers.tfx``."""
@@ -44,7 +51,12 @@ class TFXMagics(Magics):
 
         `%tfx` in front of a single line runs that line.
         """
-        shared = session()
+        try:
+            self._tfx(line, cell, session())
+        except KeyboardInterrupt:
+            raise Interrupted from None
+
+    def _tfx(self, line: str, cell: str | None, shared: Session) -> None:
         if cell is None:
             shared.run(line, self._show)
             return

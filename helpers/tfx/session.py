@@ -30,12 +30,23 @@ _STOP_SECONDS = 2
 _DRAIN_SECONDS = 10
 _RELAYED = ("stream", "display_data", "execute_result", "update_display_data", "clear_output")
 _EXCHANGE = "__import__('_mlops_kernel').exchange()"
-# What TensorFlow's compiled parts say about themselves: 2026-03-01 12:00:00.123: I tensorflow/...,
-# and I0000 00:00:1234.5678 from absl.
+# Lines that compiled parts of TensorFlow and Beam's worker processes write about themselves.
 _NOISE = re.compile(
-    r"\d{4}-\d\d-\d\d \d\d:\d\d:\d\d\.\d+: [IWE] |[IWE]\d{4} [\d:.]+ |"
-    r"WARNING: All log messages before absl::InitializeLog|To enable the following instructions:"
+    r"""\d{4}-\d\d-\d\d[ ]\d\d:\d\d:\d\d\.\d+:[ ][IWE][ ]  # TensorFlow's own log
+    | [IWE]\d{4}[ ][\d:.]+[ ]                             # absl's
+    | WARNING:[ ]All[ ]log[ ]messages[ ]before[ ]absl::InitializeLog
+    | To[ ]enable[ ]the[ ]following[ ]instructions:
+    | (INFO|WARNING):apache_beam\.
+    | (INFO|WARNING):__main__:(No[ ])?(semi_persistent|Pipeline_options|Python[ ]sdk[ ]harness)
+    | INFO:root:BatchElements[ ]statistics
+    | WARNING:root:crcmod
+    | .*_python_version_support\.py:\d+:[ ]FutureWarning
+    | [ ]+warnings\.warn\(message,[ ]FutureWarning\)
+    """,
+    re.VERBOSE,
 )
+# Beam, once it notices a notebook, has it fetch a script from the network.
+_NOISY_SCRIPT = "interactive_beam_jquery"
 _QUIET = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "GRPC_VERBOSITY": "ERROR",
@@ -568,6 +579,8 @@ class _Cell:
         elif kind.endswith("_reply"):
             self.reply = content
         elif kind in _RELAYED and not self.silenced:
+            if _NOISY_SCRIPT in content.get("data", {}).get("application/javascript", ""):
+                return
             self.on_output({"output_type": kind, **content})
 
 
