@@ -303,7 +303,7 @@ class Colour(enum.Enum):
         (pd.DataFrame({"s": pd.arrays.SparseArray([0, 1])}), r"column 's'.*Sparse"),
         (np.zeros(2, dtype=[("a", "i4")]), "array of dtype"),
     ],
-    ids=str,
+    ids=lambda given: given if isinstance(given, str) else type(given).__name__,
 )
 def test_what_cannot_be_handed_over_is_refused_by_name(value, said, tmp_path):
     with pytest.raises(TypeError, match=said):

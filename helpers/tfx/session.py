@@ -367,7 +367,7 @@ class _Kernel:
         import zmq
         from jupyter_client.session import Session as Messages
 
-        self.folder = Path(tempfile.mkdtemp(prefix="tfx-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="tfx-session-"))
         self.log = _Log(self.folder / "log")
         self._messages = Messages(key=uuid.uuid4().hex.encode())
         self._context = zmq.Context()
@@ -435,7 +435,7 @@ class _Kernel:
         deadline = time.monotonic() + _DRAIN_SECONDS
         try:
             while not cell.done and time.monotonic() < deadline:
-                if cell.started and not sent:  # before, the kernel ignores interrupts
+                if cell.started and not sent:
                     os.killpg(self.process.pid, signal.SIGINT)
                     sent = True
                 self._receive(cell)
@@ -575,6 +575,7 @@ class _Cell:
         kind, content = message["msg_type"], message["content"]
         if kind == "status":
             self._idle = content["execution_state"] == "idle"
+        elif kind == "execute_input":  # from here on the kernel heeds interrupts
             self.started = True
         elif kind.endswith("_reply"):
             self.reply = content
