@@ -194,7 +194,7 @@ answer = train["income"].median() / march["income"].median()
             },
         ),
         hints=(
-            "Go through the letters with the table of the draft beside you: what does it say on it?",
+            "Go through the letters with the table of the draft beside you: what does it say?",
             "Inference sets types, presence and lists of text values. It never sets a range.",
             "'optional' without a share accepts any share of missing values.",
         ),
@@ -209,7 +209,7 @@ answer = train["income"].median() / march["income"].median()
             ('{"Z"}', "not one of them"),
             ('"ACDF"', "Expected a set"),
         ),
-        right="That is right: no ranges, no share that must be there, no labels that come later.",
+        right="That is right: no ranges, no share that must be there, no late labels.",
     ),
     Exercise(
         id="2.1-d",
@@ -389,6 +389,6 @@ answer = decide
             ('{"campaign", "recession"}', "copy of a row"),
             ('"recession"', "Expected a set"),
         ),
-        right="That is right: a schema judges values, column by column. The rest needs other means.",
+        right="That is right: a schema judges values, column by column. The rest is for others.",
     ),
 ]

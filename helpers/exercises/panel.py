@@ -55,7 +55,7 @@ class Text:
 
 @dataclass(frozen=True, repr=False)
 class Progress:
-    """How far one has come: for each lesson, exercises solved, attempted only, and all there are."""
+    """How far one has come: for each lesson, exercises solved, attempted only, and in all."""
 
     counts: dict[str, tuple[int, int, int]]
 
