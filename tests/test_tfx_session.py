@@ -181,7 +181,11 @@ def test_ctrl_c_interrupts_the_code_and_not_the_session(shared):
     def press(output):
         os.kill(os.getpid(), signal.SIGINT)
 
-    code = "print('go', flush=True)\ntry:\n    import time; time.sleep(60)\nfinally:\n    state = 2"
+    code = (
+        "import time\n"
+        "try:\n    print('go', flush=True)\n    time.sleep(60)\n"
+        "finally:\n    state = 2"
+    )
     start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         shared.run(code, press)
