@@ -532,7 +532,8 @@ class Schema:
         Returns
         -------
         pandas.DataFrame
-            ``feature``, ``what``, ``before`` and ``after``; empty if nothing changed.
+            ``feature``, ``what``, ``before`` and ``after``; of lists, such as a domain, only what was
+            removed and what was added. Empty if nothing changed.
         """
         old, new = ({f.name: _facts(f) for f in schema} for schema in (before, self))
         rows = []
@@ -543,8 +544,13 @@ class Schema:
                 rows.append((name, "column", name in old, name in new))
                 continue
             for what in sorted({*old[name], *new[name]}):
-                if old[name].get(what) != new[name].get(what):
-                    rows.append((name, what, old[name].get(what), new[name].get(what)))
+                was, now = old[name].get(what), new[name].get(what)
+                if isinstance(was, list) and isinstance(
+                    now, list
+                ):  # only what was added or removed
+                    was, now = [v for v in was if v not in now], [v for v in now if v not in was]
+                if was != now:
+                    rows.append((name, what, was, now))
         return pd.DataFrame(rows, columns=["feature", "what", "before", "after"], dtype=object)
 
     def to_frame(self) -> pd.DataFrame:
@@ -806,7 +812,7 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
             short = value if len(value) <= 8 else [*value[:7], f"... ({len(value)})"]
             return ", ".join(map(str, short))
         if isinstance(value, tuple):
-            low, high = ("any" if end is None else f"{end:,}" for end in value)
+            low, high = ("any" if end is None else f"{end:,.15g}" for end in value)
             return f"{low} to {high}"
         if isinstance(value, float):
             return "" if math.isnan(value) else f"{value:g}"

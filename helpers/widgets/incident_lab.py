@@ -11,7 +11,7 @@ import pandas as pd
 
 from helpers import style, world
 from helpers.validation import Schema, generate_statistics, validate_statistics
-from helpers.widgets.view import View, image, png
+from helpers.widgets.view import View, image, png, progress
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -25,7 +25,7 @@ SHOWN = {  # incident: the column in which one would look for it
     "campaign": "age",
     "recession": "income",
 }
-STRENGTHS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.3, 0.4, 0.5, 0.6, 0.7, 0.8, 0.9, 1.0)
+STRENGTHS = (0.0, 0.02, 0.05, 0.1, 0.2, 0.4, 0.6, 0.8, 1.0)
 ENVIRONMENT = "SERVING"
 
 
@@ -76,11 +76,9 @@ def incident_lab(
     IncidentLab
         Displays itself; ``.table()`` gives its content in short.
     """
-    from tqdm.auto import tqdm
-
     clean = world.World().applications(month, n)
     series = {}
-    for name in tqdm(SHOWN, desc="incidents measured", leave=False):
+    for name in progress(SHOWN, f"{len(SHOWN)} incidents at {len(STRENGTHS)} strengths each"):
         series[name] = _measure(name, clean, model, list(columns), schemas)
     return IncidentLab(clean, series, list(schemas))
 
@@ -150,12 +148,15 @@ class IncidentLab:
             axes = figure.subplots(1, 2)
         step = STRENGTHS.index(strength)
         one = self.series[incident]
-        _draw_column(axes[0], SHOWN[incident], self.clean, one.frames[step], incident)
+        _draw_column(axes[0], SHOWN[incident], self.clean, one.frames[step])
         _draw_money(axes[1], one, one.notices[schema], step)
         return axes
 
     def describe(self, incident: str, strength: float, schema: str) -> str:
-        """Say in words what the picture shows; also its description for those who cannot see it."""
+        """Say in words what the picture shows, for all and for those who cannot see it.
+
+        The parameters are those of :meth:`plot`.
+        """
         step = STRENGTHS.index(strength)
         one = self.series[incident]
         lost = one.lost[step] - one.lost[0]
@@ -173,7 +174,7 @@ class IncidentLab:
         schema = w.ToggleButtons(options=self.schemas, description="schema", style=wide)
         strength = w.SelectionSlider(
             options=[(f"{s:g}", s) for s in STRENGTHS],
-            value=0.1,
+            value=0.4,
             description="strength",
             style=wide,
             layout=w.Layout(width="420px"),
@@ -210,19 +211,19 @@ def _measure(
         scored = frame.drop_duplicates("application_id")
         granted = world.profit(scored, model.predict_proba(scored[columns])[:, 1]) > 0
         lost.append(float((np.maximum(best, 0) - best * granted).mean()))
-    everything = pd.concat(
-        [frame.drop(columns="defaulted").assign(step=str(i)) for i, frame in enumerate(frames)]
-    )
-    statistics = generate_statistics(everything, slice_by="step")
-    notices = {
-        schema_name: [
-            _in_short(
-                validate_statistics(statistics.slice(f"step_{i}"), schema, environment=ENVIRONMENT)
-            )
-            for i in range(len(frames))
-        ]
-        for schema_name, schema in schemas.items()
-    }
+    steps = [str(i) for i in range(len(frames))]
+    files = zip(steps, frames, strict=True)
+    everything = pd.concat([f.drop(columns="defaulted").assign(step=i) for i, f in files])
+    statistics = generate_statistics(everything, slice_by="step")  # one pass for all strengths
+    notices = {}
+    for schema_name, schema in schemas.items():
+        expected = schema.copy()
+        expected.add("step", "BYTES")
+        found = (
+            validate_statistics(statistics.slice(f"step_{i}"), expected, environment=ENVIRONMENT)
+            for i in steps
+        )
+        notices[schema_name] = [_in_short(anomalies) for anomalies in found]
     return Series(frames, lost, notices)
 
 
@@ -231,9 +232,7 @@ def _in_short(anomalies: Any) -> str:
     return "; ".join(f"{row.feature}: {row.what}" for row in table.itertuples())
 
 
-def _draw_column(
-    ax: Axes, column: str, clean: pd.DataFrame, arrived: pd.DataFrame, incident: str
-) -> None:
+def _draw_column(ax: Axes, column: str, clean: pd.DataFrame, arrived: pd.DataFrame) -> None:
     ax.clear()
     if pd.api.types.is_numeric_dtype(clean[column]):
         values = arrived[column].dropna()
@@ -241,7 +240,8 @@ def _draw_column(
         bins = np.linspace(0, high, 41)
         ax.hist(clean[column].dropna(), bins, color=style.GREY, alpha=0.45, label="as it should be")
         ax.hist(values, bins, histtype="step", lw=2, color=style.BLUE, label="as it comes")
-        ax.set_xlabel(column.replace("_", " ") + (" (euro)" if column == "income" else ""))
+        unit = world.COLUMNS[column].unit
+        ax.set(xlabel=f"{column} ({unit})" if unit else column, ylabel="applications")
     else:
         names = sorted(set(arrived[column]) | set(clean[column]))
         at = np.arange(len(names))
@@ -254,7 +254,7 @@ def _draw_column(
         ax.set_yticks(at, names)
         ax.set_xlabel("applications")
     missing = arrived[column].isna().mean()
-    ax.set_title(f"{column}" + (f": {missing:.0%} missing" if missing > 0.025 else ""))
+    ax.set_title(f"what arrives: {column}" + (f", {missing:.0%} missing" if missing else ""))
     ax.legend(loc="best")
 
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import base64
 import html
 import io
+from collections.abc import Collection, Iterator
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -88,6 +89,34 @@ class View:
             "text/plain": self.alt,
         }
         display(bundle, raw=True)
+
+
+def progress(items: Collection[Any], said: str) -> Iterator[Any]:
+    """Go through items with a progress bar that leaves the same output behind every time.
+
+    Parameters
+    ----------
+    items : collection
+        What to go through.
+    said : str
+        What is being done; also the bar's plain-text form, which stays in the notebook.
+
+    Yields
+    ------
+    object
+        Each item.
+    """
+    import ipywidgets as w
+    from IPython.display import display
+
+    bar = w.IntProgress(max=len(items), description="0 %")
+    box = w.HBox([bar, w.Label(said)])
+    view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
+    display({WIDGET_VIEW: view, "text/plain": said}, raw=True)
+    for item in items:
+        yield item
+        bar.value += 1
+        bar.description = f"{bar.value / len(items):.0%}"
 
 
 def _quote(text: str) -> str:
