@@ -532,8 +532,8 @@ class Schema:
         Returns
         -------
         pandas.DataFrame
-            ``feature``, ``what``, ``before`` and ``after``; of lists, such as a domain, only what was
-            removed and what was added. Empty if nothing changed.
+            ``feature``, ``what``, ``before`` and ``after``; of lists, such as a domain, only what
+            was removed and what was added. Empty if nothing changed.
         """
         old, new = ({f.name: _facts(f) for f in schema} for schema in (before, self))
         rows = []

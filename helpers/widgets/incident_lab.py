@@ -167,6 +167,15 @@ class IncidentLab:
         )
 
     def _ipython_display_(self, **_: Any) -> None:
+        self.view()._ipython_display_()
+
+    def view(self) -> View:
+        """Make the interactive view: menus, a slider, the picture and its words.
+
+        Returns
+        -------
+        helpers.widgets.view.View
+        """
         import ipywidgets as w
 
         wide = {"description_width": "80px"}
@@ -192,8 +201,7 @@ class IncidentLab:
         redraw()
         box = w.VBox([incident, schema, strength, picture, words])
         first = (incident.value, strength.value, schema.value)
-        still = png(self.plot(*first)[0].figure)
-        View(box, still, self.describe(*first))._ipython_display_()
+        return View(box, png(self.plot(*first)[0].figure), self.describe(*first))
 
 
 def _measure(

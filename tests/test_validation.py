@@ -1,0 +1,394 @@
+"""Statistics, schemas and anomalies: TFDV's results, on frames and files, in classes that read."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
+
+from helpers.tfx import session
+from helpers.validation import (
+    Anomalies,
+    Schema,
+    Statistics,
+    generate_statistics,
+    infer_schema,
+    validate_statistics,
+)
+
+
+@pytest.fixture(scope="module")
+def frame():
+    rng = np.random.default_rng(0)
+    n = 400
+    return pd.DataFrame(
+        {
+            "age": rng.integers(18, 76, n),
+            "share": np.where(rng.random(n) < 0.1, np.nan, rng.random(n).round(3)),
+            "region": rng.choice(["East", "West", "Islands"], n),
+            "defaulted": rng.integers(0, 2, n),
+        }
+    )
+
+
+@pytest.fixture(scope="module")
+def statistics(frame):
+    return generate_statistics(frame)
+
+
+@pytest.fixture
+def schema(statistics):
+    return infer_schema(statistics)
+
+
+def test_what_is_counted_is_what_is_in_the_table(frame, statistics):
+    table = statistics.to_frame().set_index("feature")
+    assert list(table.index) == list(frame.columns) == statistics.features
+    assert table.loc["age", "mean"] == pytest.approx(frame["age"].mean())
+    assert table.loc["age", "max"] == frame["age"].max()
+    assert table.loc["share", "missing"] == pytest.approx(frame["share"].isna().mean())
+    assert table.loc["share", "count"] == frame["share"].notna().sum()
+    assert table.loc["region", "unique"] == 3
+    assert table.loc["region", "top"] == frame["region"].mode()[0]
+    assert table.loc["defaulted", "zeros"] == pytest.approx((frame["defaulted"] == 0).mean())
+    assert list(table["type"]) == ["INT", "FLOAT", "STRING", "INT"]
+
+
+def test_the_result_is_that_of_tfdv_itself(frame, statistics):
+    tfx = session()
+    tfx.push("given", frame)
+    tfx.run(
+        "import tensorflow_data_validation as tfdv\n"
+        "raw = tfdv.generate_statistics_from_dataframe(given)\n"
+        "raw_schema = tfdv.infer_schema(raw)"
+    )
+    raw = tfx.pull("raw")
+    raw.datasets[0].ClearField("name")
+    ours = type(raw)()
+    ours.CopyFrom(statistics.proto)
+    ours.datasets[0].ClearField("name")
+    assert ours == raw
+    assert infer_schema(statistics).proto == tfx.pull("raw_schema")
+
+
+def test_a_frame_a_csv_file_and_a_parquet_file_give_the_same(frame, statistics, tmp_path):
+    frame.to_csv(tmp_path / "a.csv", index=False)
+    frame.to_parquet(tmp_path / "a.parquet")
+    for path in (tmp_path / "a.csv", str(tmp_path / "a.parquet")):
+        pd.testing.assert_frame_equal(
+            generate_statistics(path).to_frame(), statistics.to_frame(), check_exact=False
+        )
+
+
+def test_several_files_are_one_table(frame, statistics, tmp_path):
+    frame[:150].to_csv(tmp_path / "part-1.csv", index=False)
+    frame[150:].to_csv(tmp_path / "part-2.csv", index=False)
+    table = generate_statistics(tmp_path / "part-*.csv").to_frame()
+    pd.testing.assert_frame_equal(table, statistics.to_frame(), check_exact=False)
+
+
+def test_slices_have_statistics_of_their_own(frame, schema):
+    sliced = generate_statistics(frame, slice_by="region")
+    assert sliced.slices == ["All Examples", "region_East", "region_Islands", "region_West"]
+    east = sliced.slice("region_East").to_frame().set_index("feature")
+    expected = frame.loc[frame["region"] == "East", "age"]
+    assert east.loc["age", "mean"] == pytest.approx(expected.mean())
+    assert set(sliced.to_frame()["slice"]) == set(sliced.slices)
+    assert infer_schema(sliced) == schema
+    assert not validate_statistics(sliced, schema)
+    with pytest.raises(KeyError, match="did you mean region_West"):
+        sliced.slice("region_Wst")
+
+
+def test_slices_can_be_of_several_columns(frame):
+    sliced = generate_statistics(frame, slice_by=["region", "defaulted"])
+    assert "region_West_defaulted_1" in sliced.slices
+    assert len(sliced.slices) == 7
+
+
+@pytest.mark.parametrize("kind", ["csv", "parquet"])
+def test_a_beam_pipeline_with_two_processes_gives_the_same(frame, statistics, tmp_path, kind):
+    path = tmp_path / f"a.{kind}"
+    frame.to_csv(path, index=False) if kind == "csv" else frame.to_parquet(path)
+    # Two processes take half a minute to start, so only one of the kinds has them.
+    several = ["--direct_running_mode=multi_processing", "--direct_num_workers=2"]
+    beam = ["--runner=DirectRunner", *(several if kind == "csv" else [])]
+    table = generate_statistics(path, beam_options=beam).to_frame().set_index("feature")
+    expected = statistics.to_frame().set_index("feature").loc[table.index]
+    for name in ("count", "mean", "min", "max", "missing", "unique"):
+        assert table[name].to_numpy(float) == pytest.approx(
+            expected[name].to_numpy(float), nan_ok=True
+        ), name
+
+
+def test_a_beam_pipeline_reads_files_only(frame):
+    with pytest.raises(TypeError, match="a Beam pipeline reads files"):
+        generate_statistics(frame, beam_options=[])
+
+
+def test_options_of_tfdv_are_passed_on(frame):
+    table = generate_statistics(frame, num_histogram_buckets=3).proto.datasets[0].features[0]
+    standard = next(h for h in table.num_stats.histograms if h.type == h.STANDARD)
+    assert len(standard.buckets) == 3
+
+
+def test_odd_columns_are_counted_too():
+    n = 6
+    frame = pd.DataFrame(
+        {
+            "when": pd.date_range("2025-01-01", periods=n),
+            "flag": [True, False] * 3,
+            "kind": pd.Categorical(["a", "b", None] * 2, categories=["a", "b", "unused"]),
+            "nullable": pd.array([1, 2, None, 4, 5, 6], dtype="Int64"),
+            "mixed": [36, "36 months", 24, 12, None, 60],
+            "empty": [None] * n,
+            "gone": pd.to_datetime(["2025-01-01", None] * 3),
+        },
+        index=[5, 5, 7, 8, 9, 9],
+    )
+    table = generate_statistics(frame).to_frame().set_index("feature")
+    assert list(table.index) == list(frame.columns), "the index is not a column"
+    assert table.loc["when", "top"].startswith("2025-01-0")
+    assert table.loc["kind", "count"] == 4
+    assert table.loc["nullable", "missing"] == pytest.approx(1 / 6)
+    assert table.loc["mixed", "type"] == "STRING" and table.loc["mixed", "count"] == 5
+    assert table.loc["empty", "count"] == 0
+    assert table.loc["gone", "count"] == 3
+
+
+def test_the_table_that_was_given_is_not_changed():
+    frame = pd.DataFrame(
+        {"when": pd.date_range("2025-01-01", periods=3), "x": [1, 2, 3]}, [4, 5, 6]
+    )
+    before = frame.copy(deep=True)
+    generate_statistics(frame)
+    pd.testing.assert_frame_equal(frame, before)
+
+
+def test_what_cannot_be_validated_is_said_before_anything_is_computed(frame, tmp_path):
+    with pytest.raises(ValueError, match="0 rows"):
+        generate_statistics(frame[:0])
+    with pytest.raises(ValueError, match=r"columns twice: \['age'\]"):
+        generate_statistics(pd.concat([frame, frame[["age"]]], axis=1))
+    with pytest.raises(ValueError, match="did you mean region"):
+        generate_statistics(frame, slice_by="regoin")
+    with pytest.raises(FileNotFoundError, match="no such file"):
+        generate_statistics(tmp_path / "missing.csv")
+    (tmp_path / "a.xlsx").touch()
+    with pytest.raises(ValueError, match=r"\.csv.*\.parquet"):
+        generate_statistics(tmp_path / "a.xlsx")
+    with pytest.raises(TypeError, match="expected a Schema"):
+        Schema(anomalies_pb2.Anomalies())
+
+
+def test_good_data_have_no_anomalies(statistics, schema):
+    found = validate_statistics(statistics, schema)
+    assert not found and len(found) == 0 and found.features == []
+    assert repr(found) == "no anomalies" and "no anomalies" in found._repr_html_()
+    assert list(found.to_frame().columns) == ["feature", "severity", "what", "details"]
+
+
+def test_every_rule_of_the_schema_is_enforced(frame, schema):
+    schema["age"].range = (18, 75)
+    schema["share"].min_fraction = 0.5
+    bad = frame.assign(
+        age=frame["age"].where(frame.index != 3, 999),
+        share=frame["share"].where(frame.index < 100),
+        region=frame["region"].where(frame.index != 5, "Moon"),
+        extra="x",
+    ).drop(columns="defaulted")
+    table = validate_statistics(generate_statistics(bad), schema).to_frame()
+    said = dict(zip(table["feature"], table["what"] + ": " + table["details"], strict=True))
+    assert set(said) == {"age", "share", "region", "extra", "defaulted"}
+    assert "999" in said["age"] and "Moon" in said["region"]
+    assert "New column" in said["extra"] and "missing" in said["defaulted"]
+    assert "fewer examples" in said["share"]
+    assert set(table["severity"]) == {"ERROR"}
+
+
+def test_a_column_that_may_be_missing_may_be_missing(frame, schema):
+    schema["age"].min_fraction = 0.4
+    some = frame.assign(age=frame["age"].astype(float).where(frame.index % 2 == 0))
+    schema["age"].type = "FLOAT"
+    assert not validate_statistics(generate_statistics(some), schema)
+    schema["age"].required = True
+    assert "age" in validate_statistics(generate_statistics(some), schema).features
+
+
+def test_part_of_the_values_may_be_outside_of_the_domain(frame, schema):
+    new = generate_statistics(
+        frame.assign(region=frame["region"].where(frame.index % 20 > 0, "New"))
+    )
+    assert validate_statistics(new, schema)
+    schema["region"].min_domain_mass = 0.9
+    assert not validate_statistics(new, schema)
+    schema["region"].min_domain_mass = 0.99
+    assert validate_statistics(new, schema)
+
+
+def test_environments_say_where_a_column_belongs(frame, schema):
+    schema.environments = ["TRAINING", "SERVING"]
+    schema["defaulted"].not_in_environment = ["SERVING"]
+    served = generate_statistics(frame.drop(columns="defaulted"))
+    assert not validate_statistics(served, schema, environment="SERVING")
+    assert validate_statistics(served, schema, environment="TRAINING").features == ["defaulted"]
+    with pytest.raises(ValueError, match=r"knows \['TRAINING', 'SERVING'\]"):
+        validate_statistics(served, schema, environment="serving")
+    with pytest.raises(ValueError, match="not_in_environment"):
+        schema["age"].not_in_environment = ["PRODUCTION"]
+
+
+def test_drift_and_skew_are_compared_where_there_is_a_threshold(frame, statistics, schema):
+    moved = generate_statistics(frame.assign(age=frame["age"] + 15, region="East"))
+    assert not validate_statistics(statistics, schema, previous_statistics=moved)
+    schema["region"].drift_threshold = 0.1
+    schema["age"].drift_threshold = 0.05
+    drifted = validate_statistics(statistics, schema, previous_statistics=moved)
+    assert set(drifted.features) == {"age", "region"}
+    schema["region"].skew_threshold = 0.1
+    skewed = validate_statistics(statistics, schema, serving_statistics=moved)
+    assert skewed.features == ["region"]
+    schema["region"].skew_threshold = None
+    assert not validate_statistics(statistics, schema, serving_statistics=moved)
+
+
+def test_what_is_set_can_be_read_and_unset(schema):
+    feature = schema["age"]
+    feature.range = (18, None)
+    assert feature.range == (18, None)
+    feature.range = None
+    assert feature.range is None
+    schema["share"].range = (0, 1)
+    assert schema["share"].range == (0.0, 1.0)
+    schema["region"].domain = ["A"]
+    assert schema["region"].domain == ["A"]
+    schema["region"].domain = None
+    assert schema["region"].domain is None
+    feature.drift_threshold = 0.25
+    assert feature.drift_threshold == 0.25 and feature.skew_threshold is None
+    assert feature.required
+    feature.required = False
+    assert not feature.required and feature.min_fraction == 0
+
+
+@pytest.mark.parametrize(
+    ("feature", "what", "wrong", "words"),
+    [
+        ("age", "range", (75, 18), "low end"),
+        ("age", "range", 5, r"\(low, high\)"),
+        ("region", "range", (0, 1), "range is for INT and FLOAT"),
+        ("age", "domain", ["a"], "for BYTES columns"),
+        ("region", "domain", "East", "list of texts"),
+        ("region", "domain", [1], "list of texts"),
+        ("age", "type", "STRING", "expected one of"),
+        ("age", "min_fraction", 1.5, "share from 0 to 1"),
+        ("age", "min_domain_mass", -1, "share from 0 to 1"),
+        ("age", "drift_threshold", "high", "share from 0 to 1"),
+    ],
+)
+def test_a_rule_that_makes_no_sense_is_refused_and_changes_nothing(
+    schema, feature, what, wrong, words
+):
+    before = schema.copy()
+    with pytest.raises(ValueError, match=words):
+        setattr(schema[feature], what, wrong)
+    assert schema == before
+
+
+def test_an_unknown_column_is_answered_with_the_nearest(schema):
+    with pytest.raises(KeyError, match="did you mean region"):
+        schema["regoin"]
+    assert "regoin" not in schema and "region" in schema and len(schema) == 4
+
+
+def test_columns_can_be_added_and_removed(schema):
+    schema.add("income", "INT")
+    assert schema["income"].required and schema.features[-1] == "income"
+    with pytest.raises(ValueError, match="already"):
+        schema.add("income", "INT")
+    schema.remove("income")
+    assert "income" not in schema
+
+
+def test_a_schema_survives_saving_and_can_be_compared(schema, tmp_path):
+    schema.save(tmp_path / "schema.pbtxt")
+    loaded = Schema.load(tmp_path / "schema.pbtxt")
+    assert loaded == schema and loaded.diff(schema).empty
+    loaded["region"].domain = [*loaded["region"].domain, "North"]
+    loaded["age"].range = (18, 75)
+    loaded.add("income", "INT")
+    loaded.environments = ["SERVING"]
+    changes = loaded.diff(schema).set_index(["feature", "what"])["after"]
+    assert changes["region", "domain"] == ["North"]
+    assert changes["age", "range"] == (18, 75)
+    assert changes["income", "column"] is True
+    assert changes["", "environments"] == ["SERVING"]
+    assert [p.name for p in tmp_path.iterdir()] == ["schema.pbtxt"], "nothing half-written is left"
+
+
+def test_a_copy_is_independent(schema):
+    copy = schema.copy()
+    copy["age"].range = (0, 1)
+    assert schema["age"].range is None and copy != schema
+
+
+def test_a_file_that_is_no_schema_is_refused(tmp_path):
+    (tmp_path / "a.pbtxt").write_text("feature { nonsense: 1 }")
+    with pytest.raises(ValueError, match="no Schema as text"):
+        Schema.load(tmp_path / "a.pbtxt")
+
+
+def test_statistics_survive_saving(statistics, tmp_path):
+    statistics.save(tmp_path / "stats.pbtxt")
+    assert Statistics.load(tmp_path / "stats.pbtxt").proto == statistics.proto
+
+
+def test_all_reasons_of_an_anomaly_are_kept():
+    proto = anomalies_pb2.Anomalies()
+    info = proto.anomaly_info["age"]
+    info.severity = anomalies_pb2.AnomalyInfo.WARNING
+    info.short_description = "Multiple errors"
+    for what in ("first", "second"):
+        info.reason.add(short_description=what, description=f"the {what} thing")
+    proto.dataset_anomaly_info.severity = anomalies_pb2.AnomalyInfo.ERROR
+    proto.dataset_anomaly_info.reason.add(short_description="too few", description="rows")
+    found = Anomalies(proto)
+    assert found.to_frame()["what"].tolist() == ["too few", "first", "second"]
+    assert found.to_frame()["severity"].tolist() == ["ERROR", "WARNING", "WARNING"]
+    assert found.features == ["", "age"] and bool(found)
+    assert "the second thing" in repr(found)
+
+
+def test_the_tables_are_html_that_escapes_what_the_data_say(schema, statistics):
+    page = statistics._repr_html_()
+    assert page.count("<svg") == 4 and 'role="img"' in page and "aria-label" in page
+    schema["region"].domain = ["<script>"]
+    assert "<script>" not in schema._repr_html_() and "&lt;script&gt;" in schema._repr_html_()
+    assert "400 examples" in repr(statistics)
+    assert repr(Schema()) == "empty schema"
+
+
+def test_inline_and_shared_domains_are_both_read():
+    proto = schema_pb2.Schema(
+        string_domain=[{"name": "d", "value": ["a", "b"]}],
+        feature=[
+            {"name": "shared", "type": schema_pb2.BYTES, "domain": "d"},
+            {"name": "own", "type": schema_pb2.BYTES, "string_domain": {"value": ["c"]}},
+        ],
+    )
+    assert Schema(proto)["shared"].domain == ["a", "b"]
+    assert Schema(proto)["own"].domain == ["c"]
+
+
+def test_a_fresh_tfx_process_is_used_after_the_old_one_was_closed(frame, statistics):
+    session().close()
+    again = generate_statistics(frame)
+    assert again.proto == statistics.proto
+
+
+def test_tensorflow_is_not_loaded_for_it():
+    import subprocess
+    import sys
+
+    program = "import sys, helpers.validation; print('tensorflow' in sys.modules)"
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "False", done.stderr

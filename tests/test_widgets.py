@@ -1,0 +1,123 @@
+"""Interactive views: what a control does to the picture, and what is left where no kernel runs."""
+
+import base64
+
+import numpy as np
+import pytest
+
+from helpers import world
+from helpers.validation import generate_statistics, infer_schema
+from helpers.widgets import incident_lab as module
+from helpers.widgets import view
+from helpers.widgets.incident_lab import STRENGTHS, incident_lab
+
+
+class ByIncome:
+    """A model that knows one thing: who earns more defaults less."""
+
+    def predict_proba(self, frame):
+        p = 1 / (1 + (frame["income"].to_numpy(float) / 12_000) ** 2)
+        return np.column_stack([1 - p, p])
+
+
+@pytest.fixture(scope="module")
+def published():
+    """What a notebook would be sent by ``display``."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def lab(published):
+    patch = pytest.MonkeyPatch()
+    patch.setattr("IPython.display.display", lambda data, raw=False: published.append(data))
+    patch.setattr(module, "STRENGTHS", (0.0, 0.4, 1.0))
+    shown = ("monthly income", "missing history", "recession")
+    patch.setattr(module, "SHOWN", {name: module.SHOWN[name] for name in shown})
+    drafted = infer_schema(generate_statistics(world.World().applications("2025-01", 500)))
+    drafted.environments = ["TRAINING", "SERVING"]
+    drafted["defaulted"].not_in_environment = ["SERVING"]
+    corrected = drafted.copy()
+    corrected["income"].range = (6_000, 400_000)
+    schemas = {"as inferred": drafted, "corrected": corrected}
+    yield incident_lab(ByIncome(), columns=["income"], schemas=schemas, n=300)
+    patch.undo()
+
+
+def test_the_table_says_from_which_strength_on_each_schema_notices(lab):
+    table = lab.table()
+    assert table.loc["monthly income", "noticed as inferred"] == "never"
+    assert table.loc["monthly income", "noticed corrected"] == "from 0.40"
+    assert table.loc["missing history", "noticed as inferred"] == "from 0.40"
+    assert (table.loc["recession", ["noticed as inferred", "noticed corrected"]] == "never").all()
+
+
+def test_a_fault_that_the_model_feels_costs_money_and_one_that_it_does_not_feel_costs_none(lab):
+    lost = lab.table()["lost at full strength (euro per application)"]
+    assert lost["monthly income"] > 0
+    assert lost["missing history"] == 0
+    assert lost["recession"] > lost["monthly income"]
+
+
+def test_nothing_is_noticed_at_strength_zero(lab):
+    for series in lab.series.values():
+        assert all(said[0] == "" for said in series.notices.values())
+
+
+def test_moving_a_control_changes_picture_and_words(lab):
+    incident, schema, strength, picture, words = lab.view().widget.children
+    seen = {picture.value}
+    for control, value in ((strength, 1.0), (schema, "corrected"), (incident, "recession")):
+        before = words.value
+        control.value = value
+        assert picture.value not in seen
+        assert words.value != before
+        seen.add(picture.value)
+    assert "recession at strength 1" in words.value and "notices nothing" in words.value
+    assert all(control.description for control in (incident, schema, strength))
+
+
+def test_where_no_kernel_runs_there_is_a_picture_and_its_description(lab, published):
+    published.clear()
+    lab._ipython_display_()
+    (bundle,) = published
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    assert "monthly income at strength" in bundle["text/plain"]
+
+
+def test_it_can_be_drawn_on_given_axes(lab):
+    from matplotlib.figure import Figure
+
+    axes = Figure().subplots(1, 2)
+    drawn = lab.plot("monthly income", 1.0, "corrected", axes)
+    assert drawn is axes
+    assert axes[0].get_xlabel() == "income (euro per year)"
+    assert "euro" in axes[1].get_ylabel()
+
+
+def test_strengths_begin_at_nothing_and_end_at_full():
+    assert STRENGTHS[0] == 0 and STRENGTHS[-1] == 1
+    assert set(module.SHOWN) <= set(world.incidents)
+
+
+def test_a_picture_carries_its_description_safely():
+    tag = view.image(b"\x89PNG", 'it "says" <this>')
+    assert 'alt="it &quot;says&quot; &lt;this&gt;"' in tag
+
+
+def test_progress_goes_through_all_items_and_leaves_one_plain_line(monkeypatch):
+    shown = []
+    monkeypatch.setattr("IPython.display.display", lambda data, raw=False: shown.append(data))
+    assert list(view.progress("abc", "three things")) == ["a", "b", "c"]
+    assert [data["text/plain"] for data in shown] == ["three things"]
+
+
+def test_the_style_is_set_once_for_all_figures():
+    import matplotlib
+
+    from helpers import style
+
+    with matplotlib.rc_context():
+        style.use()
+        colours = matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]
+        assert colours[0] == style.BLUE and len(set(colours)) == len(colours)
+        assert min(matplotlib.rcParams[k] for k in ("xtick.labelsize", "legend.fontsize")) >= 9
