@@ -13,30 +13,49 @@ from typing import Any
 import apache_beam as beam
 import pandas as pd
 import pyarrow as pa
+import pyarrow.parquet as pq
 import tensorflow_data_validation as tfdv
 from apache_beam.options.pipeline_options import PipelineOptions
-from tensorflow_metadata.proto.v0 import statistics_pb2
+from tensorflow_data_validation.statistics import stats_impl
+from tensorflow_metadata.proto.v0 import schema_pb2, statistics_pb2
 from tfx_bsl.arrow import table_util
 
 
-def statistics_of_frame(
-    frame: pd.DataFrame, slice_by: list[str], options: dict[str, Any]
+def statistics_of_table(
+    path: str, slice_by: list[str], options: dict[str, Any]
 ) -> statistics_pb2.DatasetFeatureStatisticsList:
-    """Return statistics of a DataFrame and, if asked for, of each of its slices."""
-    options = tfdv.StatsOptions(**options)
-    parts = {"All Examples": frame} if slice_by else {"": frame}
+    """Return statistics of a table in a Parquet file and, if asked for, of each of its slices."""
+    table = pq.read_table(path)
+    parts = {"All Examples": table} if slice_by else {"": table}
     if slice_by:
-        groups = frame.groupby(slice_by, sort=True, dropna=False, observed=True)
-        for values, part in groups:
-            pairs = zip(slice_by, values if isinstance(values, tuple) else (values,), strict=True)
+        keys = table.select(slice_by).to_pandas()
+        rows = keys.groupby(slice_by, sort=True, dropna=False, observed=True).indices
+        for values in sorted(rows, key=str):
+            each = values if isinstance(values, tuple) else (values,)
             # The name that TFDV's own slicing gives: column_value, several joined by _.
-            parts["_".join(f"{column}_{value}" for column, value in pairs)] = part
+            pairs = zip(slice_by, each, strict=True)
+            name = "_".join(f"{column}_{value}" for column, value in pairs)
+            parts[name] = table.take(pa.array(rows[values]))
     result = statistics_pb2.DatasetFeatureStatisticsList()
     for name, part in parts.items():
-        one = tfdv.generate_statistics_from_dataframe(part.reset_index(drop=True), options)
+        one = _in_memory(part, options)
         result.datasets.add().CopyFrom(one.datasets[0])
         result.datasets[-1].name = name
     return result
+
+
+def _in_memory(table: pa.Table, options: dict[str, Any]) -> Any:
+    """Do what ``tfdv.generate_statistics_from_dataframe`` does, without the way through pandas."""
+    schema = schema_pb2.Schema()
+    for i, field in enumerate(table.schema):
+        if pa.types.is_boolean(field.type):  # TFDV counts truth values as a category
+            schema.feature.add(name=field.name, type=schema_pb2.INT).bool_domain.SetInParent()
+            table = table.set_column(i, field.name, table.column(i).cast(pa.int64()))
+    if schema.feature:
+        options = {**options, "schema": schema}
+    (batch,) = table.combine_chunks().to_batches()
+    batch = table_util.CanonicalizeRecordBatch(batch)
+    return stats_impl.generate_statistics_in_memory(batch, tfdv.StatsOptions(**options))
 
 
 def statistics_of_files(

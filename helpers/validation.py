@@ -26,11 +26,14 @@ import functools
 import glob
 import html
 import math
+import tempfile
 from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 import pandas as pd
+import pyarrow as pa
+import pyarrow.parquet as pq
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
@@ -97,7 +100,13 @@ def generate_statistics(
         arguments = (pattern, kind, by, options, list(beam_options))
         return Statistics(_call("statistics_of_files", *arguments))
     frame = data if isinstance(data, pd.DataFrame) else _read(data)
-    return Statistics(_call("statistics_of_frame", _checked(frame, by), by, options))
+    table = _table(frame, by)
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "table.parquet")
+        pq.write_table(
+            table, path, compression="none", use_dictionary=False, write_statistics=False
+        )
+        return Statistics(_call("statistics_of_table", path, by, options))
 
 
 def infer_schema(statistics: Statistics, *, max_string_domain_size: int = 100) -> Schema:
@@ -628,18 +637,13 @@ class Anomalies:
 
 
 def _call(function: str, *arguments: Any, **named: Any) -> Any:
-    """Call a function of ``_tfdv.py`` in the TFX session; frames and protos are handed over."""
+    """Call a function of ``_tfdv.py`` in the TFX session; plain values and protos go over."""
     tfx = _session()
     tfx.push("_mlops_call", {"arguments": list(arguments), "named": named})
-    try:
-        tfx.run(
-            f"_mlops_call = _mlops_tfdv.{function}"
-            "(*_mlops_call['arguments'], **_mlops_call['named'])"
-        )
-        return tfx.pull("_mlops_call")
-    finally:
-        if tfx.pid is not None:
-            tfx.run("_mlops_call = None")  # the frame may be large
+    tfx.run(
+        f"_mlops_call = _mlops_tfdv.{function}(*_mlops_call['arguments'], **_mlops_call['named'])"
+    )
+    return tfx.pull("_mlops_call")
 
 
 def _session() -> Session:
@@ -662,7 +666,7 @@ def _whole(statistics: Statistics | None) -> Any:
     return (statistics.slice(_WHOLE) if statistics.slices else statistics).proto
 
 
-def _checked(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
+def _table(frame: pd.DataFrame, by: Sequence[str]) -> pa.Table:
     """Return the frame as TFDV takes it, or raise an error that says what is wrong with it."""
     if len(frame) == 0 or frame.shape[1] == 0:
         raise ValueError(f"data has {len(frame)} rows and {frame.shape[1]} columns; nothing to do")
@@ -681,8 +685,13 @@ def _checked(frame: pd.DataFrame, by: Sequence[str]) -> pd.DataFrame:
         elif column.dtype == object and pd.api.types.infer_dtype(column) not in ("string", "empty"):
             # Numbers and texts in one column arrive as text, as they would from a CSV file.
             changed[name] = column.astype(str).where(column.notna(), None)
-    frame = frame.reset_index(drop=True)
-    return frame.assign(**{k: v.to_numpy() for k, v in changed.items()}) if changed else frame
+    frame = frame.assign(**changed) if changed else frame
+    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
+    for i, field in enumerate(table.schema):
+        if pa.types.is_large_string(field.type) or pa.types.is_null(field.type):
+            column = table.column(i).cast(pa.string())  # the only text that pandas 1.5 keeps so
+            table = table.set_column(i, field.name, column)
+    return table
 
 
 def _matches(data: str | Path) -> list[str]:
