@@ -219,12 +219,13 @@ def test_judges_read_answers_as_people_write_them():
     assert "Expected a number" in number(1)(True)
     assert name("age", among={"age", "sex"})(" age ") is None
     assert chosen({"A"}, among="AB")(["A", "A"]) is None
-    assert "Something is missing" in chosen({"A"}, among="AB")(set())
+    assert "One is missing" in chosen({"A"}, among="AB")(set())
+    assert "2 more are missing" in chosen({"A", "B"}, among="AB")(set())
     assert assigned({"a": "x"}, values=("x", "y"))({"a": "x"}) is None
 
 
 def test_a_function_that_raises_is_quoted_with_its_argument():
-    judge = behaves([([1], 1, "Give the first."), ([], None, "Mind the empty list.")])
+    judge = behaves([(([1],), 1, "Give the first."), (([],), None, "Mind the empty list.")])
     reply = judge(lambda values: values[0])
     assert "IndexError" in reply and "[]" in reply and "Mind the empty list." in reply
     assert judge(lambda values: values[0] if values else None) is None
@@ -232,5 +233,5 @@ def test_a_function_that_raises_is_quoted_with_its_argument():
 
 def test_a_function_cannot_change_the_argument_of_the_next_case():
     shared = [1, 2]
-    judge = behaves([(shared, 2, ""), (shared, 2, "")])
+    judge = behaves([((shared,), 2, ""), ((shared,), 2, "")])
     assert judge(lambda values: values.pop()) is None

@@ -66,7 +66,7 @@ def test_nothing_is_noticed_at_strength_zero(lab):
 def test_moving_a_control_changes_picture_and_words(lab):
     incident, schema, strength, picture, words = lab.view().widget.children
     seen = {picture.value}
-    for control, value in ((strength, 1.0), (schema, "corrected"), (incident, "recession")):
+    for control, value in ((strength, 1.0), (schema, "as inferred"), (incident, "recession")):
         before = words.value
         control.value = value
         assert picture.value not in seen

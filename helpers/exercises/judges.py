@@ -49,7 +49,7 @@ def number(
     within : float
         How far off an answer may be.
     replies : mapping of float to str, optional
-        What to say to numbers that come from a known mistake; they are recognised `within` as well.
+        What to say to numbers that come from a known mistake, recognised within 3 %.
     """
 
     def judge(answer: Any) -> str | None:
@@ -59,7 +59,7 @@ def number(
         if abs(value - right) <= within:
             return None
         for typical, reply in (replies or {}).items():
-            if abs(value - typical) <= within:
+            if abs(value - typical) <= 0.03 * abs(typical):
                 return reply
         return f"{value:g} is too {'large' if value > right else 'small'}."
 
@@ -93,8 +93,11 @@ def chosen(
             return f"{strange[0]!r} is not one of them: {', '.join(sorted(among))}."
         for one in sorted(set(answer) - set(right)):
             return (extra or {}).get(one, f"{one} does not belong here.")
-        for one in sorted(set(right) - set(answer)):
-            return (missing or {}).get(one, "Something is missing still.")
+        lacking = sorted(set(right) - set(answer))
+        if len(lacking) > 1:
+            return f"What you have is right, and {len(lacking)} more are missing."
+        if lacking:
+            return "One is missing. " + (missing or {}).get(lacking[0], "Look again.")
         return None
 
     return judge
@@ -134,12 +137,12 @@ def assigned(
     return judge
 
 
-def behaves(cases: Sequence[tuple[Any, Any, str]]) -> Judge:
+def behaves(cases: Sequence[tuple[tuple, Any, str]]) -> Judge:
     """Judge an answer that is a function, by what it returns.
 
     Parameters
     ----------
-    cases : sequence of (argument, expected, reply)
+    cases : sequence of (arguments, expected, reply)
         Tried in order; the reply of the first case that fails is given. An argument with a
         ``copy`` method is copied, so that an answer cannot change it for the next.
     """
@@ -147,17 +150,16 @@ def behaves(cases: Sequence[tuple[Any, Any, str]]) -> Judge:
     def judge(answer: Any) -> str | None:
         if isinstance(answer, type) or not callable(answer):
             return f"Expected a function (its name, without calling it), got {_kind(answer)}."
-        for argument, expected, reply in cases:
-            given = argument.copy() if hasattr(argument, "copy") else argument
+        for arguments, expected, reply in cases:
+            given = [one.copy() if hasattr(one, "copy") else one for one in arguments]
+            called = "It was called with\n" + "\n".join(map(str, arguments))
             try:
-                got = answer(given)
+                got = answer(*given)
             except Exception as error:
-                return (
-                    f"Your function raised {type(error).__name__}: {error}\nIt was called with\n"
-                    f"{argument}\n{reply}"
-                )
+                more = "" if isinstance(error, TypeError) else f"\n{reply}"
+                return f"Your function raised {type(error).__name__}: {error}\n{called}{more}"
             if not (isinstance(got, type(expected)) and got == expected):
-                return f"{reply}\nIt was called with\n{argument}\nand returned {got!r}."
+                return f"{reply}\n{called}\nand returned {got!r}."
         return None
 
     return judge

@@ -180,7 +180,9 @@ class IncidentLab:
 
         wide = {"description_width": "80px"}
         incident = w.Dropdown(options=list(self.series), description="incident", style=wide)
-        schema = w.ToggleButtons(options=self.schemas, description="schema", style=wide)
+        schema = w.ToggleButtons(
+            options=self.schemas, value=self.schemas[-1], description="schema", style=wide
+        )
         strength = w.SelectionSlider(
             options=[(f"{s:g}", s) for s in STRENGTHS],
             value=0.4,
