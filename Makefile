@@ -14,7 +14,7 @@ help: ## list the commands
 	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 lab: environments ## set everything up and open the lessons in JupyterLab (LAB_ARGS="--no-browser")
-	$(PYTHON) -m jupyterlab notebooks/0_start_here.ipynb $(LAB_ARGS)
+	$(PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/0_start_here.ipynb $(LAB_ARGS)
 
 test: environments ## lint, then unit tests, exercises and every notebook (TEST_ARGS="-k world")
 	.venv/bin/ruff check .
