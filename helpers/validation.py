@@ -843,7 +843,7 @@ def _rounded(table: pd.DataFrame) -> pd.DataFrame:
         return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
 
     def percent(value: float) -> str:
-        return "" if math.isnan(value) else f"{100 * value:.1f} %"
+        return "" if math.isnan(value) else f"{value:.1%}"
 
     makers = {name: percent if name in ("missing", "zeros") else number for name in table}
     return pd.DataFrame(

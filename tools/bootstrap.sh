@@ -44,4 +44,9 @@ if ! .venv/bin/uv --version >/dev/null 2>&1 || ! .venv/bin/python -c '' 2>/dev/n
 fi
 .venv/bin/uv pip sync --python .venv/bin/python --require-hashes "$lock"
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
+# JupyterLab asks for news from the network at every first start; the lab works without a network.
+mkdir -p .venv/share/jupyter/lab/settings
+cat >.venv/share/jupyter/lab/settings/overrides.json <<'JSON'
+{"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}
+JSON
 echo "$wanted" >.venv/ready
