@@ -33,7 +33,10 @@ if ! .venv/bin/uv --version >/dev/null 2>&1 || ! .venv/bin/python -c '' 2>/dev/n
     elif python=$(find_python 'sys.version_info >= (3, 8)' python3); then
         say "No Python 3.11 to 3.13 here: uv fetches 3.11"
         venv_with_uv "$python" .venv-uv
-        .venv-uv/bin/uv venv --quiet --clear --python 3.11 .venv
+        .venv-uv/bin/uv venv --quiet --clear --python 3.11 .venv || {
+            say "uv could not fetch Python 3.11. Install Python 3.11, 3.12 or 3.13, and try again"
+            exit 1
+        }
         cp .venv-uv/bin/uv .venv/bin/uv
         rm -rf .venv-uv
     else
