@@ -51,7 +51,9 @@ COLUMNS: dict[str, Column] = {
     "region": Column("text", "", "5 values", "where the applicant lives; not a cause of default"),
     "employment": Column("text", "", "6 values", "kind of employment"),
     "income": Column("integer", "euro per year", "6,000 to 400,000", "gross income"),
-    "years_employed": Column("number", "years", "0 to 57", "time with the present employer"),
+    "years_employed": Column(
+        "number", "years", "0 to 57", "in the present employment, or retirement"
+    ),
     "purpose": Column("text", "", "6 values", "what the loan is for"),
     "amount": Column("integer", "euro", "500 to 50,000", "amount applied for, in hundreds"),
     "term_months": Column("integer", "months", "12, 24, 36, 48, 60", "time to pay back"),
@@ -150,6 +152,11 @@ class World:
         act in every month from their onset on. Faults of the data are not changes of the world:
         apply them to a frame, as in ``incidents["monthly income"].apply(frame)``.
 
+    Raises
+    ------
+    ValueError
+        If ``seed`` is not a whole number, 0 or more, or ``changes`` names something else.
+
     Examples
     --------
     >>> World(seed=1).applications("2025-03", n=3)["age"].between(18, 75).all()
@@ -160,6 +167,12 @@ class World:
     changes: tuple[str, ...] = ()
 
     def __post_init__(self) -> None:
+        if not isinstance(self.seed, int | np.integer) or self.seed < 0:
+            raise ValueError(f"seed is {self.seed!r}; expected a whole number, 0 or more")
+        if isinstance(self.changes, str):
+            raise ValueError(
+                f"changes is the text {self.changes!r}; expected a tuple: ({self.changes!r},)"
+            )
         possible = [name for name, incident in incidents.items() if incident.changes_world]
         for name in self.changes:
             if name not in possible:
@@ -184,6 +197,11 @@ class World:
         pandas.DataFrame
             ``n`` rows for each month with the columns that ``COLUMNS`` describes. Values are
             recorded as the lender sees them, and rounded as in its files.
+
+        Raises
+        ------
+        ValueError
+            If a month is not one, a list repeats one, or ``n`` is not 1 or more.
         """
         if not isinstance(n, int | np.integer) or n < 1:
             raise ValueError(f"n is {n!r}; expected a whole number of applications, 1 or more")
@@ -205,6 +223,12 @@ class World:
         Returns
         -------
         numpy.ndarray of shape (len(frame),)
+
+        Raises
+        ------
+        ValueError
+            If the frame lacks a cause of default, or holds a value that no application has, such as
+            a yearly income below 3,000: then a fault has been at it.
         """
         return 1 / (1 + np.exp(-self.log_odds(frame, month)))
 
@@ -222,7 +246,10 @@ class World:
         -------
         numpy.ndarray of shape (len(frame),)
         """
+        _check_as_made(frame)
         log_odds = sum(risk_terms(frame).values())
+        if month is not None:
+            _period(month)  # a slip in it is told in every world, not only where it matters
         if "recession" in self.changes:
             begun = _since(incidents["recession"].onset, frame, month)
             log_odds = log_odds + begun * sum(recession_terms(frame).values())
@@ -253,15 +280,17 @@ class World:
         frame = _applicants(rng, n)
         minutes = np.sort(rng.integers(0, period.days_in_month * 24 * 60, n))
         frame["applied_at"] = period.start_time + pd.to_timedelta(minutes, unit="min")
-        frame["application_id"] = [f"{period}-{i:06d}" for i in range(1, n + 1)]
+        month = str(period)
+        frame["application_id"] = [f"{month}-{i:06d}" for i in range(1, n + 1)]
         uniform = rng.random(n)
         if "campaign" in self.changes and period.end_time >= pd.Timestamp(
             incidents["campaign"].onset
         ):
             frame = incidents["campaign"].apply(frame, seed=int(rng.integers(2**31)))
         frame["defaulted"] = (uniform < self.default_probability(frame)).astype(np.int64)
-        texts = {name: str for name in frame if frame[name].dtype == "category"}
-        return frame[list(COLUMNS)].astype(texts)
+        for name in frame.select_dtypes("category"):
+            frame[name] = frame[name].cat.categories.take(frame[name].cat.codes)  # plain text
+        return frame[list(COLUMNS)]
 
 
 def risk_terms(frame: pd.DataFrame) -> dict[str, np.ndarray]:
@@ -277,7 +306,7 @@ def risk_terms(frame: pd.DataFrame) -> dict[str, np.ndarray]:
     dict of str to numpy.ndarray of shape (len(frame),)
         Neither ``sex`` nor ``region`` is among them.
     """
-    f = {name: frame[name].to_numpy() for name in ("age", "income", "amount", "term_months")}
+    age, income = (frame[name].to_numpy(dtype=float) for name in ("age", "income"))
     late = true_late_payments(frame)
     used = frame["utilization"].to_numpy(dtype=float)
     has_lines = ~np.isnan(used)
@@ -285,7 +314,7 @@ def risk_terms(frame: pd.DataFrame) -> dict[str, np.ndarray]:
     history = frame["credit_history_years"].to_numpy(dtype=float)
     return {
         "base": np.full(len(frame), -3.05),
-        "income": -0.45 * np.log(f["income"] / 35_000),
+        "income": -0.45 * np.log(income / 35_000),
         "burden": 2.7 * np.tanh(burden(frame) / 0.25),
         "employment": _look_up(frame["employment"], _EMPLOYMENT_RISK),
         "years_employed": -0.30 * np.log1p(frame["years_employed"].to_numpy(dtype=float)),
@@ -295,7 +324,7 @@ def risk_terms(frame: pd.DataFrame) -> dict[str, np.ndarray]:
         "late_payments": 0.95 * np.log1p(late),
         "late and used up": 0.6 * ((late >= 2) & (used > 0.6)),
         "credit_history": -0.05 * np.minimum(history, 15),
-        "age": 0.04 * np.maximum(28 - f["age"], 0),
+        "age": 0.04 * np.maximum(28 - age, 0),
     }
 
 
@@ -322,14 +351,16 @@ def recession_terms(frame: pd.DataFrame) -> dict[str, np.ndarray]:
 
 def burden(frame: pd.DataFrame) -> np.ndarray:
     """Give the loan's yearly instalments as a share of the yearly income."""
-    yearly = 12 * frame["amount"].to_numpy() / frame["term_months"].to_numpy()
-    return yearly / frame["income"].to_numpy()
+    amount, term, income = (
+        frame[name].to_numpy(dtype=float) for name in ("amount", "term_months", "income")
+    )
+    return 12 * amount / term / income
 
 
 def true_late_payments(frame: pd.DataFrame) -> np.ndarray:
     """Give the late payments that there were, the East's double counting undone."""
     recorded = frame["late_payments"].to_numpy()
-    return np.where(frame["region"].to_numpy() == OVERRECORDED_REGION, recorded // 2, recorded)
+    return np.where(frame["region"] == OVERRECORDED_REGION, recorded // 2, recorded)
 
 
 def profit(frame: pd.DataFrame, probability: np.ndarray) -> np.ndarray:
@@ -372,7 +403,7 @@ def parse_months(month: Months) -> list[pd.Period]:
     Raises
     ------
     ValueError
-        If a month is not written like ``"2025-03"``, or a range runs backwards.
+        If a month is not written like ``"2025-03"``, a range runs backwards or a list repeats one.
     """
     if isinstance(month, str):
         return [_period(month)]
@@ -385,7 +416,10 @@ def parse_months(month: Months) -> list[pd.Period]:
         return list(pd.period_range(first, last))
     if not isinstance(month, Iterable) or not list(month):
         raise ValueError(f"month is {month!r}; expected '2025-03', a range or a list of months")
-    return [_period(one) for one in month]
+    periods = [_period(one) for one in month]
+    if len(set(periods)) < len(periods):
+        raise ValueError(f"month is {month!r}; expected each month once")
+    return periods
 
 
 def _period(month: object) -> pd.Period:
@@ -398,21 +432,59 @@ def _period(month: object) -> pd.Period:
 
 
 def _since(onset: str, frame: pd.DataFrame, month: str | None) -> np.ndarray | bool:
-    if month is None:
-        return (frame["applied_at"] >= pd.Timestamp(onset)).to_numpy()
-    return _period(month).end_time >= pd.Timestamp(onset)
+    if month is not None:
+        return _period(month).end_time >= pd.Timestamp(onset)
+    if "applied_at" not in frame:
+        raise ValueError("frame lacks 'applied_at': name the month, such as month='2025-03'")
+    return (frame["applied_at"] >= pd.Timestamp(onset)).to_numpy()
+
+
+# What default depends on, and what an application can say. The bounds of incomes and amounts are
+# wider than what is drawn, so that one may ask "and if she earned as much as he does?".
+_CAUSES: dict[str, tuple[float, float] | Mapping] = {
+    "age": (18, 75),
+    "region": REGIONS,  # of no matter to default, but it tells how late payments were counted
+    "employment": EMPLOYMENTS,
+    "income": (3_000, 800_000),
+    "years_employed": (0, 57),
+    "purpose": PURPOSES,
+    "amount": (250, 100_000),
+    "term_months": (6, 120),
+    "utilization": (0, 1),
+    "late_payments": (0, 24),
+    "credit_history_years": (0, 57),
+    "channel": CHANNELS,
+}
+
+
+def _check_as_made(frame: pd.DataFrame) -> None:
+    """Refuse to state a truth about what no application says: a fault would become the truth."""
+    lacking = [name for name in _CAUSES if name not in frame]
+    if lacking:
+        raise ValueError(f"frame lacks {lacking}, which the truth is about")
+    for name, possible in _CAUSES.items():
+        column = frame[name]
+        if isinstance(possible, tuple):
+            expected = "{:,} to {:,}".format(*possible)
+            if not pd.api.types.is_numeric_dtype(column):
+                column = column.map(lambda value: np.nan if isinstance(value, str) else value)
+            right = column.astype(float).between(*possible)
+        else:
+            expected, right = str(list(possible)), column.isin(list(possible))
+        if name == "utilization":
+            right |= column.isna()
+        if not right.all():
+            wrong = frame.loc[~right, name]
+            raise ValueError(
+                f"frame has {name} {str(wrong.iloc[0])!r}, in {len(wrong):,} rows not what an "
+                f"application can say: {expected}. The truth is about applications as they were "
+                "made, before any fault: look them up by application_id."
+            )
 
 
 def _look_up(column: pd.Series, values: Mapping[str, float]) -> np.ndarray:
-    found = column.map(values).to_numpy(dtype=float)
-    if np.isnan(found).any():
-        unknown = sorted(set(column.dropna()) - set(values))
-        raise ValueError(
-            f"column {column.name!r} has values that this world does not know: {unknown or 'NaN'}; "
-            f"it knows {sorted(values)}. The truth is about applications as they were made: look "
-            "them up by application_id."
-        )
-    return found
+    codes, names = pd.factorize(column)  # looks up each name once, not each row
+    return np.array([values[name] for name in names])[codes]
 
 
 def _draw(rng: np.random.Generator, shares: Mapping[str, float], n: int) -> pd.Categorical:
@@ -532,7 +604,9 @@ class Incident:
         Parameters
         ----------
         frame : pandas.DataFrame
-            Applications; it is not changed. Several incidents are applied one after the other.
+            Applications; it is not changed. Several incidents are applied one after the other, in
+            the order in which things happen: the campaign (who comes), the recession (who
+            defaults), then faults (what arrives).
         strength : float, optional
             From 0 (nothing happens) to 1; by default ``self.strength``. With the same seed, the
             rows that a weaker incident touches are among those that a stronger one touches.
@@ -543,13 +617,13 @@ class Incident:
         -------
         pandas.DataFrame
             A new frame. Rows keep their ``application_id``, so the truth can be looked up. Where
-            the world itself changes, ``defaulted`` (if it is there) is drawn anew.
+            the world itself changes, ``defaulted`` (if it is there) changes with it.
 
         Raises
         ------
         ValueError
-            If ``strength`` is not from 0 to 1, or the frame lacks a column that this incident
-            touches.
+            If ``strength`` is not from 0 to 1, the frame lacks a column that this incident touches,
+            or the world is to change after a fault.
 
         Examples
         --------
@@ -564,6 +638,8 @@ class Incident:
         lacking = [name for name in self.columns if name not in frame]
         if lacking:
             raise ValueError(f"frame lacks {lacking}, which {self.name!r} touches")
+        if self.changes_world:
+            _check_as_made(frame)
         return self.change(frame.copy(), strength, np.random.default_rng([seed, len(self.name)]))
 
 
@@ -574,7 +650,8 @@ def _among(where: np.ndarray | pd.Series, strength: float, rng: np.random.Genera
 
 def _monthly_income(frame: pd.DataFrame, strength: float, rng: np.random.Generator) -> pd.DataFrame:
     rows = _among(frame["channel"] == "partner", strength, rng)
-    frame["income"] = np.where(rows, np.round(frame["income"] / 12), frame["income"]).astype(int)
+    monthly = np.round(frame["income"] / 12).astype(frame["income"].dtype)
+    frame["income"] = frame["income"].where(~rows, monthly)
     return frame
 
 
@@ -625,9 +702,14 @@ def _campaign(frame: pd.DataFrame, strength: float, rng: np.random.Generator) ->
 
 def _recession(frame: pd.DataFrame, strength: float, rng: np.random.Generator) -> pd.DataFrame:
     if "defaulted" in frame:
-        log_odds = World().log_odds(frame) + strength * sum(recession_terms(frame).values())
-        probability = 1 / (1 + np.exp(-log_odds))
-        frame["defaulted"] = (rng.random(len(frame)) < probability).astype(np.int64)
+        log_odds = World().log_odds(frame)
+        calm, bad = (
+            1 / (1 + np.exp(-log_odds - share * sum(recession_terms(frame).values())))
+            for share in (0, strength)
+        )
+        # Who defaults in calm times still does; the others make up the rest of the probability.
+        too = rng.random(len(frame)) < (bad - calm) / (1 - calm)
+        frame["defaulted"] = np.where(too, 1, frame["defaulted"]).astype(np.int64)
     return frame
 
 

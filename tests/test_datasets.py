@@ -36,6 +36,12 @@ def test_what_is_loaded_is_what_the_world_drew():
     )
 
 
+def test_the_truth_of_what_is_loaded_is_exactly_that_of_what_was_drawn():
+    drawn, loaded = world.World().applications("2025-07"), datasets.load("loans", months="2025-07")
+    truth = world.World().default_probability
+    assert (truth(loaded, "2025-07") == truth(drawn, "2025-07")).all()
+
+
 def test_an_unknown_name_is_answered_with_what_exists():
     with pytest.raises(ValueError, match="'lones'.*'loans'"):
         datasets.load("lones")

@@ -1,5 +1,7 @@
 """The world's truth: what is stated about Harbor Credit holds in what is drawn."""
 
+from itertools import pairwise
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -124,6 +126,17 @@ def test_a_range_that_runs_backwards_is_refused():
         World().applications(("2025-03", "2025-01"), 5)
 
 
+def test_a_month_asked_for_twice_is_refused_since_its_ids_would_be_too():
+    with pytest.raises(ValueError, match="each month once"):
+        World().applications(["2025-03", "2025-04", "2025-03"], 5)
+
+
+@pytest.mark.parametrize("seed", [-1, 1.5, "2025", None])
+def test_a_seed_that_is_none_is_refused(seed):
+    with pytest.raises(ValueError, match="seed is"):
+        World(seed=seed)
+
+
 @pytest.mark.parametrize("n", [0, -1, 2.5, "many"])
 def test_a_number_of_rows_that_is_none_is_refused(n):
     with pytest.raises(ValueError, match="n is"):
@@ -156,10 +169,9 @@ def test_an_incident_never_changes_its_input_and_can_be_repeated(incident):
 
 
 @pytest.mark.parametrize("incident", incidents.values(), ids=lambda incident: incident.name)
-def test_at_strength_zero_no_feature_changes(incident):
+def test_at_strength_zero_nothing_happens(incident):
     frame = World().applications("2026-03", 300)
-    unchanged = incident.apply(frame, strength=0).drop(columns="defaulted")
-    assert unchanged.astype(str).equals(frame.drop(columns="defaulted").astype(str))
+    assert incident.apply(frame, strength=0).astype(str).equals(frame.astype(str))
 
 
 @pytest.mark.parametrize("incident", incidents.values(), ids=lambda incident: incident.name)
@@ -246,15 +258,71 @@ def test_changes_act_from_their_onset_on():
     assert_calibrated(frame["defaulted"], both.default_probability(frame))
 
 
+def test_a_recession_applied_to_a_frame_is_the_recession_of_the_world():
+    frame = incidents["campaign"].apply(World().applications("2026-11", N))
+    hit = incidents["recession"].apply(frame)
+    world_in_it = World(changes=("campaign", "recession"))
+    assert_calibrated(hit["defaulted"], world_in_it.default_probability(frame))
+    half = incidents["recession"].apply(frame, strength=0.5)
+    outcomes = [one["defaulted"] for one in (frame, half, hit)]
+    assert all((a <= b).all() for a, b in pairwise(outcomes))
+
+
 def test_a_fault_is_not_a_change_of_the_world():
-    with pytest.raises(ValueError, match="incidents\\[name\\].apply"):
+    with pytest.raises(ValueError, match=r"incidents\[name\]\.apply"):
         World(changes=("monthly income",))
 
 
-def test_the_truth_of_a_value_that_the_world_does_not_know_is_not_guessed():
-    frame = incidents["new purpose"].apply(World().applications("2026-06", 500))
-    with pytest.raises(ValueError, match="heat pump"):
+def test_changes_given_as_one_text_are_answered_with_a_tuple():
+    with pytest.raises(ValueError, match=r"\('recession',\)"):
+        World(changes="recession")
+
+
+@pytest.mark.parametrize(
+    ("name", "said"),
+    [
+        ("monthly income", "income '[0-9]{3,4}'.*3,000 to 800,000"),
+        ("missing history", "credit_history_years 'nan'"),
+        ("term as text", "term_months '[0-9]+ months'"),
+        ("impossible age", "age '999'.*18 to 75"),
+        ("new purpose", "heat pump.*'car'"),
+        ("utilization in percent", "utilization '[0-9.]+'.*0 to 1"),
+    ],
+)
+def test_after_a_fault_the_truth_is_not_guessed_and_the_world_does_not_change(name, said):
+    frame = incidents[name].apply(World().applications("2026-11", 2_000))
+    with pytest.raises(ValueError, match=said + ".*application_id"):
         World().default_probability(frame)
+    for change in ("campaign", "recession"):
+        with pytest.raises(ValueError, match=said):
+            incidents[change].apply(frame)
+
+
+def test_the_truth_of_what_might_have_been_can_be_asked(frame):
+    equal = frame["income"] / frame["sex"].map({"female": world.INCOME_RATIO_WOMEN, "male": 1})
+    women = (frame["sex"] == "female").to_numpy()
+    might_be = World().default_probability(frame.assign(income=equal))
+    assert (might_be < World().default_probability(frame))[women].all()
+
+
+def test_what_the_truth_lacks_is_named(frame):
+    with pytest.raises(ValueError, match=r"lacks \['income', 'channel'\]"):
+        World().default_probability(frame.drop(columns=["income", "channel"]))
+    undated = frame.drop(columns="applied_at")
+    recession = World(changes=("recession",))
+    with pytest.raises(ValueError, match=r"month='2025-03'"):
+        recession.default_probability(undated)
+    assert recession.default_probability(undated, "2026-11").shape == (N,)
+    with pytest.raises(ValueError, match="month is 'March'"):
+        World().default_probability(frame, "March")
+
+
+def test_an_income_that_is_missing_stays_missing_when_incomes_come_per_month():
+    frame = World().applications("2026-03", 500)
+    holes = frame.assign(income=frame["income"].where(frame.index % 7 > 0))
+    wrong = incidents["monthly income"].apply(holes)
+    assert (wrong["income"].isna() == holes["income"].isna()).all()
+    assert wrong["income"].min() > 0
 
 
 def test_granting_by_the_truth_earns_more_than_granting_to_all(frame):
