@@ -22,6 +22,8 @@ from tfx_bsl.arrow import table_util
 
 _Statistics = statistics_pb2.DatasetFeatureStatisticsList
 _WHOLE = "All Examples"
+# Kinds of columns that are text to TFDV.
+_TEXT = (pa.types.is_large_string, pa.types.is_temporal, pa.types.is_decimal, pa.types.is_null)
 
 
 def statistics_of_table(path: str, slice_by: list[str], options: dict[str, Any]) -> _Statistics:
@@ -31,12 +33,7 @@ def statistics_of_table(path: str, slice_by: list[str], options: dict[str, Any])
     cuts with TFDV's own slicer, which that function does not offer.
     """
     table = pq.read_table(path)
-    truths = [field.name for field in table.schema if pa.types.is_boolean(field.type)]
-    if truths:  # TFDV counts truth values as a category
-        schema = schema_pb2.Schema()
-        for name in truths:
-            schema.feature.add(name=name, type=schema_pb2.INT).bool_domain.SetInParent()
-        options = {**options, "schema": schema}
+    options = _with_truth_values(options, table.schema)
     (batch,) = _plain(table).combine_chunks().to_batches()
     batch = table_util.CanonicalizeRecordBatch(batch)
     parts = [(_WHOLE if slice_by else "", batch)]
@@ -57,6 +54,9 @@ def statistics_of_files(
     if slice_by:
         slicer = tfdv.experimental_get_feature_value_slicer(dict.fromkeys(slice_by))
         options = {**options, "experimental_slice_functions": [slicer]}
+    if kind == "parquet":
+        with FileSystems.open(FileSystems.match([pattern])[0].metadata_list[0].path) as first:
+            options = _with_truth_values(options, pq.read_schema(first))
     options = tfdv.StatsOptions(**options)
     pipeline_options = PipelineOptions(beam_options)
     # Workers on other machines hand the result back through a folder that they see too.
@@ -90,15 +90,24 @@ def _record_batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
         yield table_util.CanonicalizeRecordBatch(batch)
 
 
+def _with_truth_values(options: dict[str, Any], columns: pa.Schema) -> dict[str, Any]:
+    """Have truth values counted as a category, as TFDV does with those of a DataFrame."""
+    schema = schema_pb2.Schema()
+    for field in columns:
+        if pa.types.is_boolean(field.type):
+            schema.feature.add(name=field.name, type=schema_pb2.INT).bool_domain.SetInParent()
+    return {**options, "schema": schema} if schema.feature else options
+
+
 def _plain(table: pa.Table) -> pa.Table:
     """Return columns of the kinds that TFDV takes: numbers, text and lists of them."""
     for i, field in enumerate(table.schema):
-        kind, column = field.type, table.column(i)
-        if pa.types.is_boolean(kind):
+        column = table.column(i)
+        if pa.types.is_dictionary(field.type):
+            column = column.cast(field.type.value_type)
+        if pa.types.is_boolean(column.type):
             column = column.cast(pa.int64())
-        elif pa.types.is_dictionary(kind):
-            column = column.cast(kind.value_type)
-        elif pa.types.is_temporal(kind) or pa.types.is_decimal(kind) or pa.types.is_null(kind):
+        elif any(is_text(column.type) for is_text in _TEXT):
             column = column.cast(pa.string())
         table = table.set_column(i, field.name, column)
     return table

@@ -21,16 +21,21 @@ age      ERROR     Out-of-range values  Unexpectedly large value: 300.
 
 from __future__ import annotations
 
+import contextlib
 import difflib
 import functools
 import glob
 import html
 import math
+import numbers
+import os
 import tempfile
-from collections.abc import Iterator, Sequence
+import threading
+from collections.abc import Iterable, Iterator, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
 import pandas as pd
 import pyarrow as pa
 import pyarrow.parquet as pq
@@ -45,10 +50,11 @@ if TYPE_CHECKING:
 _STATISTICS = statistics_pb2.DatasetFeatureStatisticsList
 _TYPES = {"INT": schema_pb2.INT, "FLOAT": schema_pb2.FLOAT, "BYTES": schema_pb2.BYTES}
 _WHOLE = "All Examples"
+_one_at_a_time = threading.RLock()  # calls share variables of the TFX process
 
 
 def generate_statistics(
-    data: pd.DataFrame | str | Path,
+    data: pd.DataFrame | str | Path | Sequence[str | Path],
     *,
     slice_by: str | Sequence[str] | None = None,
     beam_options: Sequence[str] | None = None,
@@ -59,11 +65,14 @@ def generate_statistics(
     Parameters
     ----------
     data : pandas.DataFrame, or path of CSV or Parquet files
-        A path may be a pattern such as ``"loans/2025-*.csv"``. Dates become text, as they stand in
-        a CSV file; the index of a frame is left out.
+        A path may be a pattern such as ``"loans/2025-*.csv"``, or a list of paths; pandas reads the
+        files. What is neither number nor text becomes text as it would in a CSV file, dates and
+        columns that mix numbers with text among it. The index of a frame is left out.
     slice_by : str or sequence of str, optional
-        Columns; statistics are computed for each combination of their values too. The slice of
-        the rows where ``region`` is East is called ``"region_East"``.
+        Columns; statistics are computed for each combination of their values too, by TFDV's own
+        slicer. The slice of the rows where ``region`` is East is called ``"region_East"``; of
+        several columns, ``"purpose_car_region_East"``, in alphabetical order. A row without a value
+        there is in no slice, only in the whole.
     beam_options : sequence of str, optional
         Options of an Apache Beam pipeline, for files that are larger than this machine. Without
         them the data go through memory, which on one machine is ten times as fast. A pipeline on
@@ -72,10 +81,12 @@ def generate_statistics(
         "--region=...", "--temp_location=gs://..."]``; Flink: ``["--runner=FlinkRunner",
         "--flink_master=host:8081", "--environment_type=DOCKER"]``; Spark:
         ``["--runner=SparkRunner", "--spark_master_url=spark://host:7077"]``. There, `data` is a
-        path that the workers see, and the workers need TFDV: see Beam's documentation on
-        ``--sdk_container_image``.
+        path that the workers see, ``--temp_location`` a folder that they and this machine see (the
+        result comes back through it), and the workers need TFDV: see Beam's documentation on
+        ``--sdk_container_image``. TFDV reads CSV files then, and leaves ``True`` and ``NA`` text.
     **options
-        Further options of ``tfdv.StatsOptions`` that are plain values, such as ``sample_rate=0.1``.
+        Further options of ``tfdv.StatsOptions``, such as ``num_histogram_buckets=20``;
+        ``sample_rate`` has an effect with `beam_options` only.
 
     Returns
     -------
@@ -85,22 +96,29 @@ def generate_statistics(
     ------
     FileNotFoundError
         If no file matches the path.
+    TypeError
+        If `data` is neither a frame nor a path.
     ValueError
-        If the table is empty, has a column name twice, or lacks a column of `slice_by`.
+        If the table is empty, has a column name twice, lacks a column of `slice_by`, or if a file
+        cannot be read.
     """
     by = [slice_by] if isinstance(slice_by, str) else list(slice_by or [])
+    options = {k: v.proto if isinstance(v, Schema) else v for k, v in options.items()}
     if beam_options is not None:
-        if isinstance(data, pd.DataFrame):
+        if not isinstance(data, str | os.PathLike):
             raise TypeError(
-                "data is a DataFrame and beam_options were given; a Beam pipeline reads files: "
-                "give the path of a CSV or Parquet file, or leave beam_options out"
+                f"data is a {type(data).__name__} and beam_options were given; a Beam pipeline "
+                "reads files: give one path or pattern of CSV or Parquet files, or leave "
+                "beam_options out"
             )
-        pattern = str(Path(data).absolute()) if "://" not in str(data) else str(data)
-        kind = _kind(_matches(data)[0] if "://" not in pattern else pattern)
-        arguments = (pattern, kind, by, options, list(beam_options))
+        pattern = str(data)
+        if "://" not in pattern:
+            for path in _matches(data):
+                _check(_names(path), by)
+            pattern = str(Path(data).absolute())
+        arguments = (pattern, _kind(pattern), by, options, list(beam_options))
         return Statistics(_call("statistics_of_files", *arguments))
-    frame = data if isinstance(data, pd.DataFrame) else _read(data)
-    table = _table(frame, by)
+    table = _table(data if isinstance(data, pd.DataFrame) else _read(data), by)
     with tempfile.TemporaryDirectory() as folder:
         path = str(Path(folder) / "table.parquet")
         pq.write_table(
@@ -109,12 +127,16 @@ def generate_statistics(
         return Statistics(_call("statistics_of_table", path, by, options))
 
 
-def infer_schema(statistics: Statistics, *, max_string_domain_size: int = 100) -> Schema:
+def infer_schema(
+    statistics: Statistics, *, infer_feature_shape: bool = True, max_string_domain_size: int = 100
+) -> Schema:
     """Draft a schema from statistics. Read it: inference knows what was seen, not what is a rule.
 
     Parameters
     ----------
     statistics : Statistics
+    infer_feature_shape : bool, default True
+        Whether a column without gaps is required to stay without.
     max_string_domain_size : int, default 100
         A text column with at most so many different values gets them as its domain.
 
@@ -122,8 +144,13 @@ def infer_schema(statistics: Statistics, *, max_string_domain_size: int = 100) -
     -------
     Schema
     """
-    size = int(max_string_domain_size)
-    return Schema(_call("tfdv.infer_schema", _whole(statistics), max_string_domain_size=size))
+    proto = _call(
+        "tfdv.infer_schema",
+        _whole("statistics", statistics),
+        infer_feature_shape=infer_feature_shape,
+        max_string_domain_size=int(max_string_domain_size),
+    )
+    return Schema(proto)
 
 
 def validate_statistics(
@@ -155,21 +182,22 @@ def validate_statistics(
 
     Raises
     ------
+    TypeError
+        If an argument is not of these classes.
     ValueError
         If the schema does not know the environment.
     """
+    _expect("schema", schema, Schema, "infer_schema(statistics)")
     if environment is not None and environment not in schema.environments:
         raise ValueError(
             f"environment is {environment!r}, which the schema does not know; it knows "
             f"{schema.environments or 'none'}. Add it with schema.environments = [...]"
         )
+    others = {"previous_statistics": previous_statistics, "serving_statistics": serving_statistics}
+    others = {name: _whole(name, one) for name, one in others.items() if one is not None}
+    whole = _whole("statistics", statistics)
     proto = _call(
-        "tfdv.validate_statistics",
-        _whole(statistics),
-        schema.proto,
-        environment=environment,
-        previous_statistics=_whole(previous_statistics),
-        serving_statistics=_whole(serving_statistics),
+        "tfdv.validate_statistics", whole, schema.proto, environment=environment, **others
     )
     return Anomalies(proto)
 
@@ -189,11 +217,18 @@ class Statistics:
 
     def __init__(self, proto: _STATISTICS) -> None:
         self.proto = _message(proto, _STATISTICS)
+        if not self.proto.datasets:
+            raise ValueError("proto has no datasets; expected statistics of a table at least")
+
+    @property
+    def whole(self) -> Statistics:
+        """The statistics of all rows; the same if the data were not sliced."""
+        return self.slice(_WHOLE) if self.slices else self
 
     @property
     def features(self) -> list[str]:
         """Names of the columns."""
-        return [_feature_name(one) for one in self.proto.datasets[0].features]
+        return [_feature_name(one) for one in self.whole.proto.datasets[0].features]
 
     @property
     def slices(self) -> list[str]:
@@ -214,22 +249,26 @@ class Statistics:
                 return Statistics(_STATISTICS(datasets=[dataset]))
         raise KeyError(f"there is no slice {name!r}; {_nearest(name, self.slices)}")
 
+    @property
+    def _size(self) -> str:
+        return f"{self.whole.proto.datasets[0].num_examples:,} examples"
+
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each column of the data (and slice), tidy.
 
         Returns
         -------
         pandas.DataFrame
-            ``feature``, ``type``, ``count`` (values), ``missing`` and ``zeros`` (shares), ``mean``,
-            ``std``, ``min``, ``median``, ``max``, ``unique``, ``top`` (most frequent text); with
-            slices, ``slice`` first.
+            ``feature``, ``type``, ``count`` (values), ``missing`` (share); of texts ``unique`` and
+            ``top`` (the most frequent); of numbers ``zeros`` (share), ``mean``, ``std``, ``min``,
+            ``median``, ``max``; with slices, ``slice`` first.
         """
         rows = []
         for dataset in self.proto.datasets:
             for feature in dataset.features:
                 row = _row(feature, dataset.num_examples)
                 rows.append({"slice": dataset.name, **row} if self.slices else row)
-        return pd.DataFrame(rows)
+        return pd.DataFrame(rows, columns=["slice", *_COLUMNS] if self.slices else _COLUMNS)
 
     def save(self, path: str | Path) -> None:
         """Write the protocol buffer as text."""
@@ -241,15 +280,12 @@ class Statistics:
         return cls(_read_text(path, _STATISTICS()))
 
     def __repr__(self) -> str:
-        n = self.proto.datasets[0].num_examples
-        return f"{n:,} examples\n" + _text_table(_rounded(self.to_frame()))
+        return f"{self._size}\n{_text_table(_rounded(self.to_frame()))}"
 
     def _repr_html_(self) -> str:
         table = _rounded(self.to_frame())
         pictures = [_picture(one) for dataset in self.proto.datasets for one in dataset.features]
-        return f"<p>{self.proto.datasets[0].num_examples:,} examples</p>" + _html_table(
-            table, extra={"distribution": pictures}
-        )
+        return f"<p>{self._size}</p>" + _html_table(table, extra={"distribution": pictures})
 
 
 class Feature:
@@ -267,6 +303,8 @@ class Feature:
     income: type INT, min_fraction 0.9, range (6000, 400000)
     """
 
+    __slots__ = ("_schema", "proto")  # so that a misspelt rule is an error
+
     def __init__(self, schema: schema_pb2.Schema, proto: schema_pb2.Feature) -> None:
         self._schema = schema
         self.proto = proto
@@ -282,14 +320,28 @@ class Feature:
 
     @property
     def type(self) -> str:
-        """``"INT"``, ``"FLOAT"`` or ``"BYTES"`` (text)."""
+        """``"INT"``, ``"FLOAT"`` or ``"BYTES"`` (text).
+
+        A change keeps what makes sense for the new type: thresholds always, a range of numbers.
+        """
         return schema_pb2.FeatureType.Name(self.proto.type)
 
     @type.setter
     def type(self, value: str) -> None:
         if value not in _TYPES:
             raise ValueError(f"type is {value!r}; expected one of {list(_TYPES)}")
-        self.proto.type = _TYPES[value]
+        if value == self.type:
+            return
+        limits, drift, skew = self.range, self.drift_threshold, self.skew_threshold
+        changed = Feature(self._schema, schema_pb2.Feature())  # all of it changes, or nothing
+        changed.proto.CopyFrom(self.proto)
+        changed.proto.type = _TYPES[value]
+        changed.proto.ClearField("domain_info")
+        if limits and value != "BYTES":
+            changed.range = limits
+        changed.drift_threshold, changed.skew_threshold = drift, skew
+        self._forget_domain()
+        self.proto.CopyFrom(changed.proto)
 
     @property
     def required(self) -> bool:
@@ -298,6 +350,8 @@ class Feature:
 
     @required.setter
     def required(self, value: bool) -> None:
+        if not isinstance(value, bool | np.bool_):
+            raise ValueError(f"required is {value!r}; expected True or False")
         self.min_fraction = 1.0 if value else 0.0
 
     @property
@@ -311,12 +365,10 @@ class Feature:
         self.proto.presence.min_count = 1
         self.proto.presence.min_fraction = value
         # A fixed shape means "always there" to TFDV; what may be missing has a count of values.
-        if value == 1:
-            self.proto.ClearField("value_count")
-            self.proto.shape.CopyFrom(schema_pb2.FixedShape(dim=[{"size": 1}]))
-        else:
-            self.proto.ClearField("shape")
-            self.proto.value_count.CopyFrom(schema_pb2.ValueCount(min=1, max=1))
+        if value == 1 and self.proto.value_count == _ONE_VALUE:
+            self.proto.shape.CopyFrom(_ONE_DIMENSION)
+        elif value < 1 and self.proto.shape == _ONE_DIMENSION:
+            self.proto.value_count.CopyFrom(_ONE_VALUE)
 
     @property
     def domain(self) -> list[str] | None:
@@ -331,15 +383,27 @@ class Feature:
 
     @domain.setter
     def domain(self, values: Sequence[str] | None) -> None:
-        if isinstance(values, str) or not all(isinstance(v, str) for v in values or []):
+        texts = list(values) if isinstance(values, Iterable) else []
+        if values is not None and (
+            isinstance(values, str) or not texts or not all(isinstance(v, str) for v in texts)
+        ):
             raise ValueError(f"domain is {values!r}; expected a list of texts, or None for any")
         if values is not None and self.type != "BYTES":
             raise ValueError(f"{self.name} is {self.type}; a domain of texts is for BYTES columns")
-        self.proto.ClearField("domain_info")
+        self._forget_domain()
         if values is not None:
-            self.proto.string_domain.CopyFrom(
-                schema_pb2.StringDomain(name=self.name, value=list(values))
-            )
+            texts = sorted(texts) if isinstance(values, set | frozenset) else texts
+            domain = schema_pb2.StringDomain(name=self.name, value=texts)
+            self.proto.string_domain.CopyFrom(domain)
+
+    def _forget_domain(self) -> None:
+        """Drop the domain, and the list that it shares with other columns if it was the last."""
+        shared = self.proto.domain
+        self.proto.ClearField("domain_info")
+        if shared and all(other.domain != shared for other in self._schema.feature):
+            kept = [one for one in self._schema.string_domain if one.name != shared]
+            del self._schema.string_domain[:]
+            self._schema.string_domain.extend(kept)
 
     @property
     def range(self) -> tuple[float | None, float | None] | None:
@@ -348,7 +412,9 @@ class Feature:
         if which not in ("int_domain", "float_domain"):
             return None
         limits = getattr(self.proto, which)
-        low, high = (getattr(limits, n) if limits.HasField(n) else None for n in ("min", "max"))
+        ends = (getattr(limits, n) if limits.HasField(n) else None for n in ("min", "max"))
+        # A float is kept in 32 bits; its shortest text is the number that was meant.
+        low, high = (float(str(np.float32(end))) if isinstance(end, float) else end for end in ends)
         return None if low is None and high is None else (low, high)
 
     @range.setter
@@ -364,9 +430,13 @@ class Feature:
             ) from None
         if self.type not in ("INT", "FLOAT"):
             raise ValueError(f"{self.name} is {self.type}; a range is for INT and FLOAT columns")
-        if low is not None and high is not None and not low <= high:
-            raise ValueError(f"range is {limits!r}; the low end must not be above the high end")
         whole = self.type == "INT"
+        for end in (low, high):
+            if end is not None and not _is_number(end, whole):
+                kind = "whole numbers" if whole else "numbers"
+                raise ValueError(f"range is {limits!r}; expected {kind}, None for no end")
+        if low is not None and high is not None and low > high:
+            raise ValueError(f"range is {limits!r}; the low end must not be above the high end")
         ends = {"min": low, "max": high}
         ends = {k: int(v) if whole else float(v) for k, v in ends.items() if v is not None}
         made = (schema_pb2.IntDomain if whole else schema_pb2.FloatDomain)(name=self.name, **ends)
@@ -441,9 +511,10 @@ class Feature:
         return None
 
     def _set_threshold(self, comparator: str, value: float | None) -> None:
-        self.proto.ClearField(comparator)
         if value is not None:
             _share(comparator.replace("comparator", "threshold"), value)
+        self.proto.ClearField(comparator)
+        if value is not None:
             getattr(getattr(self.proto, comparator), self._distance).threshold = value
 
 
@@ -469,6 +540,8 @@ class Schema:
     region   BYTES  1             East, West
     """
 
+    __slots__ = ("proto",)  # so that a misspelt attribute is an error
+
     def __init__(self, proto: schema_pb2.Schema | None = None) -> None:
         self.proto = schema_pb2.Schema()
         if proto is not None:
@@ -486,7 +559,7 @@ class Schema:
 
     @environments.setter
     def environments(self, names: Sequence[str]) -> None:
-        self.proto.default_environment[:] = names
+        self.proto.default_environment[:] = [names] if isinstance(names, str) else names
 
     def __getitem__(self, name: str) -> Feature:
         for feature in self.proto.feature:
@@ -513,14 +586,16 @@ class Schema:
         """
         if name in self:
             raise ValueError(f"name is {name!r}; the schema has that column already")
-        feature = Feature(self.proto, schema_pb2.Feature(name=name))
+        feature = Feature(self.proto, schema_pb2.Feature(name=name, shape=_ONE_DIMENSION))
         feature.type = type
         feature.required = True
         self.proto.feature.append(feature.proto)
 
     def remove(self, name: str) -> None:
         """Remove a column."""
-        self.proto.feature.remove(self[name].proto)
+        feature = self[name]
+        feature._forget_domain()
+        self.proto.feature.remove(feature.proto)
 
     def copy(self) -> Schema:
         """Return a copy that can be changed independently."""
@@ -542,7 +617,8 @@ class Schema:
         -------
         pandas.DataFrame
             ``feature``, ``what``, ``before`` and ``after``; of lists, such as a domain, only what
-            was removed and what was added. Empty if nothing changed.
+            was removed and what was added. ``what`` is "other" for rules that ``Feature`` does not
+            know, as text. Empty if no column changed.
         """
         old, new = ({f.name: _facts(f) for f in schema} for schema in (before, self))
         rows = []
@@ -554,12 +630,13 @@ class Schema:
                 continue
             for what in sorted({*old[name], *new[name]}):
                 was, now = old[name].get(what), new[name].get(what)
-                if isinstance(was, list) and isinstance(
-                    now, list
-                ):  # only what was added or removed
+                if isinstance(was, list) and isinstance(now, list):
                     was, now = [v for v in was if v not in now], [v for v in now if v not in was]
                 if was != now:
                     rows.append((name, what, was, now))
+            was, now = _other(before[name]), _other(self[name])
+            if was != now:
+                rows.append((name, "other", was, now))
         return pd.DataFrame(rows, columns=["feature", "what", "before", "after"], dtype=object)
 
     def to_frame(self) -> pd.DataFrame:
@@ -621,6 +698,8 @@ class Anomalies:
             for one in reasons:
                 details = one.description.strip()
                 rows.append((name, severity, one.short_description, details))
+        if self.proto.data_missing:  # TFDV sets this flag and nothing else
+            rows.append(("", "ERROR", "No data", "The statistics are of no examples at all."))
         return pd.DataFrame(rows, columns=["feature", "severity", "what", "details"])
 
     def __bool__(self) -> bool:
@@ -638,12 +717,12 @@ class Anomalies:
 
 def _call(function: str, *arguments: Any, **named: Any) -> Any:
     """Call a function of ``_tfdv.py`` in the TFX session; plain values and protos go over."""
-    tfx = _session()
-    tfx.push("_mlops_call", {"arguments": list(arguments), "named": named})
-    tfx.run(
-        f"_mlops_call = _mlops_tfdv.{function}(*_mlops_call['arguments'], **_mlops_call['named'])"
-    )
-    return tfx.pull("_mlops_call")
+    with _one_at_a_time:
+        tfx = _session()
+        tfx.push("_mlops_call", {"arguments": list(arguments), "named": named})
+        call = f"{function}(*_mlops_call['arguments'], **_mlops_call['named'])"
+        tfx.run(f"_mlops_call = _mlops_tfdv.{call}")
+        return tfx.pull("_mlops_call")
 
 
 def _session() -> Session:
@@ -660,57 +739,93 @@ def _session() -> Session:
     return tfx
 
 
-def _whole(statistics: Statistics | None) -> Any:
-    if statistics is None:
-        return None
-    return (statistics.slice(_WHOLE) if statistics.slices else statistics).proto
+def _whole(name: str, statistics: Statistics) -> _STATISTICS:
+    _expect(name, statistics, Statistics, "generate_statistics(data)")
+    return statistics.whole.proto
+
+
+def _expect(name: str, value: Any, kind: type, source: str) -> None:
+    if not isinstance(value, kind):
+        raise TypeError(
+            f"{name} is a {type(value).__name__}; expected a {kind.__name__}, such as {source} "
+            f"returns; {kind.__name__}(proto) makes one of a protocol buffer"
+        )
+
+
+def _check(names: Sequence[str], by: Sequence[str]) -> None:
+    if doubled := list(dict.fromkeys(name for name in names if names.count(name) > 1)):
+        raise ValueError(f"data has columns twice: {doubled}; rename or drop one of each")
+    if lacking := [name for name in by if name not in names]:
+        raise ValueError(f"slice_by has {lacking}; {_nearest(lacking[0], names)}")
 
 
 def _table(frame: pd.DataFrame, by: Sequence[str]) -> pa.Table:
     """Return the frame as TFDV takes it, or raise an error that says what is wrong with it."""
     if len(frame) == 0 or frame.shape[1] == 0:
         raise ValueError(f"data has {len(frame)} rows and {frame.shape[1]} columns; nothing to do")
-    doubled = frame.columns[frame.columns.duplicated()].tolist()
-    if doubled:
-        raise ValueError(f"data has columns twice: {doubled}; rename or drop one of each")
-    if lacking := [name for name in by if name not in frame.columns]:
-        raise ValueError(f"slice_by has {lacking}; {_nearest(lacking[0], list(frame.columns))}")
-    changed = {}
-    for name in frame.columns:
-        column = frame[name]
-        if pd.api.types.is_datetime64_any_dtype(column) or isinstance(column.dtype, pd.PeriodDtype):
-            changed[name] = column.astype(str).where(column.notna(), None)
-        elif isinstance(column.dtype, pd.CategoricalDtype):
-            changed[name] = column.astype(object)
-        elif column.dtype == object and pd.api.types.infer_dtype(column) not in ("string", "empty"):
-            # Numbers and texts in one column arrive as text, as they would from a CSV file.
-            changed[name] = column.astype(str).where(column.notna(), None)
-    frame = frame.assign(**changed) if changed else frame
-    table = pa.Table.from_pandas(frame, preserve_index=False).replace_schema_metadata(None)
-    for i, field in enumerate(table.schema):
-        if pa.types.is_large_string(field.type) or pa.types.is_null(field.type):
-            column = table.column(i).cast(pa.string())  # the only text that pandas 1.5 keeps so
-            table = table.set_column(i, field.name, column)
-    return table
+    names = [str(name) for name in frame.columns]
+    _check(names, by)
+    return pa.table([_column(frame.iloc[:, i]) for i in range(len(names))], names=names)
 
 
-def _matches(data: str | Path) -> list[str]:
-    found = sorted(glob.glob(str(data)))  # noqa: PTH207 (patterns may be absolute)
-    if not found:
-        raise FileNotFoundError(f"data is {str(data)!r}, and there is no such file")
+_TAKEN = (
+    *(pa.types.is_integer, pa.types.is_floating, pa.types.is_boolean, pa.types.is_null),
+    *(pa.types.is_string, pa.types.is_large_string, pa.types.is_binary),
+)
+
+
+def _column(values: pd.Series) -> pa.Array:
+    """Return a column as numbers, text or lists of them; what is none of it becomes text."""
+    if isinstance(values.dtype, pd.CategoricalDtype):
+        values = values.astype(object)
+    elif values.dtype == np.float16:  # older Parquet readers do not know it
+        values = values.astype(np.float32)
+    with contextlib.suppress(pa.ArrowException):  # such as numbers and texts in one column
+        column = pa.array(values, from_pandas=True)
+        kind = column.type.value_type if pa.types.is_list(column.type) else column.type
+        if any(is_taken(kind) for is_taken in _TAKEN):
+            return column
+    return pa.array(values.astype(str).where(values.notna(), None), pa.string(), from_pandas=True)
+
+
+def _matches(data: Any) -> list[str]:
+    paths = [data] if isinstance(data, str | os.PathLike) else data
+    if not isinstance(paths, list | tuple) or not all(isinstance(p, str | Path) for p in paths):
+        raise TypeError(f"data is a {type(data).__name__}; expected a DataFrame or a path")
+    found = []
+    for path in map(str, paths):
+        some = [path] if Path(path).exists() else sorted(glob.glob(path))  # noqa: PTH207
+        if not some:
+            raise FileNotFoundError(f"data is {path!r}, and there is no such file")
+        found += some
     return found
 
 
 def _kind(path: str) -> str:
     for kind in ("csv", "parquet"):
-        if path.removesuffix(".gz").endswith(kind):
+        if path.lower().removesuffix(".gz").endswith(f".{kind}"):
             return kind
     raise ValueError(f"data is {path!r}; expected a file that ends in .csv, .csv.gz or .parquet")
 
 
-def _read(data: str | Path) -> pd.DataFrame:
+def _names(path: str) -> list[str]:
+    """Return the columns of a file as they stand in it; pandas renames those that stand twice."""
+    if _kind(path) == "parquet":
+        return pq.read_schema(path).names
+    return pd.read_csv(path, header=None, nrows=1, dtype=str).iloc[0].fillna("").tolist()
+
+
+def _read(data: Any) -> pd.DataFrame:
     readers = {"csv": functools.partial(pd.read_csv, low_memory=False), "parquet": pd.read_parquet}
-    frames = [readers[_kind(path)](path) for path in _matches(data)]
+    frames = []
+    for path in _matches(data):
+        read = readers[_kind(path)]
+        try:
+            names = _names(path)
+            frames.append(read(path))
+        except ValueError as error:  # those of pandas and pyarrow do not name the file
+            raise ValueError(f"{path} cannot be read: {error}") from error
+        _check(names, [])
     return pd.concat(frames, ignore_index=True) if len(frames) > 1 else frames[0]
 
 
@@ -736,11 +851,17 @@ def _read_text(path: str | Path, proto: Any) -> Any:
 
 def _nearest(name: str, names: Sequence[str]) -> str:
     near = difflib.get_close_matches(str(name), [str(one) for one in names], n=3)
-    return f"did you mean {' or '.join(near)}?" if near else f"there are {list(names)}"
+    return f"did you mean {' or '.join(near)}?" if near else f"there are {list(names) or 'none'}"
+
+
+def _is_number(value: Any, whole: bool = False) -> bool:
+    if isinstance(value, bool | np.bool_) or not isinstance(value, numbers.Real):
+        return False
+    return math.isfinite(value) and not (whole and (value != int(value) or abs(value) >= 2**63))
 
 
 def _share(name: str, value: Any) -> None:
-    if isinstance(value, bool) or not isinstance(value, int | float) or not 0 <= value <= 1:
+    if not _is_number(value) or not 0 <= value <= 1:
         raise ValueError(f"{name} is {value!r}; expected a share from 0 to 1")
 
 
@@ -748,25 +869,27 @@ def _feature_name(feature: Any) -> str:
     return ".".join(feature.path.step) or feature.name
 
 
+_NUMBERS = {"mean": "mean", "std": "std_dev", "min": "min", "median": "median", "max": "max"}
+_COLUMNS = ["feature", "type", "count", "missing", "unique", "top", "zeros", *_NUMBERS]
+
+
 def _row(feature: Any, examples: int) -> dict[str, Any]:
     """Return one column's statistics, as TFDV computed them."""
-    numbers = feature.num_stats if feature.HasField("num_stats") else None
-    common = (numbers or feature.string_stats).common_stats
-    count = common.num_non_missing
+    kind = feature.WhichOneof("stats")
+    stats = getattr(feature, kind)
+    count = stats.common_stats.num_non_missing
     row: dict[str, Any] = {
         "feature": _feature_name(feature),
         "type": statistics_pb2.FeatureNameStatistics.Type.Name(feature.type),
         "count": count,
         "missing": (examples - count) / examples if examples else math.nan,
     }
-    if numbers:
-        row["zeros"] = numbers.num_zeros / count if count else math.nan
-        for name, field in {"mean": "mean", "std": "std_dev", "min": "min"}.items():
-            row[name] = getattr(numbers, field)
-        row["median"], row["max"] = numbers.median, numbers.max
-    else:
-        row["unique"] = feature.string_stats.unique
-        row["top"] = next((one.value for one in feature.string_stats.top_values), None)
+    if kind == "num_stats" and count:  # of no values TFDV says 0
+        row["zeros"] = stats.num_zeros / count
+        row |= {name: getattr(stats, field) for name, field in _NUMBERS.items()}
+    elif kind == "string_stats":
+        row["unique"] = stats.unique
+        row["top"] = next((one.value for one in stats.top_values), None)
     return row
 
 
@@ -815,6 +938,28 @@ def _facts(feature: Feature) -> dict[str, Any]:
     return {k: v for k, v in facts.items() if v is not None and v != silent.get(k)}
 
 
+# The fields that the facts are read from.
+_KNOWN = (
+    *("name", "type", "presence", "domain", "string_domain", "int_domain", "float_domain"),
+    *("distribution_constraints", "drift_comparator", "skew_comparator"),
+    *("in_environment", "not_in_environment"),
+)
+_ONE_DIMENSION = schema_pb2.FixedShape(dim=[{"size": 1}])
+_ONE_VALUE = schema_pb2.ValueCount(min=1, max=1)
+
+
+def _other(feature: Feature) -> str:
+    """Return what a schema says about a column beyond ``_FACTS``, as text."""
+    rest = schema_pb2.Feature()
+    rest.CopyFrom(feature.proto)
+    for name in _KNOWN:
+        rest.ClearField(name)
+    for name, value in {"shape": _ONE_DIMENSION, "value_count": _ONE_VALUE}.items():
+        if getattr(rest, name) == value:  # goes with min_fraction
+            rest.ClearField(name)
+    return text_format.MessageToString(rest, as_one_line=True)
+
+
 def _shown(table: pd.DataFrame) -> pd.DataFrame:
     def text(value: Any) -> str:
         if isinstance(value, list):
@@ -831,13 +976,13 @@ def _shown(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def _rounded(table: pd.DataFrame) -> pd.DataFrame:
-    """Statistics as text: shares in percent, numbers with four digits."""
+    """Statistics as text: shares in percent, numbers with four digits; no empty columns."""
 
     def number(value: Any) -> str:
         if value is None or (isinstance(value, float) and math.isnan(value)):
             return ""
-        if isinstance(value, str):
-            return value
+        if isinstance(value, str) or math.isinf(value):
+            return str(value)
         if value == int(value) and abs(value) < 1e15:
             return f"{int(value):,}"
         return f"{value:,.4g}" if abs(value) < 10_000 else f"{value:,.0f}"
@@ -845,6 +990,7 @@ def _rounded(table: pd.DataFrame) -> pd.DataFrame:
     def percent(value: float) -> str:
         return "" if math.isnan(value) else f"{value:.1%}"
 
+    table = table.dropna(axis=1, how="all")
     makers = {name: percent if name in ("missing", "zeros") else number for name in table}
     return pd.DataFrame(
         {name: [makers[name](value) for value in table[name]] for name in table}, dtype=object

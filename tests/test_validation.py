@@ -3,7 +3,7 @@
 import numpy as np
 import pandas as pd
 import pytest
-from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
+from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
 from helpers.tfx import session
 from helpers.validation import (
@@ -101,8 +101,36 @@ def test_slices_have_statistics_of_their_own(frame, schema):
 
 def test_slices_can_be_of_several_columns(frame):
     sliced = generate_statistics(frame, slice_by=["region", "defaulted"])
-    assert "region_West_defaulted_1" in sliced.slices
+    assert "defaulted_1_region_West" in sliced.slices, "as TFDV names it"
     assert len(sliced.slices) == 7
+
+
+def test_slices_are_those_of_tfdv_in_memory_and_in_a_pipeline(tmp_path):
+    frame = pd.DataFrame(
+        {
+            "region": ["East", None, "West", "East"],
+            "term": pd.array([12, 24, None, 12], dtype="Int64"),
+            "online": [True, False, True, False],
+            "kind": pd.Categorical(["a", "b", None, "a"]),
+            "day": pd.to_datetime(["2025-01-01", "2025-01-02", None, "2025-01-04"]),
+        }
+    )
+    frame.to_parquet(tmp_path / "a.parquet")
+    by = ["term", "region"]
+    memory = generate_statistics(frame, slice_by=by)
+    options = ["--runner=DirectRunner", f"--temp_location={tmp_path}"]
+    pipeline = generate_statistics(tmp_path / "a.parquet", slice_by=by, beam_options=options)
+    # A row without a value belongs to no slice.
+    assert memory.slices == pipeline.slices == ["All Examples", "region_East_term_12"]
+    counted = ["slice", "feature", "type", "count", "missing", "unique"]
+    ours, theirs = (one.to_frame()[counted] for one in (memory, pipeline))
+    pd.testing.assert_frame_equal(
+        ours.sort_values(counted[:2], ignore_index=True),
+        theirs.sort_values(counted[:2], ignore_index=True),
+        check_dtype=False,
+    )
+    assert repr(memory).startswith("4 examples") and memory.whole.slices == []
+    assert [p.name for p in tmp_path.iterdir()] == ["a.parquet"], "the result's file is gone"
 
 
 @pytest.mark.parametrize("kind", ["csv", "parquet"])
@@ -155,6 +183,43 @@ def test_odd_columns_are_counted_too():
     assert table.loc["gone", "count"] == 3
 
 
+@pytest.mark.parametrize(
+    ("values", "kind"),
+    [
+        (pd.Series([1, 2, None], dtype=object), "INT"),
+        (pd.Series([True, False, None], dtype=object), "INT"),
+        (pd.Categorical([1, 2, None]), "INT"),
+        (np.array([1, 2, 3], dtype="f2"), "FLOAT"),
+        (np.array([1, 2, 2**63 + 5], dtype="u8"), "INT"),
+        (pd.to_timedelta([1, 2, None], unit="D"), "STRING"),
+        (pd.interval_range(0, 3), "STRING"),
+        ([1j, 2, 3], "STRING"),
+        ([["a", "b"], ["a"], None], "STRING"),
+        (pd.date_range("2025-01-01", periods=3, tz="Europe/Paris"), "STRING"),
+    ],
+    ids=str,
+)
+def test_every_kind_of_column_is_a_number_or_text(values, kind):
+    frame = pd.DataFrame({0: values})
+    table = generate_statistics(frame).to_frame()
+    assert table["feature"].tolist() == ["0"] and table["type"].tolist() == [kind]
+    assert table["count"].item() == frame[0].notna().sum()
+
+
+def test_no_values_have_no_mean_and_infinity_can_be_shown():
+    statistics = generate_statistics(pd.DataFrame({"no": [np.nan] * 2, "far": [1.0, np.inf]}))
+    table = statistics.to_frame().set_index("feature")
+    assert table.loc["no", ["mean", "min", "max", "zeros"]].isna().all()
+    assert table.loc["far", "max"] == np.inf and "inf" in repr(statistics)
+    assert statistics._repr_html_()
+
+
+def test_the_columns_of_the_table_are_the_same_for_all_data(statistics):
+    numbers = generate_statistics(pd.DataFrame({"x": [1, 2]}))
+    assert list(numbers.to_frame()) == list(statistics.to_frame())
+    assert "unique" not in repr(numbers), "what is empty is not shown"
+
+
 def test_the_table_that_was_given_is_not_changed():
     frame = pd.DataFrame(
         {"when": pd.date_range("2025-01-01", periods=3), "x": [1, 2, 3]}, [4, 5, 6]
@@ -178,6 +243,49 @@ def test_what_cannot_be_validated_is_said_before_anything_is_computed(frame, tmp
         generate_statistics(tmp_path / "a.xlsx")
     with pytest.raises(TypeError, match="expected a Schema"):
         Schema(anomalies_pb2.Anomalies())
+    with pytest.raises(ValueError, match="no datasets"):
+        Statistics(statistics_pb2.DatasetFeatureStatisticsList())
+    with pytest.raises(TypeError, match="NoneType; expected a DataFrame or a path"):
+        generate_statistics(None)
+
+
+def test_what_is_wrong_with_a_file_is_said_with_its_name(frame, tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_text("")
+    with pytest.raises(ValueError, match="a.csv cannot be read"):
+        generate_statistics(path)
+    path.write_text("age,age\n1,2\n")
+    for beam_options in (None, []):
+        with pytest.raises(ValueError, match=r"columns twice: \['age'\]"):
+            generate_statistics(path, beam_options=beam_options)
+    frame.to_csv(path)
+    with pytest.raises(ValueError, match="did you mean region"):
+        generate_statistics(path, slice_by="regoin", beam_options=[])
+
+
+def test_files_are_found_by_odd_names_and_in_lists(frame, statistics, tmp_path):
+    paths = [tmp_path / "part[1].CSV", str(tmp_path / "part 2.csv.gz")]
+    frame[:150].to_csv(paths[0], index=False)
+    frame[150:].to_csv(paths[1], index=False)
+    table = generate_statistics(paths).to_frame()
+    pd.testing.assert_frame_equal(table, statistics.to_frame(), check_exact=False)
+    with pytest.raises(TypeError, match="one path or pattern"):
+        generate_statistics(paths, beam_options=[])
+
+
+def test_an_argument_in_the_wrong_place_is_named(frame, statistics, schema):
+    with pytest.raises(TypeError, match=r"statistics is a DataFrame.*generate_statistics"):
+        infer_schema(frame)
+    with pytest.raises(TypeError, match=r"schema is a Statistics; expected a Schema"):
+        validate_statistics(schema, statistics)
+    with pytest.raises(TypeError, match=r"previous_statistics is a DataFrame"):
+        validate_statistics(statistics, schema, previous_statistics=frame)
+
+
+def test_no_data_are_not_good_data(schema):
+    nothing = statistics_pb2.DatasetFeatureStatisticsList(datasets=[{"num_examples": 0}])
+    found = validate_statistics(Statistics(nothing), schema)
+    assert found and "No data" in repr(found)
 
 
 def test_good_data_have_no_anomalies(statistics, schema):
@@ -266,8 +374,58 @@ def test_what_is_set_can_be_read_and_unset(schema):
     feature.drift_threshold = 0.25
     assert feature.drift_threshold == 0.25 and feature.skew_threshold is None
     assert feature.required
+    valency = feature.proto.shape.dim[0].size
     feature.required = False
     assert not feature.required and feature.min_fraction == 0
+    feature.required = True
+    assert feature.proto.shape.dim[0].size == valency == 1
+
+
+def test_numbers_are_read_as_they_were_written(schema):
+    schema["share"].range = (0.1, np.float64(0.9))
+    assert schema["share"].range == (0.1, 0.9) and "0.1 to 0.9" in repr(schema)
+    schema["share"].min_fraction = np.float32(0.5)
+    assert schema["share"].min_fraction == 0.5
+
+
+def test_a_domain_may_come_as_pandas_gives_it(frame, schema):
+    schema["region"].domain = frame["region"].unique()
+    assert sorted(schema["region"].domain) == ["East", "Islands", "West"]
+    schema["region"].domain = {"West", "East"}
+    assert schema["region"].domain == ["East", "West"], "a set has no order: sorted"
+    assert not schema.proto.string_domain, "the inferred list is used no more"
+
+
+def test_a_change_of_type_takes_along_what_makes_sense(frame, schema):
+    schema["age"].range = (18, 75)
+    schema["age"].drift_threshold = 0.1
+    schema["age"].type = "FLOAT"
+    assert schema["age"].range == (18, 75) and schema["age"].drift_threshold == 0.1
+    assert not validate_statistics(generate_statistics(frame.astype({"age": float})), schema)
+    schema["age"].range = (18.5, 75)
+    before = schema.copy()
+    with pytest.raises(ValueError, match="whole numbers"):
+        schema["age"].type = "INT"
+    assert schema == before
+    schema["age"].type = "BYTES"
+    assert schema["age"].range is None and schema["age"].drift_threshold == 0.1
+    assert schema["age"].proto.drift_comparator.HasField("infinity_norm")
+
+
+def test_lists_of_values_keep_their_length(schema):
+    schema["age"].proto.ClearField("shape")
+    schema["age"].proto.value_count.max = 5
+    schema["age"].required = True
+    assert schema["age"].proto.value_count.max == 5
+
+
+def test_a_misspelt_rule_is_an_error(schema):
+    with pytest.raises(AttributeError, match="ranges"):
+        schema["age"].ranges = (18, 75)
+    with pytest.raises(AttributeError, match="environment"):
+        schema.environment = ["SERVING"]
+    schema.environments = "SERVING"
+    assert schema.environments == ["SERVING"]
 
 
 @pytest.mark.parametrize(
@@ -275,6 +433,14 @@ def test_what_is_set_can_be_read_and_unset(schema):
     [
         ("age", "range", (75, 18), "low end"),
         ("age", "range", 5, r"\(low, high\)"),
+        ("age", "range", (0.5, 10), "whole numbers"),
+        ("age", "range", ("18", 75), "whole numbers"),
+        ("age", "range", (0, 2**70), "whole numbers"),
+        ("share", "range", (float("nan"), 1), "None for no end"),
+        ("share", "range", (0, float("inf")), "None for no end"),
+        ("age", "required", "no", "True or False"),
+        ("region", "domain", 5, "list of texts"),
+        ("region", "domain", [], "list of texts"),
         ("region", "range", (0, 1), "range is for INT and FLOAT"),
         ("age", "domain", ["a"], "for BYTES columns"),
         ("region", "domain", "East", "list of texts"),
@@ -288,6 +454,7 @@ def test_what_is_set_can_be_read_and_unset(schema):
 def test_a_rule_that_makes_no_sense_is_refused_and_changes_nothing(
     schema, feature, what, wrong, words
 ):
+    schema["age"].drift_threshold = 0.3
     before = schema.copy()
     with pytest.raises(ValueError, match=words):
         setattr(schema[feature], what, wrong)
@@ -323,6 +490,17 @@ def test_a_schema_survives_saving_and_can_be_compared(schema, tmp_path):
     assert changes["income", "column"] is True
     assert changes["", "environments"] == ["SERVING"]
     assert [p.name for p in tmp_path.iterdir()] == ["schema.pbtxt"], "nothing half-written is left"
+
+
+def test_no_change_of_a_column_stays_out_of_the_comparison(schema):
+    changed = schema.copy()
+    changed["age"].proto.unique_constraints.min = 3
+    changes = changed.diff(schema)
+    assert changes[["feature", "what"]].to_numpy().tolist() == [["age", "other"]]
+    assert "unique_constraints" in changes["after"].item()
+    changed = schema.copy()
+    changed["age"].min_fraction = 0.9
+    assert changed.diff(schema)["what"].tolist() == ["min_fraction"]
 
 
 def test_a_copy_is_independent(schema):
