@@ -5,6 +5,9 @@ from __future__ import annotations
 import html
 from dataclasses import dataclass
 
+# Colours of its own for code too, since a dark theme would make it white on our white ground.
+_CODE = "color:#1a1a1a;background:#f4f4f4;padding:4px 8px"
+
 # Status: colour of the bar and the badge (at least 4.5 to 1 against the badge's white text), mark.
 _LOOK = {"right": ("#00734F", "✔"), "wrong": ("#B03A00", "✘"), "not attempted": ("#555555", "…")}
 _INFO = ("#0060A0", "i")
@@ -48,7 +51,8 @@ class Text:
         return f"{self.title}:{chr(10) if self.code else ' '}{self.text}"
 
     def _repr_html_(self) -> str:
-        body = f"<pre>{html.escape(self.text)}</pre>" if self.code else _lines(self.text)
+        code = f'<pre style="{_CODE}">{html.escape(self.text)}</pre>'
+        body = code if self.code else _lines(self.text)
         colour, mark = _INFO
         return _panel(colour, mark, self.title, body)
 
