@@ -100,7 +100,6 @@ FLOORS = {
     "datasets": 1,
     "tfx": 2,
     "validation": 3,
-    "_tfdv": 3,
     "exercises": 4,
     "widgets": 4,
     "checkup": 4,
