@@ -640,7 +640,9 @@ class Incident:
             raise ValueError(f"frame lacks {lacking}, which {self.name!r} touches")
         if self.changes_world:
             _check_as_made(frame)
-        return self.change(frame.copy(), strength, np.random.default_rng([seed, len(self.name)]))
+        # Each incident has a stream of its own, so that one's rows are not another's.
+        rng = np.random.default_rng([seed, *self.name.encode()])
+        return self.change(frame.copy(), strength, rng)
 
 
 def _among(where: np.ndarray | pd.Series, strength: float, rng: np.random.Generator) -> np.ndarray:

@@ -217,6 +217,15 @@ def test_each_fault_does_what_it_says():
     assert made["recession"]["defaulted"].mean() > frame["defaulted"].mean() + 0.03
 
 
+def test_the_rows_that_two_faults_touch_are_chosen_independently():
+    frame = World().applications("2026-05", 4_000)
+    old = incidents["impossible age"].apply(frame, strength=0.5)["age"] == 999
+    gone = incidents["missing history"].apply(frame, strength=0.5)["credit_history_years"].isna()
+    text = incidents["term as text"].apply(frame, strength=0.5)["term_months"].map(type).eq(str)
+    for one, other in ((old, gone), (gone, text), (old, text)):
+        assert (one & other).mean() == pytest.approx(0.25, abs=0.03)
+
+
 def test_faults_can_be_composed():
     frame = World().applications("2026-05", 1_000)
     for name in ("term as text", "impossible age", "sent twice"):

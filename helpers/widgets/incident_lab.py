@@ -25,7 +25,7 @@ SHOWN = {  # incident: the column in which one would look for it
     "campaign": "age",
     "recession": "income",
 }
-STRENGTHS = (0.0, 0.02, 0.1, 0.2, 0.4, 0.7, 1.0)
+STRENGTHS = (0.0, 0.02, 0.08, 0.2, 0.4, 0.7, 1.0)
 ENVIRONMENT = "SERVING"
 
 
