@@ -1,5 +1,6 @@
 """The world's truth: what is stated about Harbor Credit holds in what is drawn."""
 
+import math
 from itertools import pairwise
 
 import numpy as np
@@ -378,3 +379,48 @@ def test_the_datasheet_describes_every_column_and_every_file():
     for name in INCOMING:
         rows = len(pd.read_csv(resources.path("data", "loans", "incoming", name)))
         assert f"| `{name}` | {rows:,} |" in sheet
+
+
+@pytest.mark.parametrize("recession", [False, True])
+def test_attributions_are_the_shapley_values_that_brute_force_gives(recession):
+    drawn = World(seed=3).applications("2026-11", 6)
+    one, background = drawn[:1], drawn[3:]
+    found = world.attributions(one, background, recession=recession)
+    names = [name for name in found.columns if name != "sex"]
+    # Every coalition of the twelve causes meets every row of the background, in one frame.
+    inside = (np.arange(2 ** len(names))[:, None] >> np.arange(len(names))) & 1 == 1
+    pick, rows = np.repeat(inside, 3, axis=0), np.tile([0, 1, 2], len(inside))
+    mixed = pd.DataFrame(
+        {
+            name: background[name].iloc[rows].reset_index(drop=True).where(~own, one[name].iloc[0])
+            for name, own in zip(names, pick.T, strict=True)
+        }
+    )
+    terms = [world.risk_terms(mixed), world.recession_terms(mixed) if recession else {}]
+    worth = sum(v for group in terms for v in group.values()).reshape(-1, 3).mean(axis=1)
+    size = inside.sum(axis=1)
+    for i, name in enumerate(names):
+        without = np.flatnonzero(~inside[:, i])
+        weight = [1 / (len(names) * math.comb(len(names) - 1, k)) for k in size[without]]
+        expected = np.dot(weight, worth[without + 2**i] - worth[without])
+        assert found[name].iloc[0] == pytest.approx(expected, abs=1e-9), name
+    assert (found["sex"] == 0).all()
+
+
+def test_attributions_sum_to_the_distance_from_the_background():
+    frame, background = (
+        World(seed=4).applications("2025-03", 40),
+        World().applications("2025-04", 90),
+    )
+    found = world.attributions(frame, background)
+    distance = World().log_odds(frame) - World().log_odds(background).mean()
+    np.testing.assert_allclose(found.sum(axis=1), distance, atol=1e-9)
+    assert found.index.equals(frame.index)
+
+
+def test_attributions_of_nothing_or_of_a_faulty_frame_are_refused():
+    frame = World().applications("2026-03", 20)
+    with pytest.raises(ValueError, match="background has no rows"):
+        world.attributions(frame, frame[:0])
+    with pytest.raises(ValueError, match="utilization"):
+        world.attributions(incidents["utilization in percent"].apply(frame), frame)
