@@ -1,0 +1,228 @@
+"""What every decision threshold would do to each group, computed once for all thresholds."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from helpers.fairness.counts import rate
+from helpers.fairness.inputs import Groups, binary, label, same_order, unit_scores, vector
+
+MOST_GROUPS = 6  # more thresholds than this nobody can set by hand
+STEPS = 200
+REACHED = 0.02  # rates nearer than this count as equal
+RATES = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision")
+PRESETS = (
+    "one threshold",
+    "maximum profit",
+    "demographic parity",
+    "equal opportunity",
+    "equalized odds",
+)
+
+
+@dataclass(frozen=True)
+class Preset:
+    """Thresholds that serve a criterion.
+
+    Attributes
+    ----------
+    thresholds : dict of str to float
+        For each group; scores at or above it are selected.
+    gap : float
+        How far apart the rates are that the criterion wants equal; 0 if it wants none equal.
+    reached : bool
+        Whether ``gap`` is at most 0.02 and, for equalized odds, the decisions tell good from bad in
+        every group: to select all or none equals all rates too, and serves nobody.
+    """
+
+    thresholds: dict[str, float]
+    gap: float
+    reached: bool
+
+
+@dataclass(frozen=True)
+class Thresholds:
+    """Counts and money of each group at each threshold; made by :func:`thresholds`.
+
+    Attributes
+    ----------
+    groups : list of str
+        Names of the groups.
+    grid : numpy.ndarray of shape (steps,)
+        Thresholds from 0 (all are selected) to just above 1 (none is).
+    counts : numpy.ndarray of shape (steps, groups, 4)
+        True negatives, false positives, false negatives and true positives.
+    utility : numpy.ndarray of shape (steps, groups)
+        Sum of the utilities of those selected.
+    """
+
+    groups: list[str]
+    grid: np.ndarray = field(repr=False)
+    counts: np.ndarray = field(repr=False)
+    utility: np.ndarray = field(repr=False)
+
+    def step(self, threshold: float) -> int:
+        """Find the place of a threshold in the grid: the nearest one."""
+        return int(np.abs(self.grid - threshold).argmin())
+
+    def at(self, chosen: Mapping[str, float]) -> pd.DataFrame:
+        """Say what thresholds do.
+
+        Parameters
+        ----------
+        chosen : mapping of str to float
+            A threshold for each group.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each group: threshold, n, the rates of ``RATES``, utility (a sum).
+
+        Raises
+        ------
+        ValueError
+            If a group has no threshold, or a threshold no group.
+        """
+        if set(chosen) != set(self.groups):
+            raise ValueError(f"chosen has {sorted(chosen)}; expected one of each: {self.groups}")
+        steps = [self.step(chosen[group]) for group in self.groups]
+        each = np.arange(len(self.groups))
+        counts = self.counts[steps, each]
+        columns = {"threshold": self.grid[steps].clip(0, 1), "n": counts.sum(axis=1)}
+        columns |= {name: rate(name, counts) for name in RATES}
+        columns["utility"] = self.utility[steps, each]
+        return pd.DataFrame(columns, index=pd.Index(self.groups, name="group"))
+
+    def preset(self, name: str) -> Preset:
+        """Find the thresholds of highest utility that satisfy a criterion.
+
+        Parameters
+        ----------
+        name : str
+            ``"one threshold"`` for all groups; ``"maximum profit"`` in each group by itself;
+            ``"demographic parity"`` (equal selection rates); ``"equal opportunity"`` (equal true
+            positive rates); ``"equalized odds"`` (equal true and false positive rates, which
+            thresholds without lots reach only where the groups' ROC curves meet). Source: Hardt,
+            Price & Srebro (2016), "Equality of Opportunity in Supervised Learning".
+
+        Returns
+        -------
+        Preset
+
+        Raises
+        ------
+        ValueError
+            If the name is unknown, or a criterion is undefined: a group has no positives, say.
+        """
+        if name not in PRESETS:
+            raise ValueError(f"name is {name!r}; expected one of {', '.join(PRESETS)}")
+        each = np.arange(len(self.groups))
+        if name == "one threshold":
+            return self._preset(np.full(len(each), self.utility.sum(axis=1).argmax()))
+        if name == "maximum profit":
+            return self._preset(self.utility.argmax(axis=0))
+        wanted = {
+            "demographic parity": ("selection_rate",),
+            "equal opportunity": ("true_positive_rate",),
+            "equalized odds": ("true_positive_rate", "false_positive_rate"),
+        }[name]
+        rates = np.stack([rate(r, self.counts) for r in wanted])  # rate x step x group
+        if np.isnan(rates).any():
+            raise ValueError(
+                f"{name} needs the {' and the '.join(wanted)} of each group, and a group has no "
+                "positives or no negatives; leave it out or merge it"
+            )
+        steps, gaps = self._equal(rates)
+        money = self.utility[steps, each].sum(axis=1)
+        best = np.where(gaps <= REACHED, money, -np.inf).argmax()
+        telling = len(wanted) == 1 or ((rates[0] - rates[1])[steps[best], each].min() > REACHED)
+        return self._preset(steps[best], float(gaps[best]), telling)
+
+    def _preset(self, steps: np.ndarray, gap: float = 0.0, telling: bool = True) -> Preset:
+        chosen = dict(zip(self.groups, self.grid[steps].clip(0, 1).tolist(), strict=True))
+        return Preset(chosen, gap, bool(gap <= REACHED and telling))
+
+    def _equal(self, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        """For each step of each group: the steps of all groups that come nearest to its rates."""
+        all_steps, all_gaps = [], []
+        for leader in range(len(self.groups)):
+            target = rates[:, :, leader]  # rate x step
+            steps = np.empty((target.shape[1], len(self.groups)), dtype=int)
+            for group in range(len(self.groups)):
+                apart = np.abs(target[:, :, None] - rates[:, None, :, group]).max(axis=0)
+                steps[:, group] = apart.argmin(axis=1)
+            chosen = rates[:, steps, np.arange(len(self.groups))]  # rate x step x group
+            all_steps.append(steps)
+            all_gaps.append((chosen.max(axis=2) - chosen.min(axis=2)).max(axis=0))
+        return np.concatenate(all_steps), np.concatenate(all_gaps)
+
+
+def thresholds(
+    y_true: Any, y_score: Any, *, sensitive: Any, utility: Any = (1.0, -1.0)
+) -> Thresholds:
+    """Count what every threshold would do, so that looking one up costs nothing.
+
+    Parameters
+    ----------
+    y_true : array-like of shape (n,)
+        What happened, 0 or 1.
+    y_score : array-like of shape (n,)
+        Scores from 0 to 1; at or above the threshold means selected.
+    sensitive : array-like, Series or DataFrame of n rows
+        Groups, at most 6; several columns give their intersections.
+    utility : pair of float, or array-like of shape (n,), default (1.0, -1.0)
+        What it brings to select a row: one number for rows with label 1 and one for rows with
+        label 0, or a number for each row, in euro say. With the default, the highest utility is the
+        highest accuracy.
+
+    Returns
+    -------
+    Thresholds
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, labels are not 0 and 1, scores are not from 0 to 1, or there are more
+        than 6 groups.
+
+    Examples
+    --------
+    >>> found = thresholds([1, 1, 0, 0], [0.9, 0.4, 0.6, 0.1], sensitive=["a", "b", "a", "b"])
+    >>> found.at({"a": 0.7, "b": 0.7})["selection_rate"].to_dict()
+    {'a': 0.5, 'b': 0.0}
+    >>> found.preset("maximum profit").reached
+    True
+    """
+    y = binary(y_true, "y_true")
+    scores = unit_scores(y_score, "y_score", len(y))
+    for other, name in ((y_score, "y_score"), (sensitive, "sensitive"), (utility, "utility")):
+        same_order(y_true, other, name)
+    by = Groups.of(sensitive, "sensitive", len(y))
+    names = [label(key) for key in by.keys]
+    if len(names) > MOST_GROUPS:
+        raise ValueError(
+            f"sensitive makes {len(names)} groups; expected at most {MOST_GROUPS}, one slider for "
+            "each: choose one column, or merge groups"
+        )
+    if np.size(utility) == 2 and len(y) != 2:
+        gain, loss = np.asarray(utility, dtype=float)
+        each = np.where(y == 1, gain, loss)
+    else:
+        each = vector(utility, "utility", len(y)).astype(float)
+    grid = np.append(np.linspace(0, 1, STEPS + 1), np.nextafter(1, 2))
+    passed = np.searchsorted(grid, scores, side="right") - 1  # the highest threshold it reaches
+    shape = (len(grid), len(names))
+    place = passed * len(names) + by.code
+
+    def selected(weights: np.ndarray) -> np.ndarray:
+        reached = np.bincount(place, weights, minlength=shape[0] * shape[1]).reshape(shape)
+        return reached[::-1].cumsum(axis=0)[::-1]
+
+    tp, fp = np.rint(selected(y == 1)), np.rint(selected(y == 0))
+    counts = np.stack([fp[0] - fp, fp, tp[0] - tp, tp], axis=-1).astype(np.int64)
+    return Thresholds(names, grid, counts, selected(each))

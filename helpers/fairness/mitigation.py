@@ -1,0 +1,498 @@
+"""What mitigation buys and costs: several methods, fitted and compared on data not used to fit."""
+
+from __future__ import annotations
+
+import html
+import time
+import warnings
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from helpers import style
+from helpers.fairness.audits import Audit, audit, with_interval
+from helpers.fairness.counts import confusion, difference, draw_counts, quantiles, rate
+from helpers.fairness.inputs import Groups, binary, frame_of, label, one_of, same_order
+from helpers.fairness.metrics import OF_DECISIONS, bar
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+_METHODS = (
+    "unmitigated",
+    "attribute dropped",
+    "reweighing",
+    "correlation remover",
+    "exponentiated gradient (demographic parity)",
+    "exponentiated gradient (equalized odds)",
+    "threshold optimizer (demographic parity)",
+    "threshold optimizer (equalized odds)",
+)
+
+
+_PERFORMANCES = ("accuracy", "balanced_accuracy")
+
+
+_DISPARITIES = ("demographic_parity_difference", "equalized_odds_difference")
+
+
+@dataclass(frozen=True, repr=False)
+class Comparison:
+    """What :func:`compare_mitigations` found.
+
+    Attributes
+    ----------
+    table : pandas.DataFrame
+        One row for each method: ``(measure, value)``, ``(measure, low)``, ``(measure, high)`` for
+        accuracy, balanced accuracy, demographic parity difference and equalized odds difference;
+        ``needs attribute`` (at decision time), ``seconds`` and ``error``.
+    audits : dict of str to Audit
+        The whole audit of each method that did not fail.
+    decisions : dict of str to numpy.ndarray
+        What each method decided for the test rows.
+    performance : str
+        The measure of performance that methods with a choice were fitted for.
+    confidence : float
+        Coverage that the intervals aim at.
+    n : int
+        Test rows.
+    """
+
+    table: pd.DataFrame
+    audits: dict[str, Audit]
+    decisions: dict[str, np.ndarray]
+    performance: str
+    confidence: float
+    n: int
+
+    def text(self) -> pd.DataFrame:
+        """Give the table as text: value [low, high]."""
+        text = pd.DataFrame(index=self.table.index)
+        for measure in (*_PERFORMANCES, *_DISPARITIES):
+            text[measure] = with_interval(self.table[measure])
+        text["needs attribute"] = self.table["needs attribute"]
+        if self.table["error"].any():
+            text["error"] = self.table["error"]
+        return text
+
+    def _said(self) -> str:
+        return (
+            f"Comparison of {len(self.table)} methods on {self.n:,} rows not used for fitting; "
+            f"{self.confidence:.0%} intervals"
+        )
+
+    def __repr__(self) -> str:
+        return f"{self._said()}\n\n{self.text().to_string(max_colwidth=60)}"
+
+    def _repr_html_(self) -> str:
+        return f"<p>{html.escape(self._said())}</p>{self.text().to_html()}"
+
+    def plot(
+        self,
+        disparity: str = "demographic_parity_difference",
+        performance: str | None = None,
+        ax: Axes | None = None,
+    ) -> Axes:
+        """Draw performance against disparity, with intervals; up and to the left is better.
+
+        Parameters
+        ----------
+        disparity : str, default "demographic_parity_difference"
+            Or ``"equalized_odds_difference"``.
+        performance : str, optional
+            ``"accuracy"`` or ``"balanced_accuracy"``; by default that of the comparison.
+        ax : matplotlib.axes.Axes, optional
+            Where to draw; made if not given.
+
+        Returns
+        -------
+        matplotlib.axes.Axes
+
+        Raises
+        ------
+        ValueError
+            If a measure is not one of those named.
+        """
+        performance = self.performance if performance is None else performance
+        one_of(disparity, _DISPARITIES, "disparity")
+        one_of(performance, _PERFORMANCES, "performance")
+        if ax is None:
+            import matplotlib.pyplot as plt
+
+            _, ax = plt.subplots(figsize=(9, 4.2), layout="constrained")
+        shown = self.table[self.table["error"] == ""]
+        markers = "osD^vP*X<>"
+        for i, (name, row) in enumerate(shown.iterrows()):
+            colour = style.PALETTE[i % len(style.PALETTE)]
+            x, y = row[disparity], row[performance]
+            ax.hlines(y["value"], x["low"], x["high"], color=colour, lw=1.2, alpha=0.6)
+            ax.vlines(x["value"], y["low"], y["high"], color=colour, lw=1.2, alpha=0.6)
+            needs = row[("needs attribute", "")] == "yes"
+            label = f"{name}*" if needs else str(name)
+            marker = markers[i % len(markers)]
+            ax.plot(x["value"], y["value"], marker, color=colour, ms=8, ls="", label=label)
+        ax.set(
+            xlabel=disparity.replace("_", " "),
+            ylabel=performance.replace("_", " "),
+            title=f"on {self.n:,} rows not used for fitting, {self.confidence:.0%} intervals",
+        )
+        ax.set_xlim(left=min(0, ax.get_xlim()[0]))
+        ax.legend(
+            loc="center left", bbox_to_anchor=(1, 0.5), title="* needs the attribute to decide"
+        )
+        return ax
+
+
+def compare_mitigations(
+    estimator: Any,
+    X: pd.DataFrame,
+    y: Any,
+    *,
+    sensitive: Any,
+    X_test: pd.DataFrame,
+    y_test: Any,
+    sensitive_test: Any = None,
+    methods: Iterable[str] | Mapping[str, Callable[..., Callable]] | None = None,
+    performance: str = "balanced_accuracy",
+    confidence: float = 0.95,
+    resamples: int = 1_000,
+    seed: int = 0,
+    progress: bool = True,
+) -> Comparison:
+    """Fit a model with several mitigations; compare performance and disparity on other data.
+
+    Parameters
+    ----------
+    estimator : scikit-learn classifier or pipeline
+        Each method fits a clone of it. Methods that weigh rows need ``sample_weight`` in its fit.
+    X : pandas.DataFrame of shape (n, columns)
+        Features for fitting.
+    y : array-like of shape (n,)
+        Labels, 0 or 1.
+    sensitive : str, list of str, or array-like of n rows
+        Columns of ``X``, or values: then the attribute is not taken to be a feature, unless a
+        column of that name is in ``X``. Several columns give their intersections.
+    X_test, y_test : as ``X`` and ``y``
+        Data not used for fitting; every number of the result comes from them.
+    sensitive_test : array-like of len(X_test), optional
+        Needed if ``sensitive`` holds values.
+    methods : iterable of str, or mapping of str to callable, optional
+        Names, by default all that apply: ``"unmitigated"``; ``"attribute dropped"``;
+        ``"reweighing"`` (Kamiran & Calders 2012: rows weigh what they would if group and label were
+        independent); ``"correlation remover"``; ``"exponentiated gradient (demographic parity)"``
+        and ``"... (equalized odds)"`` (Agarwal et al. 2018); ``"threshold optimizer (demographic
+        parity)"`` and ``"... (equalized odds)"`` (Hardt et al. 2016). Or your own:
+        ``f(estimator, X, y, group)`` that fits and returns ``decide(X, group)``.
+    performance : str, default "balanced_accuracy"
+        What the threshold optimizer maximises; or ``"accuracy"``.
+    confidence, resamples, seed : as in :func:`audit`
+        ``seed`` also draws the lots of the methods that decide by lot.
+    progress : bool, default True
+        Show a progress bar, which goes away at the end.
+
+    Returns
+    -------
+    Comparison
+        A method that failed is a row with its ``error``.
+
+    Raises
+    ------
+    ValueError
+        If lengths differ, labels are not both 0 and 1, test groups were not seen in fitting, or
+        a method is unknown.
+
+    Notes
+    -----
+    'Dropped' puts one constant in the place of the attribute, so that pipelines that name the
+    column still work: a constant tells a model nothing.
+    """
+    from sklearn.base import clone
+
+    one_of(performance, _PERFORMANCES, "performance")
+    for name, features in (("X", X), ("X_test", X_test)):
+        if not isinstance(features, pd.DataFrame):
+            raise ValueError(f"{name} is a {type(features).__name__}; expected a DataFrame")
+    columns, at_fit, at_test = _attribute(sensitive, sensitive_test, X, X_test)
+    truth = {"y": binary(y, "y", len(X)), "y_test": binary(y_test, "y_test", len(X_test))}
+    for name, labels in truth.items():
+        if len(np.unique(labels)) < 2:
+            raise ValueError(f"{name} holds only {labels[0]}; expected both 0 and 1")
+    for name, one, features in (("y", y, X), ("y_test", y_test, X_test)):
+        same_order(features, one, name)
+    same_order(X, sensitive, "sensitive")
+    same_order(X_test, sensitive_test, "sensitive_test")
+    fit_groups, test_groups = _labelled(at_fit, len(X)), _labelled(at_test, len(X_test))
+    unseen = sorted(set(test_groups) - set(fit_groups))
+    if unseen:
+        raise ValueError(
+            f"sensitive_test has {unseen}, which fitting never saw; merge or drop them"
+        )
+    chosen = _chosen(methods, columns)
+    rows, audits, decisions = {}, {}, {}
+    context = _Context(columns, performance, seed)
+    for name, method in bar(chosen.items(), None if progress else 0):
+        start = time.perf_counter()
+        row = {("error", ""): ""}
+        try:
+            with warnings.catch_warnings():
+                warnings.simplefilter("ignore")
+                if isinstance(method, str):
+                    decide = context.fit(method, clone(estimator), X, truth["y"], fit_groups)
+                else:
+                    decide = method(clone(estimator), X, truth["y"], fit_groups)
+                decided = binary(decide(X_test, test_groups), "decisions", len(X_test))
+            decisions[name] = decided
+            audits[name] = audit(
+                truth["y_test"],
+                decided,
+                sensitive=at_test,
+                metrics=[*OF_DECISIONS, *_PERFORMANCES],
+                confidence=confidence,
+                resamples=resamples,
+                seed=seed,
+            )
+            row |= _measures(truth["y_test"], decided, test_groups, confidence, resamples, seed)
+        except Exception as error:  # one method that fails must not lose the others
+            row["error", ""] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+        row["needs attribute", ""] = context.needs(method)
+        row["seconds", ""] = time.perf_counter() - start
+        rows[name] = row
+    measured = [(m, k) for m in (*_PERFORMANCES, *_DISPARITIES) for k in ("value", "low", "high")]
+    order = [*measured, ("needs attribute", ""), ("seconds", ""), ("error", "")]
+    table = pd.DataFrame(
+        [[row.get(key, np.nan) for key in order] for row in rows.values()],
+        index=pd.Index(rows, name="method"),
+        columns=pd.MultiIndex.from_tuples(order),
+    )
+    return Comparison(table, audits, decisions, performance, confidence, len(X_test))
+
+
+@dataclass(frozen=True)
+class _Context:
+    """What the methods have in common."""
+
+    columns: list[str]  # of X, that hold the attribute
+    performance: str
+    seed: int
+
+    def needs(self, method: Any) -> str:
+        """Whether the attribute must be known to decide: yes, no, or unknown."""
+        if not isinstance(method, str):
+            return "unknown"
+        if method.startswith(("threshold optimizer", "correlation remover")):
+            return "yes"
+        return "yes" if self.columns and method != "attribute dropped" else "no"
+
+    def fit(
+        self, method: str, model: Any, X: pd.DataFrame, y: np.ndarray, group: np.ndarray
+    ) -> Callable[[pd.DataFrame, np.ndarray], np.ndarray]:
+        kind, _, constraint = method.partition(" (")
+        constraint = constraint.removesuffix(")")
+        match kind:
+            case "unmitigated":
+                model.fit(X, y)
+            case "attribute dropped":
+                same = self.without(X)
+                model.fit(same(X), y)
+                return lambda X, group: model.predict(same(X))
+            case "reweighing":
+                model.fit(X, y, **{_weight_name(model): reweighing(y, group)})
+            case "correlation remover":
+                return self.correlation_remover(model, X, y, group)
+            case "exponentiated gradient":
+                return self.exponentiated_gradient(constraint, model, X, y, group)
+            case "threshold optimizer":
+                return self.threshold_optimizer(constraint, model, X, y, group)
+        return lambda X, group: model.predict(X)
+
+    def without(self, X: pd.DataFrame) -> Callable[[pd.DataFrame], pd.DataFrame]:
+        """Make a function that puts each column's most frequent value in all its rows."""
+        constant = {name: X[name].mode().iloc[0] for name in self.columns}
+
+        def same(frame: pd.DataFrame) -> pd.DataFrame:
+            filled = {
+                name: pd.Series(value, index=frame.index).astype(frame[name].dtype)
+                for name, value in constant.items()
+            }
+            return frame.assign(**filled)
+
+        return same
+
+    def correlation_remover(
+        self, model: Any, X: pd.DataFrame, y: np.ndarray, group: np.ndarray
+    ) -> Callable:
+        """Take from the numeric features what the attribute predicts of them, then fit."""
+        from fairlearn.preprocessing import CorrelationRemover
+        from sklearn.pipeline import Pipeline
+
+        same = self.without(X)
+        if isinstance(model, Pipeline) and len(model) > 1:
+            before, last = model[:-1], model[-1]
+            before.fit(same(X), y)
+            encode = before.transform
+        else:
+            last = model
+            columns = pd.get_dummies(X.drop(columns=self.columns), dtype=float).columns
+
+            def encode(frame: pd.DataFrame) -> pd.DataFrame:
+                wide = pd.get_dummies(
+                    frame.drop(columns=self.columns, errors="ignore"), dtype=float
+                )
+                return wide.reindex(columns=columns, fill_value=0.0)
+
+        known = np.unique(group)[1:]  # one group is the base line
+
+        def matrix(frame: pd.DataFrame, group: np.ndarray) -> np.ndarray:
+            features = encode(same(frame))
+            dense = features.toarray() if hasattr(features, "toarray") else np.asarray(features)
+            return np.hstack([dense.astype(float), group[:, None] == known])
+
+        full = matrix(X, group)
+        ids = list(range(full.shape[1] - len(known), full.shape[1]))
+        remover = CorrelationRemover(sensitive_feature_ids=ids).fit(full)
+        last.fit(remover.transform(full), y)
+        return lambda X, group: last.predict(remover.transform(matrix(X, group)))
+
+    def exponentiated_gradient(
+        self, constraint: str, model: Any, X: pd.DataFrame, y: np.ndarray, group: np.ndarray
+    ) -> Callable:
+        from fairlearn import reductions
+
+        of = {
+            "demographic parity": reductions.DemographicParity,
+            "equalized odds": reductions.EqualizedOdds,
+        }
+        fitted = reductions.ExponentiatedGradient(
+            model, constraints=of[constraint](), sample_weight_name=_weight_name(model)
+        )
+        fitted.fit(X, y, sensitive_features=group)
+        return lambda X, group: fitted.predict(X, random_state=self.seed)
+
+    def threshold_optimizer(
+        self, constraint: str, model: Any, X: pd.DataFrame, y: np.ndarray, group: np.ndarray
+    ) -> Callable:
+        from fairlearn.postprocessing import ThresholdOptimizer
+
+        fitted = ThresholdOptimizer(
+            estimator=model,
+            constraints=constraint.replace(" ", "_"),
+            objective=f"{self.performance}_score",
+            predict_method="auto",
+        )
+        fitted.fit(X, y, sensitive_features=group)
+        return lambda X, group: fitted.predict(X, sensitive_features=group, random_state=self.seed)
+
+
+def reweighing(y: np.ndarray, group: np.ndarray) -> np.ndarray:
+    """Weigh rows so that group and label become independent.
+
+    Parameters
+    ----------
+    y : numpy.ndarray of shape (n,)
+        Labels.
+    group : numpy.ndarray of shape (n,)
+        Groups.
+
+    Returns
+    -------
+    numpy.ndarray of shape (n,)
+        P(group) P(label) / P(group and label): above 1 where a label is rarer than it would be.
+        Source: Kamiran & Calders (2012), "Data preprocessing techniques for classification without
+        discrimination".
+
+    Examples
+    --------
+    >>> reweighing(np.array([1, 0, 0, 0]), np.array(["a", "a", "b", "b"])).tolist()
+    [0.5, 1.5, 0.75, 0.75]
+    """
+    frame = pd.DataFrame({"y": y, "group": group})
+    alone = frame.groupby("group")["y"].transform("size") * frame.groupby("y")["y"].transform(
+        "size"
+    )
+    together = frame.groupby(["group", "y"])["y"].transform("size")
+    return (alone / together / len(frame)).to_numpy()
+
+
+def _measures(
+    y: np.ndarray,
+    decided: np.ndarray,
+    group: np.ndarray,
+    confidence: float,
+    resamples: int,
+    seed: int,
+) -> dict[tuple[str, str], float]:
+    """Measure performance and disparity with intervals, all from the same resampled counts."""
+    names, code = np.unique(group, return_inverse=True)
+    counts = confusion(y, decided, code, len(names))
+    drawn = draw_counts(counts, resamples, np.random.default_rng(seed))
+    found = {}
+    for kind, at in (("value", counts[None]), ("drawn", drawn)):
+        by_group = np.stack(
+            [rate(f"{name}_rate", at) for name in ("selection", "true_positive", "false_positive")],
+            axis=-1,
+        )
+        gaps = difference(by_group)
+        found[kind] = {name: rate(name, at.sum(axis=-2)) for name in _PERFORMANCES}
+        found[kind]["demographic_parity_difference"] = gaps[:, 0]
+        found[kind]["equalized_odds_difference"] = gaps[:, 1:].max(axis=1)
+    row = {}
+    for name, value in found["value"].items():
+        low, high = quantiles(found["drawn"][name], (1 - confidence) / 2)
+        row |= {(name, "value"): float(value[0]), (name, "low"): low, (name, "high"): high}
+    return row
+
+
+def _attribute(
+    sensitive: Any, sensitive_test: Any, X: pd.DataFrame, X_test: pd.DataFrame
+) -> tuple[list[str], pd.DataFrame, pd.DataFrame]:
+    """Find the attribute's columns in X, and its values for fitting and for testing."""
+    named = [sensitive] if isinstance(sensitive, str) else sensitive
+    if isinstance(named, list) and named and all(isinstance(n, str) for n in named):
+        lacking = [n for n in named if n not in X or n not in X_test]
+        if not lacking:
+            return named, X[named], X_test[named]
+        if isinstance(sensitive, str) or len(named) != len(X):
+            raise ValueError(
+                f"sensitive names {lacking}, not in both X and X_test; give the values themselves "
+                "as sensitive and sensitive_test"
+            )
+    if sensitive_test is None:
+        raise ValueError("sensitive holds values; expected those of X_test as sensitive_test too")
+    at_fit, at_test = frame_of(sensitive, "sensitive"), frame_of(sensitive_test, "sensitive_test")
+    if at_fit.shape[1] != at_test.shape[1]:
+        raise ValueError(
+            f"sensitive has {at_fit.shape[1]} columns, sensitive_test {at_test.shape[1]}; "
+            "expected as many"
+        )
+    at_test.columns = at_fit.columns
+    return [n for n in at_fit if n in X.columns and n in X_test.columns], at_fit, at_test
+
+
+def _labelled(frame: pd.DataFrame, n: int) -> np.ndarray:
+    groups = Groups.of(frame, "sensitive", n)
+    return np.array([label(key) for key in groups.keys], dtype=object)[groups.code].astype(str)
+
+
+def _chosen(methods: Any, columns: list[str]) -> dict[str, Any]:
+    if methods is None:
+        return {m: m for m in _METHODS if columns or m != "attribute dropped"}
+    if isinstance(methods, Mapping):
+        return dict(methods)
+    chosen = [methods] if isinstance(methods, str) else list(methods)
+    for name in chosen:
+        one_of(name, _METHODS, "methods")
+        if name == "attribute dropped" and not columns:
+            raise ValueError("methods has 'attribute dropped', but X has no such column to drop")
+    return {name: name for name in chosen}
+
+
+def _weight_name(model: Any) -> str:
+    """Name the weights as fit takes them: a pipeline hands them to its last step."""
+    from sklearn.pipeline import Pipeline
+
+    return (
+        f"{model.steps[-1][0]}__sample_weight" if isinstance(model, Pipeline) else "sample_weight"
+    )

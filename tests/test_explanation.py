@@ -1,0 +1,407 @@
+"""helpers.explanation: attributions of the original columns that sum to what the model says."""
+
+import numpy as np
+import pandas as pd
+import pytest
+import shap
+from sklearn.compose import make_column_transformer
+from sklearn.decomposition import PCA
+from sklearn.ensemble import (
+    GradientBoostingClassifier,
+    HistGradientBoostingClassifier,
+    RandomForestClassifier,
+)
+from sklearn.impute import SimpleImputer
+from sklearn.linear_model import LinearRegression, LogisticRegression
+from sklearn.neighbors import KNeighborsClassifier
+from sklearn.pipeline import make_pipeline
+from sklearn.preprocessing import OneHotEncoder, StandardScaler
+
+from helpers import explanation, world
+from helpers.explanation import Phrase, agreement, explain, faithfulness, reason_codes
+from helpers.explanation.explainer import Explainer, origins, output_of
+
+NUMBERS = ["income", "amount", "late_payments", "utilization"]
+TEXTS = ["region", "purpose"]
+
+
+def applications(n=600, month="2025-03"):
+    frame = world.World().applications(month, n)
+    return frame[NUMBERS + TEXTS], frame["defaulted"].to_numpy()
+
+
+def pipeline(last, encoder=None):
+    numbers = make_pipeline(SimpleImputer(add_indicator=True), StandardScaler())
+    texts = encoder or OneHotEncoder(handle_unknown="ignore")
+    return make_pipeline(make_column_transformer((numbers, NUMBERS), (texts, TEXTS)), last)
+
+
+MODELS = {
+    "linear": LogisticRegression(max_iter=500),
+    "hist": HistGradientBoostingClassifier(max_iter=20, random_state=0),
+    "boosted": GradientBoostingClassifier(n_estimators=20, random_state=0),
+    "forest": RandomForestClassifier(20, max_depth=5, random_state=0),
+    "neighbours": KNeighborsClassifier(20),
+}
+EXPECTED = {
+    "linear": "log-odds, by LinearExplainer",
+    "hist": "log-odds, by TreeExplainer",
+    "boosted": "log-odds, by TreeExplainer",
+    "forest": "probability, by TreeExplainer",
+    "neighbours": "probability, by PermutationExplainer",
+}
+
+
+@pytest.fixture(scope="module", params=list(MODELS))
+def fitted(request):
+    X, y = applications()
+    return request.param, pipeline(MODELS[request.param]).fit(X, y), X
+
+
+def test_each_kind_of_pipeline_is_explained_in_its_original_columns(fitted):
+    name, model, X = fitted
+    rows = X.tail(5 if name == "neighbours" else 150)
+    found = explain(model, X.head(40), rows)
+    assert found.output_names == EXPECTED[name]
+    assert found.feature_names == NUMBERS + TEXTS
+    assert found.shape == rows.shape
+    output = output_of(model, output=found.output_names.split(",")[0])(rows)
+    np.testing.assert_allclose(found.values.sum(axis=1) + found.base_values, output, atol=1e-3)
+    assert found.display_data[0, 4] == rows["region"].iloc[0]
+
+
+def test_what_it_used_is_still_said_of_a_slice(fitted):
+    name, model, X = fitted
+    if name == "linear":
+        found = explain(model, X.head(40), X.tail(9))
+        assert found[2].output_names == found[:3].output_names == EXPECTED[name]
+        assert found[:, "region"].values.shape == (9,)
+
+
+def test_a_linear_model_s_attributions_are_coefficient_times_distance():
+    X, _ = applications(50)
+    X = X[["income", "amount"]]
+    model = LinearRegression().fit(X, X["income"] * 3 - X["amount"])
+    found = explain(model, X, X.head(4))
+    np.testing.assert_allclose(
+        found.values, (X.head(4) - X.mean()).to_numpy() * [3, -1], rtol=1e-6, atol=1e-6
+    )
+
+
+def test_tree_and_permutation_agree():
+    X, y = applications(400)
+    model = pipeline(HistGradientBoostingClassifier(max_iter=10, max_depth=2, random_state=0))
+    model.fit(X, y)
+    by_tree, by_permutation = (
+        explain(model, X.head(20), X.tail(8), method=method, output="log-odds").values
+        for method in ("tree", "permutation")
+    )
+    assert np.corrcoef(by_tree.ravel(), by_permutation.ravel())[0, 1] > 0.99
+    np.testing.assert_allclose(by_tree.sum(axis=1), by_permutation.sum(axis=1), atol=1e-3)
+
+
+def test_numbers_that_sit_on_a_threshold_do_not_fall_to_the_wrong_side():
+    """Boosted trees split at values of the data itself; shap compares in single precision."""
+    rng = np.random.default_rng(0)
+    X = rng.normal(size=(3_000, 4))
+    model = HistGradientBoostingClassifier(max_iter=60, random_state=0)
+    model.fit(X, X[:, 0] * X[:, 1] > 0)
+    found = explain(model, X[:200], X[200:400], method="tree")
+    sums = found.values.sum(axis=1) + found.base_values
+    np.testing.assert_allclose(sums, model.decision_function(X[200:400]), atol=1e-4)
+
+
+def test_a_model_that_trees_explain_wrongly_is_explained_by_permutation_instead():
+    X, y = applications(300)
+    X = X.astype(dict.fromkeys(TEXTS, "category"))
+    model = HistGradientBoostingClassifier(
+        categorical_features="from_dtype", max_iter=5, random_state=0
+    ).fit(X, y)
+    found = explain(model, X.head(10), X.tail(3))
+    assert found.output_names.endswith("PermutationExplainer")
+    with pytest.raises(ValueError):
+        explain(model, X.head(10), X.tail(3), method="tree")
+
+
+def test_a_callable_takes_frames_with_text():
+    X, _ = applications(100)
+
+    def rule(frame):
+        assert list(frame) == NUMBERS + TEXTS
+        return 2.0 * (frame["region"] == "East") + (frame["late_payments"] > 0)
+
+    found = explain(rule, X.head(30), X.tail(6))
+    assert found.output_names == "prediction, by PermutationExplainer"
+    assert np.abs(found.values[:, [0, 1, 3, 5]]).max() < 1e-9
+    assert np.abs(found.values[:, 4]).max() > 0.5
+
+
+def test_missing_values_reach_the_model_as_missing():
+    X, _ = applications(50)
+    X = X.assign(utilization=np.where(np.arange(50) % 2, np.nan, 0.5))
+    found = explain(lambda f: f["utilization"].isna().astype(float), X, X.head(4))
+    np.testing.assert_allclose(found[:, "utilization"].values, [-0.5, 0.5, -0.5, 0.5])
+
+
+@pytest.mark.parametrize("kind", ["functional", "sequential"])
+def test_keras_models_are_explained_by_gradients(kind):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    rng = np.random.default_rng(0)
+    X = pd.DataFrame(rng.normal(size=(300, 3)), columns=list("abc"))
+    if kind == "functional":
+        inputs = keras.Input((3,))
+        hidden = keras.layers.Dense(8, activation="tanh")(inputs)
+        model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(hidden))
+    else:
+        model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, activation="sigmoid")])
+    model.compile("adam", "binary_crossentropy")
+    model.fit(X, X["a"] > 0, epochs=20, verbose=0)
+    found = explain(model, X.head(100), X.tail(20))
+    assert found.output_names == "probability, by GradientExplainer"
+    output = model.predict(X.tail(20), verbose=0)[:, 0]
+    assert np.abs(found.values.sum(axis=1) + found.base_values - output).mean() < 0.03
+    again = explain(model, X.head(100), X.tail(20))
+    assert (again.values == found.values).all()
+
+
+def test_keras_models_with_named_inputs_take_frames():
+    import keras
+
+    keras.utils.set_random_seed(0)
+    X, _ = applications(60)
+    region = keras.Input((1,), name="region", dtype="string")
+    income = keras.Input((1,), name="income")
+    code = keras.layers.StringLookup(
+        vocabulary=sorted(X["region"].unique()), output_mode="multi_hot"
+    )(region)
+    joined = keras.layers.Concatenate()([code, keras.layers.Rescaling(1e-4)(income)])
+    model = keras.Model([region, income], keras.layers.Dense(1, activation="sigmoid")(joined))
+    X = X[["income", "region"]]
+    found = explain(model, X.head(20), X.tail(3))
+    assert found.output_names == "probability, by PermutationExplainer"
+    output = output_of(model)(X.tail(3))
+    np.testing.assert_allclose(found.values.sum(axis=1) + found.base_values, output, atol=1e-4)
+
+
+def test_one_of_several_classes_must_be_named():
+    X, _ = applications(200)
+    y = np.arange(200) % 3
+    model = RandomForestClassifier(5, max_depth=3, random_state=0).fit(X[NUMBERS[:3]], y)
+    rows = X[NUMBERS[:3]].tail(4)
+    with pytest.raises(ValueError, match=r"classes \[.*\]; say which"):
+        explain(model, rows, rows)
+    found = explain(model, rows, rows, target=2)
+    sums = found.values.sum(axis=1) + found.base_values
+    np.testing.assert_allclose(sums, model.predict_proba(rows)[:, 2], atol=1e-6)
+    with pytest.raises(ValueError, match="target is 7"):
+        explain(model, rows, rows, target=7)
+
+
+def test_explaining_leaves_the_global_chance_of_numpy_alone():
+    X, _ = applications(30)
+    np.random.seed(3)  # noqa: NPY002
+    expected = np.random.random(3)  # noqa: NPY002
+    np.random.seed(3)  # noqa: NPY002
+    explain(lambda f: f["income"] * 1.0, X.head(5), X.tail(2))
+    assert (np.random.random(3) == expected).all()  # noqa: NPY002
+
+
+def test_the_order_of_calls_does_not_matter():
+    X, y = applications(200)
+    model = pipeline(LogisticRegression(max_iter=500)).fit(X, y)
+    explainer = Explainer(model, X.head(30))
+    first = explainer(X.tail(3)).values
+    explainer(X.head(7))
+    assert (explainer(X.tail(3)).values == first).all()
+
+
+def test_origins_come_from_what_changes_not_from_names():
+    X, _ = applications(100)
+    X = X.rename(columns={"purpose": "region_x"})[["region", "region_x", "income"]]
+    encoder = make_column_transformer(
+        (OneHotEncoder(), ["region", "region_x"]), remainder="passthrough"
+    ).fit(X)
+    found = origins(lambda f: encoder.transform(f).toarray(), X)
+    counts = [X["region"].nunique(), X["region_x"].nunique(), 1]
+    assert found.tolist() == np.repeat([0, 1, 2], counts).tolist()
+
+
+def test_a_column_made_of_several_is_not_divided():
+    X, y = applications(200)
+    mixed = make_pipeline(StandardScaler(), PCA(2), LogisticRegression()).fit(X[NUMBERS[:3]], y)
+    rows = X[NUMBERS[:3]]
+    assert explain(mixed, rows.head(10), rows.tail(2)).output_names.endswith("PermutationExplainer")
+    with pytest.raises(ValueError, match="out of several"):
+        explain(mixed, rows.head(10), rows.tail(2), method="linear")
+
+
+@pytest.mark.parametrize(
+    "change, words",
+    [
+        ({"method": "magic"}, ["method", "'magic'", "tree"]),
+        ({"output": "odds"}, ["output", "'odds'", "log-odds"]),
+        ({"X": 0}, ["X has", "columns"]),
+        ({"background": "none"}, ["background", "no rows"]),
+        ({"model": lambda f: f["income"] * np.nan}, ["sum"]),
+    ],
+)
+def test_bad_input_is_named(change, words):
+    X, _ = applications(20)
+    good = {"model": lambda f: f["income"] * 1.0, "background": X.head(5), "X": X.tail(3)}
+    if "X" in change:
+        change = {"X": X.tail(3)[NUMBERS]}
+    if "background" in change:
+        change = {"background": X.head(0)}
+    with pytest.raises(ValueError) as raised:
+        explain(**(good | change))
+    for word in words:
+        assert word in str(raised.value)
+
+
+# --- agreement and faithfulness -------------------------------------------------------------------
+
+
+def made(values, names=None):
+    values = np.asarray(values, dtype=float)
+    return shap.Explanation(values, feature_names=names or list("abcdef")[: values.shape[1]])
+
+
+def test_an_explanation_agrees_with_itself_and_not_with_its_opposite():
+    values = np.random.default_rng(0).normal(size=(40, 5))
+    same = agreement(made(values), values).overall["mean"]
+    assert same.tolist() == pytest.approx([1, 1, 1])
+    opposite = agreement(made(-values), values).overall["mean"]
+    assert opposite["rank_correlation"] == pytest.approx(-1)
+    assert opposite["top_k_overlap"] == 1 and opposite["sign_agreement"] == 0
+
+
+def test_only_order_counts_so_that_probabilities_compare_with_log_odds():
+    values = np.random.default_rng(0).normal(size=(40, 5))
+    found = agreement(made(np.tanh(values) / 10), values)
+    assert found.overall.loc["rank_correlation", "mean"] == pytest.approx(1)
+
+
+def test_frames_are_matched_by_name_and_arrays_by_place():
+    values = np.random.default_rng(0).normal(size=(10, 3))
+    frame = pd.DataFrame(values, columns=["a", "b", "c"])[["c", "a", "b"]].assign(z=9.0)
+    assert agreement(made(values), frame).overall["mean"].min() == pytest.approx(1)
+    with pytest.raises(ValueError, match=r"shape \(9, 3\)"):
+        agreement(made(values), values[:9])
+    with pytest.raises(ValueError, match="k is 4"):
+        agreement(made(values), values, k=4)
+    with pytest.raises(ValueError, match="expected columns named"):
+        agreement(made(values), pd.DataFrame({"q": range(10)}))
+
+
+def test_a_true_explanation_is_faithful_and_a_random_one_is_not():
+    X, y = applications(600)
+    model = pipeline(LogisticRegression(max_iter=500)).fit(X, y)
+    found = explain(model, X.head(50), X.tail(40))
+    curves = faithfulness(model, found, X.tail(40), X.head(50))
+    areas = curves.areas
+    assert areas["deletion"] > areas["deletion, random order"] + 0.1
+    assert areas["insertion"] < areas["insertion, random order"] - 0.1
+    shuffled = found[:]
+    shuffled.values = np.random.default_rng(0).permuted(found.values, axis=1)
+    assert (
+        faithfulness(model, shuffled, X.tail(40), X.head(50)).areas["deletion"] < areas["deletion"]
+    )
+    assert curves.curves["deletion"].iloc[0] == 0
+    with pytest.raises(ValueError, match="same rows"):
+        faithfulness(model, found, X.tail(39), X.head(50))
+
+
+def test_the_world_s_own_attributions_are_found_when_the_model_is_the_truth():
+    frame = world.World().applications("2025-03", 120)
+    features = [c for c in frame if c not in ("application_id", "applied_at", "defaulted")]
+    truth = world.attributions(frame.tail(4), frame.head(30))
+
+    def log_odds(rows):
+        full = pd.concat([rows.reset_index(drop=True)], axis=1)
+        for name in ("application_id", "applied_at", "defaulted"):
+            full[name] = frame[name].iloc[0]
+        return world.World().log_odds(full[list(frame)])
+
+    found = explain(log_odds, frame[features].head(30), frame[features].tail(4))
+    result = agreement(found, truth)
+    assert result.overall.loc["rank_correlation", "mean"] > 0.95
+    assert result.overall.loc["sign_agreement", "mean"] > 0.98
+
+
+# --- reasons --------------------------------------------------------------------------------------
+
+
+def applicant(values, data, names):
+    return shap.Explanation(
+        np.array([values], float),
+        display_data=np.array([data], dtype=object),
+        feature_names=names,
+    )
+
+
+def test_reasons_come_strongest_first_in_words_with_values():
+    found = applicant([-0.2, -2.0, 1.0], [30_000, 4, "West"], ["income", "late_payments", "region"])
+    reasons = reason_codes(found)
+    assert reasons.table["feature"].tolist() == ["late_payments", "income"]
+    assert "Late payments on record in the last two years: 4" in reasons.letter()
+    assert reasons.table["share"].sum() == pytest.approx(1)
+
+
+def test_the_direction_that_is_adverse_is_said_not_guessed():
+    found = applicant([0.5, -0.5], [1, 2], ["income", "amount"])
+    assert reason_codes(found, adverse="low").table["feature"].tolist() == ["amount"]
+    assert reason_codes(found, adverse="high").table["feature"].tolist() == ["income"]
+    with pytest.raises(ValueError, match="adverse"):
+        reason_codes(found, adverse="bad")
+
+
+def test_an_unlawful_reason_is_neither_stated_nor_left_out():
+    found = applicant([-1.0, -0.5], ["f", 9_000], ["sex", "amount"])
+    reasons = reason_codes(found)
+    assert reasons.table["feature"].tolist() == ["sex", "amount"]
+    assert not reasons.may_be_sent and "review the model" in repr(reasons)
+    with pytest.raises(ValueError, match="sex is among"):
+        reasons.letter()
+
+
+def test_what_cannot_be_changed_is_stated_and_marked():
+    found = applicant([-1.0, -0.5], [2.0, 25], ["credit_history_years", "age"])
+    reasons = reason_codes(found)
+    assert reasons.letter().count("not something you can change soon") == 2
+    assert "none of these can be changed" in repr(reasons)
+
+
+def test_reasons_that_tie_at_the_cut_are_all_given():
+    found = applicant([-1.0, -0.5, -0.5, -0.1], [1, 2, 3, 4], list("abcd"))
+    reasons = reason_codes(found, k=2)
+    assert reasons.table["feature"].tolist() == ["a", "b", "c"]
+    assert "1 more than 2: c" in repr(reasons)
+
+
+def test_a_value_that_is_missing_is_said_to_be_unknown():
+    found = applicant([-1.0, -0.6], [np.nan, np.nan], ["utilization", "income"])
+    reasons = reason_codes(found)
+    assert "not known" in reasons.table["reason"][0] and "not known" in reasons.table["reason"][1]
+
+
+def test_an_own_phrase_book_and_a_feature_without_a_phrase():
+    found = applicant([-1.0, -0.6], [3, 7], ["late_payments", "shoe_size"])
+    reasons = reason_codes(found, phrases={"late_payments": Phrase("{value} arrears")})
+    assert reasons.table["reason"].tolist() == ["3 arrears", "shoe_size: 7"]
+
+
+def test_there_are_no_reasons_when_nothing_counted_against():
+    found = applicant([1.0, 0.5], [1, 2], ["income", "amount"])
+    with pytest.raises(ValueError, match="nothing counted against"):
+        reason_codes(found)
+    with pytest.raises(ValueError, match="row is 5"):
+        reason_codes(found, 5)
+    with pytest.raises(ValueError, match="k is 0"):
+        reason_codes(found, k=0)
+
+
+def test_every_feature_of_the_loan_book_has_a_phrase():
+    features = set(world.COLUMNS) - {"application_id", "applied_at", "defaulted"}
+    assert features <= set(explanation.HARBOR_CREDIT)
