@@ -1,0 +1,185 @@
+"""Dynamic batching: requests that wait at the same time run together.
+
+A batch starts as soon as a thread is free and it is full or its oldest request has waited
+``batch_timeout_ms``. So a lone request never waits for company that does not come, and under load
+the batches grow by themselves to what arrives while the one before runs.
+
+Source: Crankshaw et al. (2017), "Clipper: A Low-Latency Online Prediction Serving System", NSDI.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections import deque
+from collections.abc import Callable
+from concurrent.futures import Executor
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+import numpy as np
+
+from helpers.serving.errors import Refused
+
+if TYPE_CHECKING:
+    from helpers.serving.tensors import Arrays
+
+
+@dataclass(frozen=True)
+class Limits:
+    """How requests are batched.
+
+    Attributes
+    ----------
+    max_batch_size : int
+        Rows that run together; 1 means no batching. A request with more runs by itself.
+    batch_timeout_ms : float
+        How long a request waits for others, in milliseconds.
+    max_enqueued_batches : int
+        Full batches that may wait; beyond them requests are refused.
+    num_batch_threads : int
+        Batches that run at the same time.
+    """
+
+    max_batch_size: int = 64
+    batch_timeout_ms: float = 0.0
+    max_enqueued_batches: int = 16
+    num_batch_threads: int = 2
+
+
+@dataclass
+class _Task:
+    inputs: Arrays
+    rows: int
+    kind: object  # tasks of one kind can be put together
+    since: float
+    done: asyncio.Future = field(repr=False)
+
+
+class Batcher:
+    """The queue of one signature.
+
+    Everything but `run` happens on the event loop's thread, hence no locks.
+
+    Parameters
+    ----------
+    run : callable
+        Takes and returns dicts of arrays; called in a thread.
+    batchable : bool
+        Whether rows of different requests may be put together at all.
+    limits : Limits
+    threads : concurrent.futures.Executor
+    observe : callable
+        Called with the rows of each batch and the seconds that its first request waited.
+    """
+
+    def __init__(
+        self,
+        run: Callable[[Arrays], Arrays],
+        batchable: bool,
+        limits: Limits,
+        threads: Executor,
+        observe: Callable[[int, float], object] = lambda rows, seconds: None,
+    ) -> None:
+        self._run = run
+        self._batchable = batchable
+        self._limits = limits
+        self._threads = threads
+        self._observe = observe
+        self._waiting: deque[_Task] = deque()
+        self._rows = 0
+        self._running = 0
+        self._alarm: asyncio.TimerHandle | None = None
+
+    async def submit(self, inputs: Arrays) -> Arrays:
+        """Run a request, perhaps together with others.
+
+        Raises
+        ------
+        Refused
+            UNAVAILABLE, if the queue is full.
+        """
+        loop = asyncio.get_running_loop()
+        sizes = {array.shape[0] if array.ndim else None for array in inputs.values()}
+        rows = sizes.pop() if len(sizes) == 1 else None
+        kind: object = tuple(array.shape[1:] for array in inputs.values())
+        if not self._batchable or not rows:
+            rows, kind = 1, object()
+        room = self._limits.max_batch_size * self._limits.max_enqueued_batches
+        if self._waiting and self._rows + rows > room:
+            raise Refused(
+                "UNAVAILABLE",
+                "The batch scheduling queue to which this task was submitted is full",
+            )
+        task = _Task(inputs, rows, kind, loop.time(), loop.create_future())
+        self._waiting.append(task)
+        self._rows += rows
+        self._start_what_can_start()
+        return await task.done
+
+    def _start_what_can_start(self) -> None:
+        loop = asyncio.get_running_loop()
+        while self._waiting and self._running < self._limits.num_batch_threads:
+            due = self._waiting[0].since + self._limits.batch_timeout_ms / 1000
+            if self._rows < self._limits.max_batch_size and loop.time() < due:
+                if self._alarm is None:
+                    self._alarm = loop.call_at(due, self._ring)
+                return
+            batch = self._take()
+            self._running += 1
+            self._observe(sum(task.rows for task in batch), loop.time() - batch[0].since)
+            future = loop.run_in_executor(self._threads, self._execute, batch)
+            future.add_done_callback(lambda future, batch=batch: self._finish(batch, future))
+
+    def _ring(self) -> None:
+        self._alarm = None
+        self._start_what_can_start()
+
+    def _take(self) -> list[_Task]:
+        batch = [self._waiting.popleft()]
+        rows = batch[0].rows
+        while self._waiting:
+            task = self._waiting[0]
+            if task.kind != batch[0].kind or rows + task.rows > self._limits.max_batch_size:
+                break
+            batch.append(self._waiting.popleft())
+            rows += task.rows
+        self._rows -= rows
+        return batch
+
+    def _execute(self, batch: list[_Task]) -> list[Arrays | Exception]:
+        if len(batch) > 1:
+            try:
+                return self._together(batch)
+            except Exception:
+                pass  # one bad request must not spoil the others: each by itself, then
+        results: list[Arrays | Exception] = []
+        for task in batch:
+            try:
+                results.append(self._run(task.inputs))
+            except Exception as error:
+                results.append(error)
+        return results
+
+    def _together(self, batch: list[_Task]) -> list[Arrays]:
+        names = batch[0].inputs
+        outputs = self._run(
+            {name: np.concatenate([task.inputs[name] for task in batch]) for name in names}
+        )
+        total = sum(task.rows for task in batch)
+        if any(array.shape[0] != total for array in outputs.values()):
+            self._batchable = False
+            raise ValueError("the outputs do not have one row for each row of the inputs")
+        edges = np.cumsum([task.rows for task in batch])[:-1]
+        parts = {name: np.split(array, edges) for name, array in outputs.items()}
+        return [{name: parts[name][i] for name in parts} for i in range(len(batch))]
+
+    def _finish(self, batch: list[_Task], future: asyncio.Future) -> None:
+        self._running -= 1
+        for task, result in zip(batch, future.result(), strict=True):
+            if task.done.done():  # whoever asked has gone
+                continue
+            if isinstance(result, Exception):
+                task.done.set_exception(result)
+            else:
+                task.done.set_result(result)
+        self._start_what_can_start()

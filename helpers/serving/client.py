@@ -1,0 +1,241 @@
+"""One small client for both protocols."""
+
+from __future__ import annotations
+
+import os
+from functools import lru_cache
+from typing import TYPE_CHECKING, Any
+from urllib.parse import quote
+
+import numpy as np
+
+from helpers.serving.rows import as_columns
+
+if TYPE_CHECKING:
+    import grpc
+    import httpx
+
+Outputs = np.ndarray | dict[str, np.ndarray]
+
+
+class ServingError(RuntimeError):
+    """A server did not answer a request.
+
+    Attributes
+    ----------
+    status : int or str
+        HTTP status, or name of the gRPC status code.
+    """
+
+    def __init__(self, status: int | str, message: str) -> None:
+        super().__init__(f"{status}: {message}")
+        self.status = status
+
+
+def predict(
+    url: str,
+    rows: Any,
+    *,
+    model: str = "model",
+    version: int | None = None,
+    label: str | None = None,
+    signature: str | None = None,
+    timeout: float = 30,
+) -> Outputs:
+    """Ask a model server, the embedded one or TensorFlow Serving itself.
+
+    Parameters
+    ----------
+    url : str
+        ``"http://127.0.0.1:8501"`` for REST; without ``http://``, such as ``"127.0.0.1:8500"``,
+        for gRPC.
+    rows : list, array, DataFrame or dict
+        A list (or array) has an item for each row and travels as ``instances``; a DataFrame or a
+        dict of columns travels as ``inputs``. Columns of a DataFrame gain a last dimension of size
+        1 where the model wants one.
+    model : str, default "model"
+    version : int, optional
+        By default the newest that is available.
+    label : str, optional
+        In place of a version.
+    signature : str, optional
+    timeout : float, default 30
+        Seconds.
+
+    Returns
+    -------
+    numpy.ndarray or dict of numpy.ndarray
+        The output; by name if there are several.
+
+    Raises
+    ------
+    ServingError
+        If the server refuses or cannot be reached.
+
+    Examples
+    --------
+    >>> predict("http://127.0.0.1:8501", [[1.0, 2.0]], model="half")  # doctest: +SKIP
+    array([[2.5]])
+    """
+    if version is not None and label is not None:
+        raise ValueError(f"version is {version} and label is {label!r}; give one of them")
+    if "://" in url:
+        return _rest(url, rows, model, version, label, signature, timeout)
+    return _grpc(url, rows, model, version, label, signature, timeout)
+
+
+def model_path(model: str, version: int | None = None, label: str | None = None) -> str:
+    """Path of a model's URL, such as ``/v1/models/credit/versions/2``."""
+    path = f"/v1/models/{quote(model, safe='')}"
+    if version is not None:
+        return f"{path}/versions/{version}"
+    return path if label is None else f"{path}/labels/{quote(label, safe='')}"
+
+
+def get(url: str, timeout: float = 30) -> dict[str, Any]:
+    """Fetch the JSON at a URL of a server, such as a model's status or ``/metadata``."""
+    return _ask("GET", url, None, timeout)
+
+
+def _rest(
+    url: str,
+    rows: Any,
+    model: str,
+    version: int | None,
+    label: str | None,
+    signature: str | None,
+    timeout: float,
+) -> Outputs:
+    place = url.rstrip("/") + model_path(model, version, label)
+    by_column = isinstance(rows, dict) or hasattr(rows, "columns")
+    if hasattr(rows, "columns"):
+        inputs = signature_inputs(get(f"{place}/metadata", timeout), signature)
+        rows = _shaped(as_columns(rows, list(inputs), "rows"), inputs)
+    body = {"inputs" if by_column else "instances": _plain(rows)}
+    if signature:
+        body["signature_name"] = signature
+    answer = _ask("POST", f"{place}:predict", body, timeout)
+    values = answer["outputs" if by_column else "predictions"]
+    if by_column and isinstance(values, dict):
+        return {name: np.asarray(value) for name, value in values.items()}
+    if not by_column and values and isinstance(values[0], dict) and "b64" not in values[0]:
+        return {name: np.asarray([row[name] for row in values]) for name in values[0]}
+    return np.asarray(values)
+
+
+def signature_inputs(metadata: dict[str, Any], signature: str | None) -> dict[str, list[int]]:
+    """Shapes of a signature's inputs by name, from a model's metadata; -1 stands for any size."""
+    definitions = metadata["metadata"]["signature_def"]["signature_def"]
+    name = signature or "serving_default"
+    if name not in definitions:
+        raise ServingError(400, f"the model has no signature {name!r}, only {sorted(definitions)}")
+    return {
+        name: [int(dim["size"]) for dim in info["tensor_shape"]["dim"]]
+        for name, info in definitions[name]["inputs"].items()
+    }
+
+
+def _shaped(columns: dict[str, Any], shapes: dict[str, list[int]]) -> dict[str, np.ndarray]:
+    arrays = {name: np.asarray(column) for name, column in columns.items()}
+    return {
+        name: array[..., None] if len(shapes[name]) == array.ndim + 1 else array
+        for name, array in arrays.items()
+    }
+
+
+def _plain(value: Any) -> Any:
+    """Make JSON of arrays, wherever they are in it."""
+    if isinstance(value, dict):
+        return {name: _plain(part) for name, part in value.items()}
+    if isinstance(value, list | tuple):
+        return [_plain(part) for part in value]
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    return value
+
+
+def _ask(method: str, url: str, body: dict | None, timeout: float) -> dict[str, Any]:
+    import json
+
+    import httpx
+
+    content = None if body is None else json.dumps(body)  # httpx's own refuses NaN
+    try:
+        response = _http(os.getpid()).request(method, url, content=content, timeout=timeout)
+    except httpx.HTTPError as error:
+        raise ServingError(503, f"{url} does not answer: {error!r}") from None
+    try:
+        answer = response.json()
+    except ValueError:
+        answer = {"error": response.text[:500]}
+    if response.status_code != 200:
+        raise ServingError(response.status_code, str(answer.get("error", answer)))
+    return answer
+
+
+@lru_cache(maxsize=1)
+def _http(pid: int) -> httpx.Client:
+    """Keep connections for the next call; a forked process needs its own."""
+    import httpx
+
+    return httpx.Client(trust_env=False)
+
+
+def _grpc(
+    address: str,
+    rows: Any,
+    model: str,
+    version: int | None,
+    label: str | None,
+    signature: str | None,
+    timeout: float,
+) -> Outputs:
+    import grpc
+    import tensorflow as tf
+    from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
+    from tensorflow_serving.apis.prediction_service_pb2_grpc import PredictionServiceStub
+
+    stub = PredictionServiceStub(_channel(address, os.getpid()))
+    request = predict_pb2.PredictRequest()
+    request.model_spec.name = model
+    request.model_spec.signature_name = signature or "serving_default"
+    if version is not None:
+        request.model_spec.version.value = version
+    if label is not None:
+        request.model_spec.version_label = label
+    question = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
+    question.model_spec.CopyFrom(request.model_spec)
+    try:
+        metadata = stub.GetModelMetadata(question, timeout=timeout)
+        definitions = get_model_metadata_pb2.SignatureDefMap()
+        metadata.metadata["signature_def"].Unpack(definitions)
+        if request.model_spec.signature_name not in definitions.signature_def:
+            raise ServingError("INVALID_ARGUMENT", f"the model has no signature {signature!r}")
+        inputs = definitions.signature_def[request.model_spec.signature_name].inputs
+        shapes = {name: [d.size for d in info.tensor_shape.dim] for name, info in inputs.items()}
+        for name, array in _shaped(as_columns(rows, list(inputs), "rows"), shapes).items():
+            dtype = tf.dtypes.as_dtype(inputs[name].dtype)
+            request.inputs[name].CopyFrom(tf.make_tensor_proto(array.tolist(), dtype))
+        response = stub.Predict(request, timeout=timeout)
+    except grpc.RpcError as error:
+        raise ServingError(error.code().name, error.details()) from None
+    outputs = {name: _texts(tf.make_ndarray(proto)) for name, proto in response.outputs.items()}
+    return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+
+def _texts(array: np.ndarray) -> np.ndarray:
+    """Bytes as text, where they are text, as REST has them."""
+    if array.dtype != object:
+        return array
+    try:
+        return np.asarray([one.decode() for one in array.ravel()]).reshape(array.shape)
+    except UnicodeDecodeError:
+        return array
+
+
+@lru_cache(maxsize=16)
+def _channel(address: str, pid: int) -> grpc.Channel:
+    import grpc
+
+    options = [("grpc.max_receive_message_length", -1), ("grpc.max_send_message_length", -1)]
+    return grpc.insecure_channel(address, options)

@@ -1,0 +1,455 @@
+"""Models and their versions: found in a folder, loaded, warmed, served, drained, unloaded.
+
+Versions are loaded as TensorFlow Serving loads them, into a session of their own: that frees its
+memory when the version goes, and a call costs less than one of the loaded object's signature.
+All state changes on the event loop's thread; only loading and inference happen in threads.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import sys
+import traceback
+from collections.abc import Callable, Iterator
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from helpers.serving import config as configuration
+from helpers.serving.batching import Batcher, Limits
+from helpers.serving.errors import Refused, invalid, of_tensorflow
+from helpers.serving.tensors import Arrays, Spec
+
+if TYPE_CHECKING:
+    from tensorflow_serving.apis.get_model_metadata_pb2 import SignatureDefMap
+    from tensorflow_serving.apis.get_model_status_pb2 import GetModelStatusResponse
+
+    from helpers.serving.metrics import Metrics
+
+DEFAULT_SIGNATURE = "serving_default"
+WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
+
+
+class Signature:
+    """One function of a loaded version.
+
+    Attributes
+    ----------
+    inputs, outputs : dict of Spec
+    run : callable
+        Takes and returns dicts of arrays.
+    batchable : bool
+        Whether every tensor has a first dimension of any size, for rows.
+    """
+
+    def __init__(self, definition: Any, session: Any) -> None:
+        self.inputs = {name: _spec(info) for name, info in definition.inputs.items()}
+        self.outputs = {name: _spec(info) for name, info in definition.outputs.items()}
+        every = [*self.inputs.values(), *self.outputs.values()]
+        self.batchable = all(spec.shape and spec.shape[0] is None for spec in every)
+        call = session.make_callable(
+            [definition.outputs[name].name for name in self.outputs],
+            feed_list=[definition.inputs[name].name for name in self.inputs],
+        )
+
+        def run(inputs: Arrays) -> Arrays:
+            values = call(*(inputs[name] for name in self.inputs))
+            return {
+                name: np.asarray(value, spec.dtype)
+                for (name, spec), value in zip(self.outputs.items(), values, strict=True)
+            }
+
+        self.run = run
+
+    def check(self, inputs: Arrays) -> None:
+        """Refuse tensors that the signature does not take."""
+        if inputs.keys() != self.inputs.keys():
+            raise invalid(
+                f"inputs are {sorted(inputs)}; the signature expects {sorted(self.inputs)}"
+            )
+        for name, spec in self.inputs.items():
+            array = inputs[name]
+            if array.dtype != spec.dtype and (spec.dtype != object or array.dtype.kind not in "SU"):
+                raise invalid(
+                    f"Input {name} has type {array.dtype}; the signature expects {spec.dtype}"
+                )
+            if not spec.fits(array.shape):
+                raise invalid(
+                    f"Input {name} has shape {list(array.shape)}; the signature expects {spec}"
+                )
+
+
+def _spec(info: Any) -> Spec:
+    import tensorflow as tf
+
+    dtype = np.dtype(tf.dtypes.as_dtype(info.dtype).as_numpy_dtype)
+    if info.tensor_shape.unknown_rank:
+        return Spec(dtype, None)
+    sizes = (dim.size for dim in info.tensor_shape.dim)
+    return Spec(dtype, tuple(None if size < 0 else size for size in sizes))
+
+
+class Servable:
+    """A loaded version."""
+
+    def __init__(self, folder: Path) -> None:
+        import tensorflow as tf
+
+        graph = tf.Graph()
+        self._session = tf.compat.v1.Session(graph=graph)
+        try:
+            meta = tf.compat.v1.saved_model.load(self._session, ["serve"], str(folder))
+            self._definitions = dict(meta.signature_def)
+            with graph.as_default():
+                self.signatures = {
+                    name: Signature(definition, self._session)
+                    for name, definition in self._definitions.items()
+                    if definition.inputs and all(_is_dense(i) for i in definition.inputs.values())
+                }
+            graph.finalize()
+            self._warm(folder)
+        except BaseException:
+            self._session.close()
+            raise
+
+    def close(self) -> None:
+        """Free its memory."""
+        self._session.close()
+
+    def definition_map(self) -> SignatureDefMap:
+        """Give its signatures in the message that both protocols answer with."""
+        from tensorflow_serving.apis import get_model_metadata_pb2
+
+        message = get_model_metadata_pb2.SignatureDefMap()
+        for name, definition in self._definitions.items():
+            message.signature_def[name].CopyFrom(definition)
+        return message
+
+    def signature(self, name: str) -> Signature:
+        """Find a signature; '' is the default one."""
+        name = name or DEFAULT_SIGNATURE
+        if name not in self.signatures:
+            raise invalid(
+                f'Serving signature name: "{name}" not found in signature def; it has '
+                f"{', '.join(sorted(self.signatures))}"
+            )
+        return self.signatures[name]
+
+    def _warm(self, folder: Path) -> None:
+        """Run what the model brings for it; without that, a row of zeros."""
+        import tensorflow as tf
+        from tensorflow_serving.apis import prediction_log_pb2
+
+        if (folder / WARMUP_FILE).exists():
+            for record in tf.data.TFRecordDataset(str(folder / WARMUP_FILE)).as_numpy_iterator():
+                request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+                signature = self.signature(request.model_spec.signature_name)
+                inputs = {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
+                signature.check(inputs)
+                signature.run(inputs)
+            return
+        for signature in self.signatures.values():
+            zeros = {
+                name: np.full(
+                    [n or 1 for n in spec.shape or ()], b"" if spec.dtype == object else 0
+                )
+                for name, spec in signature.inputs.items()
+            }
+            with contextlib.suppress(Exception):  # a model need not like zeros
+                signature.run(
+                    {
+                        name: zeros[name].astype(spec.dtype)
+                        for name, spec in signature.inputs.items()
+                    }
+                )
+
+
+def _is_dense(info: Any) -> bool:
+    return info.WhichOneof("encoding") == "name"
+
+
+class Version:
+    """A version of a model, in any state."""
+
+    def __init__(self, number: int, folder: Path) -> None:
+        self.number = number
+        self.folder = folder
+        self.state = "START"
+        self.code = "OK"
+        self.message = ""
+        self.servable: Servable | None = None
+        self.batchers: dict[str, Batcher] = {}
+        self.failed_on: object = None  # the folder's content when it could not be loaded
+        self._users = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    @contextlib.contextmanager
+    def lease(self) -> Iterator[Version]:
+        """Keep it loaded while a request is answered."""
+        self._users += 1
+        self._idle.clear()
+        try:
+            yield self
+        finally:
+            self._users -= 1
+            if not self._users:
+                self._idle.set()
+
+    async def drained(self) -> None:
+        """Wait until nobody uses it."""
+        await self._idle.wait()
+
+    async def run(self, signature_name: str, inputs: Arrays) -> Arrays:
+        """Answer a request whose tensors have been checked."""
+        return await self.batchers[signature_name or DEFAULT_SIGNATURE].submit(inputs)
+
+
+class Model:
+    """A model: a folder of versions, and a policy that says which of them are served."""
+
+    def __init__(self, config: Any, models: Models) -> None:
+        self.name = config.name
+        self.config = config
+        self.versions: dict[int, Version] = {}
+        self.task: asyncio.Task | None = None
+        self._models = models
+        self._labels: dict[str, int] = {}
+        self._draining: set[asyncio.Task] = set()
+
+    @property
+    def settled(self) -> bool:
+        """Whether it serves, or has found out that it cannot."""
+        states = [version.state for version in self.versions.values()]
+        return "AVAILABLE" in states or (bool(states) and set(states) == {"END"})
+
+    def available(self) -> list[int]:
+        """Versions that answer requests, newest first."""
+        return sorted(
+            (n for n, version in self.versions.items() if version.state == "AVAILABLE"),
+            reverse=True,
+        )
+
+    def find(self, version: int | None, label: str | None) -> Version:
+        """Find the version that a request means."""
+        if label is not None:
+            version = self.labels().get(label)
+            if version is None:
+                raise invalid(f"Unrecognized servable version label: {label}")
+        available = self.available()
+        if version is None and available:
+            version = available[0]
+        if version not in available:
+            asked = (
+                f"Latest({self.name})" if version is None else f"Specific({self.name}, {version})"
+            )
+            raise Refused("NOT_FOUND", f"Servable not found for request: {asked}")
+        return self.versions[version]
+
+    def labels(self) -> dict[str, int]:
+        """Version by label. A label moves only to a version that is available."""
+        available = self.available()
+        wanted = dict(self.config.version_labels)
+        kept = {label: n for label, n in self._labels.items() if label in wanted}
+        self._labels = kept | {label: n for label, n in wanted.items() if n in available}
+        return {label: n for label, n in self._labels.items() if n in available}
+
+    def status(self, version: int | None, label: str | None) -> GetModelStatusResponse:
+        """Tell the state of a version, or of all, newest first."""
+        from tensorflow.core.protobuf import error_codes_pb2
+        from tensorflow_serving.apis import get_model_status_pb2
+
+        if label is not None:
+            version = self.find(None, label).number
+        numbers = sorted(self.versions, reverse=True) if version is None else [version]
+        if version is not None and version not in self.versions:
+            raise Refused("NOT_FOUND", f"Could not find version {version} of model {self.name}")
+        response = get_model_status_pb2.GetModelStatusResponse()
+        for number in numbers:
+            one = self.versions[number]
+            status = response.model_version_status.add(
+                version=number,
+                state=get_model_status_pb2.ModelVersionStatus.State.Value(one.state),
+            )
+            status.status.error_code = error_codes_pb2.Code.Value(one.code)
+            status.status.error_message = one.message
+        return response
+
+    async def refresh(self) -> None:
+        """Compare the folder with what is loaded: load first, then unload what it replaces."""
+        folders = _version_folders(Path(self.config.base_path))
+        wanted = self._wanted(folders)
+        for number in sorted(wanted, reverse=True):
+            version = self.versions.get(number)
+            ended = version is not None and version.state == "END"
+            if version is None or (ended and _content(folders[number]) != version.failed_on):
+                self.versions[number] = Version(number, folders[number])
+                await self._load(self.versions[number])
+        replaced = not wanted or any(n in wanted for n in self.available())
+        for number in self.available():
+            if number not in wanted and replaced:
+                self.unload(self.versions[number])
+
+    def _wanted(self, folders: dict[int, Path]) -> set[int]:
+        policy = self.config.model_version_policy
+        match policy.WhichOneof("policy_choice"):
+            case "all":
+                return set(folders)
+            case "specific":
+                return set(policy.specific.versions) & folders.keys()
+            case _:
+                return set(sorted(folders)[-(policy.latest.num_versions or 1) :])
+
+    async def _load(self, version: Version) -> None:
+        version.state = "LOADING"
+        content = _content(version.folder)
+        try:
+            version.servable = await self._models.in_loader(Servable, version.folder)
+        except Exception as error:
+            version.code, version.message = _explain(error)
+            version.failed_on = content
+            version.state = "END"
+            print(f"{self.name} version {version.number}: {version.message}", file=sys.stderr)
+            return
+        version.batchers = {
+            name: self._models.batcher(self.name, signature)
+            for name, signature in version.servable.signatures.items()
+        }
+        version.state = "AVAILABLE"
+
+    def unload(self, version: Version) -> None:
+        """Take a version out of traffic; it goes when its last request is answered."""
+        version.state = "UNLOADING"
+
+        async def drain() -> None:
+            await version.drained()
+            servable, version.servable, version.batchers = version.servable, None, {}
+            await self._models.in_loader(servable.close)
+            version.state = "END"
+
+        task = asyncio.create_task(drain())
+        self._draining.add(task)
+        task.add_done_callback(self._draining.discard)
+
+
+class Models:
+    """All models of a server, kept in step with their folders and with ``models.config``.
+
+    Parameters
+    ----------
+    config_file : pathlib.Path
+    limits : Limits
+    metrics : Metrics
+    """
+
+    def __init__(self, config_file: Path, limits: Limits, metrics: Metrics) -> None:
+        self.limits = limits
+        self.models: dict[str, Model] = {}
+        self._file = config_file
+        self._read_at: object = None
+        self._metrics = metrics
+        self.threads = ThreadPoolExecutor(limits.num_batch_threads, "inference")
+        self._loader = ThreadPoolExecutor(1, "loader")
+        self._configure(configuration.read(config_file))
+
+    async def in_loader(self, function: Callable, *arguments: Any) -> Any:
+        """Run in the one thread that loads and unloads."""
+        return await asyncio.get_running_loop().run_in_executor(self._loader, function, *arguments)
+
+    def batcher(self, name: str, signature: Signature) -> Batcher:
+        """Make the queue of a signature."""
+        observe = self._metrics.of_batch(name)
+        return Batcher(signature.run, signature.batchable, self.limits, self.threads, observe)
+
+    def find(self, name: str) -> Model:
+        """Find a model by the name that a request has for it."""
+        if name not in self.models:
+            raise Refused("NOT_FOUND", f"Servable not found for request: Latest({name})")
+        return self.models[name]
+
+    def status(self, name: str, version: int | None, label: str | None) -> GetModelStatusResponse:
+        """Tell the state of a version of a model, or of all."""
+        if name not in self.models:
+            raise Refused("NOT_FOUND", f"Could not find any versions of model {name}")
+        return self.models[name].status(version, label)
+
+    async def watch(self, seconds: float) -> None:
+        """Keep in step, for ever. A model that takes long to load does not keep others waiting."""
+        while True:
+            try:
+                self._reread()
+                for model in self.models.values():
+                    if model.task is None or model.task.done():
+                        model.task = asyncio.create_task(model.refresh())
+                        model.task.add_done_callback(_report)
+            except Exception:  # such as a disk that is away for a moment
+                traceback.print_exc()
+            await asyncio.sleep(seconds)
+
+    async def settled(self) -> None:
+        """Wait until every model serves or cannot."""
+        while not all(model.settled for model in self.models.values()):
+            await asyncio.sleep(0.02)
+
+    def _reread(self) -> None:
+        stat = self._file.stat()
+        if self._read_at != (stat.st_mtime_ns, stat.st_size):
+            self._read_at = (stat.st_mtime_ns, stat.st_size)
+            self._configure(configuration.read(self._file))
+
+    def _configure(self, config: Any) -> None:
+        listed = {one.name: one for one in config.model_config_list.config}
+        for name, one in listed.items():
+            model = self.models.get(name)
+            if model is None or model.config.base_path != one.base_path:
+                if model is not None:
+                    self._remove(model)
+                self.models[name] = Model(one, self)
+            else:
+                model.config = one
+        for name in self.models.keys() - listed.keys():
+            self._remove(self.models.pop(name))
+
+    def _remove(self, model: Model) -> None:
+        async def later() -> None:
+            if model.task is not None:
+                await asyncio.wait([model.task])
+            for number in model.available():
+                model.unload(model.versions[number])
+
+        model.removal = asyncio.create_task(later())
+
+
+def _report(task: asyncio.Task) -> None:
+    if not task.cancelled() and task.exception():
+        traceback.print_exception(task.exception())
+
+
+def _version_folders(base: Path) -> dict[int, Path]:
+    try:
+        entries = list(base.iterdir())
+    except OSError:
+        return {}
+    numbered = [path for path in entries if path.name.isascii() and path.name.isdigit()]
+    return {int(path.name): path for path in numbered if path.is_dir()}
+
+
+def _content(folder: Path) -> object:
+    """Tell whether a folder's files have changed."""
+    with contextlib.suppress(OSError):
+        stats = [(str(path), path.stat()) for path in sorted(folder.rglob("*"))]
+        return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
+    return None
+
+
+def _explain(error: Exception) -> tuple[str, str]:
+    """Give a status code, and a message without the story of how it came about."""
+    if isinstance(error, Refused):
+        return error.code, str(error)
+    if told := of_tensorflow(error):
+        return told
+    message = (str(error).strip() or type(error).__name__).splitlines()[0][:500]
+    return "NOT_FOUND" if isinstance(error, OSError) else "INTERNAL", message
