@@ -1,0 +1,490 @@
+"""The router's process: forwards requests to variants of a model, mirrors, notes what happened.
+
+``helpers.rollout.Router`` runs this file in a Python of its own and talks to it through its
+standard input and output, one line of JSON each way. The input is also the leash. Nothing that
+takes long is imported here, so that it starts quickly.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import hashlib
+import importlib.util
+import itertools
+import json
+import math
+import os
+import random
+import socket
+import sys
+import threading
+import time
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
+
+from helpers import leash
+
+MAX_BODY = 64 * 2**20  # bytes; TensorFlow Serving's own limit
+MAX_READ = 2**20  # bytes of an answer; reading scores of larger ones would delay other requests
+KEPT = 200_000  # observations, if nobody fetches them
+FETCHED = 2_000  # observations in one reply
+PROBE_SECONDS = 0.25
+MIRRORS = 8  # mirrored requests under way at once
+_GRACE_SECONDS = 2  # for requests that are under way when the router ends
+# Headers that concern one connection only (RFC 9110, section 7.6.1), and those set anew.
+HOP = {
+    b"connection",
+    b"keep-alive",
+    b"proxy-authenticate",
+    b"proxy-authorization",
+    b"proxy-connection",
+    b"te",
+    b"trailer",
+    b"transfer-encoding",
+    b"upgrade",
+}
+SET_ANEW = {b"host", b"content-length", b"accept-encoding", b"expect"}
+SERVED_BY = b"x-served-by"
+
+Send = Callable[[dict[str, Any]], Awaitable[None]]
+Receive = Callable[[], Awaitable[dict[str, Any]]]
+
+
+def digest(key: str, salt: str = "") -> str:
+    """Return the hash of a key that decides which variant it gets, as 16 hexadecimal digits."""
+    return hashlib.sha256(f"{salt}\0{key}".encode()).hexdigest()[:16]
+
+
+def at(weights: Mapping[str, float], place: float) -> str:
+    """Return the variant in whose part of the line from 0 to 1 a place lies."""
+    total = sum(weights.values())
+    edge = 0.0
+    for name, weight in weights.items():
+        edge += weight / total
+        if weight and place < edge:
+            return name
+    return [name for name, weight in weights.items() if weight][-1]
+
+
+class Split(NamedTuple):
+    """How requests are divided just now; replaced as a whole, so that no request sees half."""
+
+    number: int
+    weights: dict[str, float]
+    shadow: str | None
+    shadow_share: float
+
+
+class Answer(NamedTuple):
+    """What a variant answered; status 0 if it did not."""
+
+    variant: str
+    began: float
+    status: int
+    latency_ms: float
+    headers: list[tuple[bytes, bytes]]
+    body: bytes
+    error: str
+
+
+class Proxy:
+    """An ASGI application that forwards what it gets."""
+
+    def __init__(self, settings: dict[str, Any]) -> None:
+        import httpx
+
+        if importlib.util.find_spec("sniffio") is None:
+            sys.modules["sniffio"] = None  # or else httpcore searches the disk for it each time
+        self.upstreams = {name: httpx.URL(url) for name, url in settings["upstreams"].items()}
+        self.sticky_by: str | None = settings["sticky_by"]
+        self.salt: str = settings["salt"]
+        self.timeout: float = settings["timeout"]
+        self.score: int = settings["score"]
+        weights, shadow = settings["weights"], settings["shadow"]
+        self.split = Split(1, weights, shadow, settings["shadow_share"])
+        self.down: dict[str, float] = {}  # since when a variant has not been answering
+        self.rows: list[list[Any]] = []
+        self.first = 0  # number of the first of `rows`
+        self.mirrored = self.dropped = 0
+        self._random = random.Random(settings["seed"])
+        self._requests = itertools.count(1)
+        self._httpx = httpx
+        # Users and mirrors never wait for each other's connections. Idle ones are left before
+        # a server would close them (uvicorn: after 5 s), which could hit a request.
+        limits = httpx.Limits(
+            max_connections=None, max_keepalive_connections=100, keepalive_expiry=2
+        )
+        # Certificates take long to load; they are not needed on one machine.
+        secure = any(url.scheme == "https" for url in self.upstreams.values())
+        context = httpx.create_ssl_context(verify=secure)
+        self._users, self._mirror, self._probe = (
+            httpx.AsyncHTTPTransport(verify=context, limits=limits) for _ in range(3)
+        )
+        self._queue: asyncio.Queue = asyncio.Queue(settings["shadow_queue"])
+        # One line at a time reaches the file whole, whenever this process ends.
+        self._log = open(settings["log"], "a", 1) if settings["log"] else None  # noqa: SIM115, PTH123
+
+    async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
+        """Serve one request: choose, ask, ask elsewhere if need be, answer, then take notes."""
+        if scope["type"] != "http":
+            return
+        body = await _read(receive)
+        if body is None:  # the user has gone, with half of it sent
+            return
+        if len(body) > MAX_BODY:
+            await _reply(send, 413, [], _error(f"the body is larger than {MAX_BODY:,} bytes"))
+            return
+        try:
+            self._url(next(iter(self.upstreams)), scope)
+        except (ValueError, self._httpx.InvalidURL):
+            await _reply(send, 400, [], _error("the path cannot be understood"))
+            return
+        split, number, attempts = self.split, next(self._requests), []
+        key = self._key(scope["headers"], body)
+        assigned = self._choose(split, key)
+        variant: str | None = assigned
+        while variant:
+            attempts.append(await self._ask(self._users, variant, scope, body))
+            variant = None if attempts[-1].status or len(attempts) > 1 else self._other(assigned)
+        answer = attempts[-1]
+        if answer.status:
+            headers = [*answer.headers, (SERVED_BY, answer.variant.encode())]
+            await _reply(send, answer.status, headers, answer.body)
+        else:
+            said = "; ".join(f"{one.variant}: {one.error}" for one in attempts)
+            await _reply(send, 502, [], _error(f"no model answered ({said})"))
+        if scope["method"] != "POST":  # such as a look at the model's status
+            return
+        scores = None
+        for attempt in attempts:
+            scores = self._note(attempt, scope, split, number, key)
+        if self._log:
+            entry = {
+                "time": answer.began,
+                "request": number,
+                "hash": None if key is None else digest(key, self.salt),
+                "assigned": assigned,
+                "served": answer.variant if answer.status else None,
+                "split": split.number,
+            }
+            self._log.write(json.dumps(entry) + "\n")
+        shadow = self.split.shadow
+        if answer.status and shadow and shadow != answer.variant and self._sampled():
+            try:
+                self._queue.put_nowait((shadow, scope, body, split, number, key, scores))
+            except asyncio.QueueFull:
+                self.dropped += 1
+
+    async def work(self) -> None:
+        """Send mirrored requests and look after variants that do not answer, for ever."""
+        await asyncio.gather(self._look_after(), *(self._send_mirrored() for _ in range(MIRRORS)))
+
+    def command(self, order: dict[str, Any]) -> dict[str, Any]:
+        """Carry out an order of the notebook."""
+        if order["do"] == "split":
+            number = self.split.number + 1
+            self.split = Split(number, order["weights"], order["shadow"], order["shadow_share"])
+            return {"split": number}
+        if order["do"] == "status":
+            now = time.time()
+            return {
+                "split": self.split.number,
+                "weights": self.split.weights,
+                "shadow": self.split.shadow,
+                "down_s": {n: now - self.down[n] if n in self.down else 0 for n in self.upstreams},
+                "mirrored": self.mirrored,
+                "dropped": self.dropped,
+            }
+        self._forget(order["after"] - self.first)  # those have arrived
+        return {"first": self.first, "rows": self.rows[:FETCHED], "of": len(self.rows)}
+
+    def _forget(self, number: int) -> None:
+        gone = max(number, 0)
+        del self.rows[:gone]
+        self.first += gone
+
+    def _key(self, headers: list[tuple[bytes, bytes]], body: bytes) -> str | None:
+        """Return what identifies the user, if the request says it."""
+        if self.sticky_by is None:
+            return None
+        kind, _, name = self.sticky_by.partition(":")
+        if kind == "header":
+            wanted = name.lower().encode()
+            return next((v.decode("latin-1") for k, v in headers if k == wanted), None)
+        try:
+            content = json.loads(body)
+            if name not in content:
+                content = content["instances"][0]
+            return str(content[name])
+        except (ValueError, LookupError, TypeError):
+            return None
+
+    def _choose(self, split: Split, key: str | None) -> str:
+        place = self._random.random() if key is None else int(digest(key, self.salt), 16) / 2**64
+        name = at(split.weights, place)
+        return (self._other(name) or name) if name in self.down else name
+
+    def _other(self, name: str) -> str | None:
+        """Return another variant that answers: one that has users already, or else the first."""
+        weights = self.split.weights
+        able = {n: w for n, w in weights.items() if n != name and n not in self.down}
+        if any(able.values()):
+            return at(able, self._random.random())
+        first = next(iter(self.upstreams))
+        return first if first in able else None
+
+    def _sampled(self) -> bool:
+        share = self.split.shadow_share
+        return share >= 1 or self._random.random() < share
+
+    def _url(self, variant: str, scope: dict[str, Any]) -> Any:
+        """Return where a request goes; whatever its path is, never to another host."""
+        base, path, query = self.upstreams[variant], scope["raw_path"], scope["query_string"]
+        if not path.startswith(b"/"):
+            raise ValueError(path)
+        path = base.raw_path.rstrip(b"/") + path + (b"?" + query if query else b"")
+        return base.copy_with(raw_path=path)
+
+    async def _ask(
+        self,
+        transport: Any,
+        variant: str,
+        scope: dict[str, Any],
+        body: bytes,
+        within: float | None = None,
+    ) -> Answer:
+        within = within or self.timeout
+        headers = [(k, v) for k, v in scope["headers"] if k not in HOP and k not in SET_ANEW]
+        headers.append((b"accept-encoding", b"identity"))  # so that scores can be read
+        began, start = time.time(), time.perf_counter()
+        status, kept, content, error = 0, [], b"", ""
+        try:
+            request = self._httpx.Request(
+                scope["method"],
+                self._url(variant, scope),
+                headers=headers,
+                content=body or None,
+                extensions={"timeout": dict.fromkeys(("connect", "write", "pool"), within)},
+            )
+            async with asyncio.timeout(within):
+                response = await transport.handle_async_request(request)
+                try:
+                    content = await response.aread()
+                finally:
+                    await response.aclose()
+            status = response.status_code
+            kept = [
+                (k.lower(), v)
+                for k, v in response.headers.raw
+                if k.lower() not in HOP and k.lower() != b"content-length"
+            ]
+            self.down.pop(variant, None)
+        except TimeoutError:
+            error = f"no answer within {within:g} s"
+        except self._httpx.TransportError as problem:
+            error = f"{type(problem).__name__}: {problem}".rstrip(": ")
+        if error:
+            self.down.setdefault(variant, time.time())  # it may have answered others since `began`
+        return Answer(
+            variant, began, status, (time.perf_counter() - start) * 1000, kept, content, error
+        )
+
+    def _note(
+        self,
+        answer: Answer,
+        scope: dict[str, Any],
+        split: Split,
+        request: int,
+        key: str | None,
+        shadow: bool = False,
+        live_scores: list[float] | None = None,
+    ) -> list[float] | None:
+        scores, error = None, answer.error
+        if answer.status >= 400:
+            error = f"status {answer.status}"
+        elif answer.status and len(answer.body) <= MAX_READ:
+            scores, error = read_scores(answer.body, self.score)
+            if error == UNREADABLE and not scope["path"].endswith(":predict"):
+                error = ""
+        self.rows.append(
+            [
+                answer.began,
+                request,
+                answer.variant,
+                answer.status,
+                answer.latency_ms,
+                scores,
+                error,
+                shadow,
+                live_scores,
+                key,
+                split.number,
+            ]
+        )
+        if len(self.rows) > KEPT:
+            self._forget(KEPT // 10)  # many at a time, since moving the others takes a while
+        return scores
+
+    async def _send_mirrored(self) -> None:
+        while True:
+            shadow, scope, body, split, number, key, live = await self._queue.get()
+            answer = await self._ask(self._mirror, shadow, scope, body)
+            self._note(answer, scope, split, number, key, True, live)
+            self.mirrored += 1
+
+    async def _look_after(self) -> None:
+        """Ask variants that did not answer whether they do again; any HTTP answer is one."""
+        look = {"method": "GET", "raw_path": b"/", "query_string": b"", "headers": []}
+        while True:
+            await asyncio.sleep(PROBE_SECONDS)
+            down = list(self.down)
+            await asyncio.gather(*(self._ask(self._probe, n, look, b"", 1) for n in down))
+
+
+UNREADABLE = "no predictions"
+
+
+def read_scores(body: bytes, index: int) -> tuple[list[float] | None, str]:
+    """Read one number for each instance from an answer in TensorFlow Serving's format.
+
+    Parameters
+    ----------
+    body : bytes
+        JSON with ``predictions`` or ``outputs``: for each instance a number, or (nested) lists or
+        an object of numbers.
+    index : int
+        Which number of an instance counts, where there are several.
+
+    Returns
+    -------
+    scores : list of float, or None
+        None if there are none.
+    error : str
+        What is wrong; "" if nothing is.
+    """
+    try:
+        content = json.loads(body)
+        predictions = content["predictions"] if "predictions" in content else content["outputs"]
+    except (ValueError, LookupError, TypeError):
+        return None, UNREADABLE
+    if isinstance(predictions, dict) and all(isinstance(v, list) for v in predictions.values()):
+        predictions = list(zip(*predictions.values(), strict=False))  # columns to rows
+    if not isinstance(predictions, list):
+        return None, UNREADABLE
+    rows = [list(_numbers(one)) for one in predictions]
+    try:
+        if not all(math.isfinite(number) for row in rows for number in row):
+            return None, "not finite"
+        return [float(row[index]) for row in rows], ""
+    except OverflowError:  # an integer beyond all floats
+        return None, "not finite"
+    except IndexError:
+        return None, ""  # texts, for instance: an answer without numbers
+
+
+def _numbers(value: Any) -> Iterator[float]:
+    if value is None:  # how some servers write NaN
+        yield math.nan
+    elif isinstance(value, bool | int | float):
+        yield value
+    elif isinstance(value, list | tuple | dict):
+        for part in value.values() if isinstance(value, dict) else value:
+            yield from _numbers(part)
+
+
+async def _read(receive: Receive) -> bytes | None:
+    """Return the body of a request, no more of it than shows that it is too large; or None."""
+    parts, size, more = [], 0, True
+    while more and size <= MAX_BODY:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return None
+        parts.append(message.get("body", b""))
+        size += len(parts[-1])
+        more = message.get("more_body", False)
+    return b"".join(parts)
+
+
+async def _reply(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
+    headers = [*headers, (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": body})
+
+
+def _error(said: str) -> bytes:
+    return json.dumps({"error": said}).encode()
+
+
+def _say(reply: dict[str, Any]) -> None:
+    sys.stdout.write(json.dumps(reply) + "\n")
+    sys.stdout.flush()
+
+
+async def _serve(settings: dict[str, Any], listener: socket.socket) -> None:
+    import uvicorn
+
+    proxy = Proxy(settings)
+    config = uvicorn.Config(
+        proxy,
+        log_level="error",
+        access_log=False,
+        lifespan="off",
+        interface="asgi3",
+        server_header=False,
+        date_header=False,  # the variant's own is passed on
+        # A connection that is closed while its owner begins to use it again loses a request.
+        timeout_keep_alive=3600,
+        timeout_graceful_shutdown=_GRACE_SECONDS,
+    )
+    server = uvicorn.Server(config)
+    loop = asyncio.get_running_loop()
+
+    def leave() -> None:
+        # Also where an answer does not come: nothing outlives the notebook.
+        threading.Timer(_GRACE_SECONDS + 1, os._exit, [1]).start()
+        with contextlib.suppress(RuntimeError):
+            loop.call_soon_threadsafe(setattr, server, "should_exit", True)
+
+    async def obey(order: dict[str, Any]) -> dict[str, Any]:
+        return proxy.command(order)
+
+    def take(line: bytes) -> None:
+        try:
+            order = json.loads(line)
+        except ValueError:  # nothing, or what an interrupt of the notebook cut short
+            return
+        try:
+            # On the loop's thread, as everything else: nothing changes while it looks.
+            reply = asyncio.run_coroutine_threadsafe(obey(order), loop).result()
+        except Exception as problem:
+            reply = {"error": f"{type(problem).__name__}: {problem}"}
+        _say({"order": order["order"], **reply})
+
+    leash.hold(leave, take)
+    work = asyncio.create_task(proxy.work())
+    _say({"order": 0, "port": listener.getsockname()[1]})
+    await server.serve(sockets=[listener])
+    work.cancel()
+    with contextlib.suppress(asyncio.CancelledError):
+        await work
+
+
+def main() -> None:
+    """Serve as ``settings.json`` says, and obey what the notebook writes."""
+    settings = json.loads(Path("settings.json").read_text())
+    # The protocol is named since asyncio sends small packets at once only then.
+    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
+    listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+    try:
+        listener.bind(("127.0.0.1", settings["port"]))
+        listener.listen(1024)
+    except OSError as problem:
+        _say({"order": 0, "error": f"port {settings['port']} cannot be used: {problem.strerror}"})
+        return
+    asyncio.run(_serve(settings, listener))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,163 @@
+"""The plan's files say the same as the roll-out, and are what the cluster's schemas ask for."""
+
+import re
+
+import pytest
+import yaml
+
+from helpers.rollout import Analysis, Disagreement, ErrorRate, Latency, Rollout, plan
+
+
+def documents(text):
+    return {(one["kind"], one["metadata"]["name"]): one for one in yaml.safe_load_all(text)}
+
+
+@pytest.fixture(scope="module")
+def files():
+    return {name: documents(text) for name, text in plan(Rollout()).items()}
+
+
+def test_argo_has_the_same_steps_and_looks_after_each():
+    rollout = Rollout(steps=(0.05, 0.25, 0.5, 1.0))
+    argo = documents(plan(rollout)["argo.yaml"])
+    steps = argo["Rollout", "credit"]["spec"]["strategy"]["canary"]["steps"]
+    assert [step["setWeight"] for step in steps if "setWeight" in step] == [5, 25, 50]
+    assert [next(iter(step)) for step in steps] == ["setWeight", "analysis"] * 3
+    for step in steps[1::2]:
+        (template,) = step["analysis"]["templates"]
+        assert ("AnalysisTemplate", template["templateName"]) in argo
+        given = {argument["name"] for argument in step["analysis"]["args"]}
+        wanted = argo["AnalysisTemplate", "credit"]["spec"]["args"]
+        assert given == {argument["name"] for argument in wanted}
+
+
+def test_argo_judges_by_the_same_limits_and_says_what_it_cannot_judge():
+    analysis = Analysis(
+        (ErrorRate(0.02), Latency(99, factor=1.3), Latency(95, limit_ms=80), Disagreement())
+    )
+    text = plan(Rollout(analysis=analysis))["argo.yaml"]
+    metrics = documents(text)["AnalysisTemplate", "credit"]["spec"]["metrics"]
+    conditions = {metric["name"]: metric["successCondition"] for metric in metrics}
+    assert conditions == {
+        "errors": "result[0] <= 0.02",
+        "latency-p99": "result[0] <= 1.3",
+        "latency-within-80ms": "result[0] <= 80000",
+    }
+    for metric in metrics:
+        query = metric["provider"]["prometheus"]["query"]
+        assert query.count("(") == query.count(")") and query.count("{") == query.count("}")
+        assert 'model_name="credit"' in query
+        assert set(re.findall(r"\{\{args\.(\w+)\}\}", query)) <= {"canary", "stable"}
+        assert metric["failureLimit"] < metric["count"]
+    assert "TensorFlow Serving does not measure: scores differ." in text
+
+
+def test_every_name_that_is_referred_to_exists(files):
+    argo, base = files["argo.yaml"], files["kubernetes.yaml"]
+    canary = argo["Rollout", "credit"]["spec"]["strategy"]["canary"]
+    assert ("Service", canary["stableService"]) in argo
+    assert ("Service", canary["canaryService"]) in argo
+    (plugin,) = canary["trafficRouting"]["plugins"].values()
+    route = argo["HTTPRoute", plugin["httpRoute"]]
+    backends = {one["name"] for one in route["spec"]["rules"][0]["backendRefs"]}
+    assert backends == {canary["stableService"], canary["canaryService"]}
+    reference = argo["Rollout", "credit"]["spec"]["workloadRef"]
+    deployment = base[reference["kind"], reference["name"]]
+    pod = deployment["spec"]["template"]
+    (volume,) = pod["spec"]["volumes"]
+    assert ("ConfigMap", volume["configMap"]["name"]) in base
+    for autoscaler, owner in ((base, deployment), (argo, argo["Rollout", "credit"])):
+        target = autoscaler["HorizontalPodAutoscaler", "credit"]["spec"]["scaleTargetRef"]
+        assert (target["kind"], target["name"], target["apiVersion"]) == (
+            owner["kind"],
+            owner["metadata"]["name"],
+            owner["apiVersion"],
+        )
+    ports = {port["name"] for port in pod["spec"]["containers"][0]["ports"]}
+    for (kind, _), one in {**base, **argo}.items():
+        if kind == "Service":
+            assert one["spec"]["selector"].items() <= pod["metadata"]["labels"].items()
+            assert {port["targetPort"] for port in one["spec"]["ports"]} <= ports
+
+
+def test_kserve_begins_with_the_first_step_and_names_the_others():
+    text = plan(Rollout(steps=(0.1, 0.3, 1)), candidate_version=7)["kserve.yaml"]
+    predictor = documents(text)["InferenceService", "credit"]["spec"]["predictor"]
+    assert predictor["canaryTrafficPercent"] == 10
+    assert predictor["model"]["modelFormat"] == {"name": "tensorflow"}
+    assert predictor["model"]["storageUri"] == "s3://models/credit-7"
+    assert "then 30, remove the line (100)" in text
+
+
+def test_a_shadow_step_has_a_pod_and_no_users():
+    argo = documents(plan(Rollout(steps=(0, 0.5, 1)))["argo.yaml"])
+    steps = argo["Rollout", "credit"]["spec"]["strategy"]["canary"]["steps"]
+    assert steps[:2] == [{"setCanaryScale": {"replicas": 1}}, {"setWeight": 0}]
+    assert {"setCanaryScale": {"matchTrafficWeight": True}} in steps
+
+
+def test_what_is_given_arrives_and_odd_texts_stay_texts():
+    files = plan(
+        Rollout(),
+        model="digits",
+        namespace="vision",
+        image='registry.example:5000/a"b',
+        stable_version=3,
+        candidate_version=4,
+        replicas=3,
+        max_replicas=30,
+        memory="2Gi",
+    )
+    base = documents(files["kubernetes.yaml"])
+    spec = base["Deployment", "digits"]["spec"]
+    (container,) = spec["template"]["spec"]["containers"]
+    assert container["image"] == 'registry.example:5000/a"b:3'
+    assert "--model_base_path=/models/digits" in container["args"]
+    assert container["readinessProbe"]["httpGet"]["path"] == "/v1/models/digits"
+    assert container["resources"]["limits"]["memory"] == "2Gi"
+    assert spec["replicas"] == 3
+    scaler = base["HorizontalPodAutoscaler", "digits"]["spec"]
+    assert (scaler["minReplicas"], scaler["maxReplicas"]) == (3, 30)
+    spaces = {
+        one["metadata"]["namespace"] for text in files.values() for one in documents(text).values()
+    }
+    assert spaces == {"vision"}
+
+
+def test_files_are_written_whole_and_replaced(tmp_path):
+    files = plan(Rollout())
+    (tmp_path / "argo.yaml").write_text("old")
+    written = files.write(tmp_path)
+    assert sorted(path.name for path in tmp_path.iterdir()) == sorted(files)
+    assert {path.name: path.read_text() for path in written} == dict(files)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        ({"model": "My Model"}, "model is 'My Model'; expected a name in Kubernetes"),
+        ({"model": "x\nkind: Secret"}, "expected a name in Kubernetes"),
+        ({"namespace": ""}, "namespace is ''"),
+        ({"replicas": 0}, "replicas is 0"),
+        ({"replicas": 5, "max_replicas": 2}, "at least replicas, 5"),
+        ({"rollout": Rollout(steps=(0.005, 1))}, "whole percents"),
+        ({"rollout": Rollout(analysis=Analysis((Disagreement(),)))}, "analysis would be empty"),
+    ],
+)
+def test_what_makes_no_sense_is_refused_in_words(arguments, message):
+    rollout = arguments.pop("rollout", Rollout())
+    with pytest.raises(ValueError, match=message):
+        plan(rollout, **arguments)
+
+
+@pytest.mark.parametrize("steps", [(0.05, 0.25, 0.5, 1), (0, 0.1, 1)])
+def test_kubernetes_own_kinds_follow_their_published_schemas(steps):
+    why = "the published schemas take 108 MB: `pip install kubernetes-validate` to check by them"
+    validate = pytest.importorskip("kubernetes_validate", reason=why).validate
+    checked = []
+    for text in plan(Rollout(steps=steps)).values():
+        for (kind, _), one in documents(text).items():
+            if one["apiVersion"] in ("v1", "apps/v1", "autoscaling/v2"):
+                validate(one, "1.33", strict=True)
+                checked.append(kind)
+    assert set(checked) == {"ConfigMap", "Deployment", "Service", "HorizontalPodAutoscaler"}
