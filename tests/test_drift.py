@@ -1,0 +1,477 @@
+"""Drift: samples compared, streams watched, detections held against what happened."""
+
+import base64
+
+import numpy as np
+import pandas as pd
+import pytest
+from matplotlib.figure import Figure
+from scipy import stats
+
+from helpers import drift, resources
+from helpers.drift import compare, make_detector, monitor, monitor_windows, replay, score
+from helpers.widgets import drift_lab as module
+from helpers.widgets.drift_lab import CALM, WATCHES, drift_lab
+from helpers.world import World, incidents
+
+FEATURES = ["age", "income", "purpose", "term_months", "utilization", "credit_history_years"]
+
+
+def frame(seed=0, n=1_000, **changes):
+    rng = np.random.default_rng(seed)
+    made = {"x": rng.normal(size=n), "kind": rng.choice(list("abc"), n, p=[0.6, 0.3, 0.1])}
+    return pd.DataFrame(made | changes)
+
+
+def only(reference, current, **options):
+    """The row of the table for one column."""
+    options = {"joint": False} | options
+    made = [pd.DataFrame({"x": pd.Series(one)}) for one in (reference, current)]
+    return compare(*made, **options).table.loc["x"]
+
+
+# Two samples
+
+
+def test_distances_and_p_values_are_those_of_the_textbook():
+    a, b = ["a"] * 60 + ["b"] * 40, ["a"] * 150 + ["b"] * 50
+    row = only(a, b)
+    assert row["psi"] == pytest.approx((0.75 - 0.6) * np.log(0.75 / 0.6) + -0.15 * np.log(25 / 40))
+    table = np.array([[60, 150], [40, 50]])
+    assert row["p"] == pytest.approx(stats.chi2_contingency(table, correction=False).pvalue)
+    rng = np.random.default_rng(1)
+    x, y = rng.normal(size=500), rng.normal(0.2, 1, 400)
+    row = only(x, y)
+    assert row["p"] == pytest.approx(stats.ks_2samp(x, y, method="asymp").pvalue)
+    edges = [-np.inf, *np.quantile(x, np.linspace(0.1, 0.9, 9)), np.inf]
+    p, q = np.histogram(x, edges)[0] / 500, np.histogram(y, edges)[0] / 400
+    assert row["psi"] == pytest.approx(((q - p) * np.log(q / p)).sum())
+
+
+def test_the_same_rows_do_not_drift_and_quite_other_rows_do():
+    same = compare(frame(), frame())
+    assert not same and same.drifted == []
+    assert (same.table["psi"] == 0).all()
+    other = compare(frame(), frame(seed=1, x=np.full(1_000, 9.0)))
+    assert other.drifted == ["x"] and other
+    assert other.table.loc["x", "js"] > 0.8
+    assert other.joint.auc > 0.99 and other.joint.p < 1e-9
+
+
+def test_in_an_unchanged_world_alarms_are_as_rare_as_alpha_says():
+    alarms, drifted, joint = 0, 0, 0
+    for seed in range(40):
+        both = World(seed).applications("2025-01", 300)
+        found = compare(both[:150], both[150:], columns=FEATURES, alpha=0.05)
+        alarms += (found.table["p_corrected"] < 0.05).any()
+        joint += found.joint.p < 0.05
+        drifted += bool(found.drifted)
+    assert drifted <= alarms <= 6 and joint <= 6  # 2 expected of 40; more: one time in 300
+
+
+def test_psi_by_chance_is_what_one_unchanged_sample_in_twenty_exceeds():
+    rng = np.random.default_rng(5)
+    reference = rng.normal(size=2_000)
+    rows = [only(reference, rng.normal(size=200)) for _ in range(100)]
+    beyond = np.mean([row["psi"] > row["psi_by_chance"] for row in rows])
+    assert 0.01 <= beyond <= 0.12
+
+
+def test_many_rows_make_a_small_difference_significant_but_not_large():
+    rng = np.random.default_rng(0)
+    row = only(rng.normal(size=50_000), rng.normal(0.05, 1, 50_000))
+    assert row["p"] < 0.001 and row["verdict"] == "small"
+
+
+def test_few_rows_get_no_distance_and_no_verdict():
+    row = only(np.arange(29.0), np.arange(29.0) + 100)
+    assert row["verdict"] == "too few rows" and "29" in row["notes"]
+    assert np.isnan(row["psi"]) and np.isnan(row["js"])
+    assert row["p"] < 1e-9  # the exact test may still be read
+    assert compare(frame(n=29), frame(n=500)).joint is None
+    assert only([1.0], [2.0])["verdict"] == "too few rows"
+
+
+def test_p_values_are_corrected_for_the_number_of_features():
+    rng = np.random.default_rng(3)
+    many = [pd.DataFrame(rng.normal(size=(100, 200))) for _ in range(2)]
+    table = compare(*many, joint=False).table
+    assert (table["p"] < 0.01).any()
+    assert (table["p_corrected"] >= table["p"]).all() and not (table["p_corrected"] < 0.01).any()
+
+
+def test_missing_values_drift_as_a_share():
+    x = np.random.default_rng(0).normal(size=1_000)
+    gone = np.where(np.arange(1_000) < 300, np.nan, x)
+    row = only(x, gone)
+    assert row["verdict"] == "drift" and row["missing_current"] == 0.3
+    assert "missing (30.0%)" in row["notes"]
+    assert only(x, np.full(1_000, np.nan))["verdict"] == "drift"
+    assert only(["a", "b"] * 100, ["a", None] * 100)["verdict"] == "drift"
+    assert only(gone, gone)["verdict"] == "none"
+
+
+def test_an_unseen_category_is_named_and_its_psi_is_finite():
+    row = only(["a", "b"] * 100, ["a", "b", "new", "b"] * 50)
+    assert row["verdict"] == "drift" and "unseen: new (25.0%)" in row["notes"]
+    assert np.isfinite(row["psi"])
+
+
+def test_numbers_that_became_text_are_read_as_numbers_and_the_rest_is_counted():
+    terms = [12, 24, 36] * 100
+    row = only(terms, [str(one) for one in terms])
+    assert row["verdict"] == "none" and row["psi"] == 0
+    row = only(terms, [one if one < 36 else f"{one} months" for one in terms])
+    assert row["verdict"] == "drift" and "no number (33.3%)" in row["notes"]
+
+
+def test_a_constant_column_is_called_constant_until_it_changes():
+    assert only([5] * 100, [5] * 80)["verdict"] == "constant"
+    assert only(["a"] * 100, ["a"] * 80)["verdict"] == "constant"
+    assert only([None] * 50, [None] * 50)["verdict"] == "constant"
+    for other in (3, 7, np.nan):
+        assert only([5] * 100, [other] * 100)["verdict"] == "drift"
+
+
+def test_a_value_below_a_common_one_is_not_counted_with_it():
+    reference = [5.0] * 900 + list(np.linspace(6, 9, 100))
+    assert only(reference, [3.0] * 1_000)["verdict"] == "drift"
+
+
+@pytest.mark.parametrize("kind", ["category", "string", object, bool])
+def test_other_types_are_values(kind):
+    a, b = (pd.Series(one * 50, dtype=bool).astype(kind) for one in ([True, False], [True, True]))
+    assert only(a, b)["verdict"] == "drift" and only(a, a)["verdict"] == "none"
+
+
+def test_nullable_and_missing_only_columns_do_not_stop_the_classifier():
+    left = frame(n=200, n_late=pd.array([1, None] * 100, dtype="Int64"), empty=np.nan)
+    found = compare(left, left)
+    assert found.table["verdict"].to_dict() == {
+        "x": "none",
+        "kind": "none",
+        "n_late": "none",
+        "empty": "constant",
+    }
+    assert found.joint.p > 0.01
+
+
+def test_times_identifiers_and_lacking_columns_are_not_compared_but_said():
+    world = World()
+    a, b = world.applications("2025-01", 200), world.applications("2025-02", 200)
+    table = compare(a.drop(columns="sex"), b.drop(columns="age"), joint=False).table
+    said = table.loc[table["verdict"] == "not compared", "notes"]
+    assert set(said.index) == {"application_id", "applied_at", "age", "sex"}
+    assert said["age"] == "only in the reference" and "time" in said["applied_at"]
+
+
+def test_rare_values_are_pooled_so_that_the_test_holds():
+    rng = np.random.default_rng(0)
+    p = []
+    for _ in range(100):
+        names = [f"k{i}" for i in rng.zipf(1.6, 400) if i < 500]
+        p.append(only(names[:150], names[150:])["p"])
+    assert np.mean(np.array(p) < 0.05) < 0.12
+
+
+def test_what_no_column_shows_alone_the_classifier_finds():
+    rng = np.random.default_rng(0)
+    x, y, z = rng.normal(size=(3, 1_500))
+    apart = compare(pd.DataFrame({"x": x, "y": x + 0.1 * z}), pd.DataFrame({"x": x, "y": y}))
+    assert apart.drifted == [] and apart
+    assert apart.joint.auc > 0.7 and apart.joint.low > 0.5 and apart.joint.p < 1e-6
+
+
+def test_the_same_call_gives_the_same_answer():
+    first, again = (compare(frame(), frame(seed=1)) for _ in range(2))
+    pd.testing.assert_frame_equal(first.table, again.table)
+    assert first.joint == again.joint
+
+
+def test_a_comparison_reads_well_and_draws_itself():
+    found = compare(frame(), frame(seed=1, kind=["<new>"] * 1_000))
+    assert "1,000 rows against 1,000: 1 of 2" in repr(found) and "AUC" in repr(found)
+    assert "&lt;new&gt;" in found._repr_html_()
+    ax = Figure().subplots()
+    assert found.plot(ax) is ax
+    assert "PSI" in ax.get_xlabel()
+    ax = Figure().subplots()
+    assert found.plot_feature("kind", ax) is ax
+    assert "<new>" in [label.get_text() for label in ax.get_yticklabels()]
+    with pytest.raises(ValueError, match=r"'sex'.*\['x', 'kind'\]"):
+        found.plot_feature("sex")
+
+
+@pytest.mark.parametrize(
+    ("change", "error", "message"),
+    [
+        ({"reference": [1, 2]}, TypeError, "reference is a list; expected a DataFrame"),
+        ({"current": frame(n=0)}, ValueError, "current has no rows"),
+        ({"columns": ["sex"]}, ValueError, r"lacks \['sex'\]; it has"),
+        ({"columns": "x"}, ValueError, r"expected a list: \['x'\]"),
+        ({"alpha": 0}, ValueError, "alpha is 0"),
+        ({"least": -1}, ValueError, "least is -1"),
+        ({"bins": 1}, ValueError, "bins is 1"),
+        ({"current": pd.concat([frame(), frame()], axis=1)}, ValueError, "more than once"),
+    ],
+)
+def test_bad_samples_are_refused_by_name(change, error, message):
+    with pytest.raises(error, match=message):
+        compare(**({"reference": frame(), "current": frame()} | change))
+
+
+# Streams
+
+CALM_THEN_HIGH = np.concatenate(
+    [np.random.default_rng(0).normal(size=2_000), np.random.default_rng(1).normal(2, 1, 500)]
+)
+ERRORS = np.random.default_rng(0).random(3_000) < np.repeat([0.1, 0.6], [2_000, 1_000])
+
+
+@pytest.mark.parametrize("name", drift.DETECTORS)
+def test_every_detector_finds_a_large_change_soon(name):
+    stream = CALM_THEN_HIGH if name in ("ADWIN", "KSWIN", "PageHinkley") else ERRORS
+    found = monitor(stream, name).positions
+    assert ((found >= 2_000) & (found < 2_300)).any()
+
+
+def test_detections_are_those_of_rivers_own_loop():
+    from river.drift import ADWIN
+
+    running, expected = ADWIN(), []
+    for i, value in enumerate(CALM_THEN_HIGH):
+        running.update(value)
+        if running.drift_detected:
+            expected.append(i)
+    assert monitor(CALM_THEN_HIGH, "adwin").positions.tolist() == expected != []
+
+
+def test_a_name_starts_afresh_and_an_object_goes_on():
+    again = [monitor(CALM_THEN_HIGH[1_500:], "KSWIN").positions.tolist() for _ in range(2)]
+    assert again[0] == again[1]
+    running = make_detector("Page-Hinkley", threshold=30)
+    parts = [monitor(part, running).positions for part in np.split(CALM_THEN_HIGH, [1_000])]
+    whole = monitor(CALM_THEN_HIGH, "PageHinkley", threshold=30).positions
+    assert [*parts[0], *(parts[1] + 1_000)] == whole.tolist()
+
+
+def test_missing_values_are_left_out_and_counted_with_their_times():
+    times = pd.date_range("2026-01-01", periods=2 * len(CALM_THEN_HIGH), freq="h")
+    holes = np.column_stack([CALM_THEN_HIGH, np.full(len(CALM_THEN_HIGH), np.nan)]).ravel()
+    found = monitor(holes, times=times)
+    assert found.skipped == len(CALM_THEN_HIGH) and "2,500 missing left out" in repr(found)
+    assert found.positions.tolist() == monitor(CALM_THEN_HIGH).positions.tolist()
+    assert found.detections["time"].tolist() == [times[2 * i] for i in found.positions]
+
+
+def test_months_are_known_at_their_end():
+    found = monitor([0.0] * 60 + [5.0] * 40, times=["2026-01"] * 60 + ["2026-02"] * 40)
+    assert found.detections["time"].iloc[0] == pd.Timestamp("2026-03-01")
+    scored = found.score("2026-02-01")
+    assert (scored.delay_days, scored.calm_days) == (28, 31)
+
+
+@pytest.mark.parametrize(
+    ("stream", "options", "error", "message"),
+    [
+        ([], {}, ValueError, "stream holds no values"),
+        ([np.nan], {}, ValueError, "stream holds no values"),
+        (["a"], {}, ValueError, "stream holds what is no number"),
+        ([1.0, np.inf], {}, ValueError, "infinite"),
+        ([0.5], {"detector": "DDM"}, ValueError, r"stream holds 0.5; DDM takes errors"),
+        ([1], {"detector": "ADWINN"}, ValueError, "'ADWINN'; the detectors are"),
+        ([1], {"threshold": 3}, TypeError, "ADWIN does not take these settings.*threshold"),
+        ([1], {"detector": make_detector("ADWIN"), "delta": 1}, TypeError, "give them to the obj"),
+        ([1], {"detector": type(make_detector("ADWIN"))}, TypeError, "expected one of"),
+        ([1, 2], {"times": ["2026-01-01"]}, ValueError, "times has 1 entries for 2 values"),
+        ([1, 2], {"times": ["2026-02", "2026-01"]}, ValueError, "backwards"),
+        ([1, 2], {"times": [1, 2]}, ValueError, "times holds the number 1"),
+    ],
+)
+def test_bad_streams_are_refused_by_name(stream, options, error, message):
+    with pytest.raises(error, match=message):
+        monitor(stream, **options)
+
+
+def test_a_timeline_tells_false_alarms_from_detections():
+    times = pd.date_range("2026-01-01", periods=2_500, freq="h")
+    found = monitor(CALM_THEN_HIGH, "PageHinkley", threshold=20, times=times)
+    ax = found.plot("2026-03-25 08:00", Figure().subplots())
+    labels = {text.get_text() for text in ax.get_legend().get_texts()}
+    assert {"true onset", "detection after the onset"} <= labels
+    early = found.plot("2027-01-01", Figure().subplots())
+    labels = {text.get_text() for text in early.get_legend().get_texts()}
+    assert "false alarm" in labels and "detection after the onset" not in labels
+    assert monitor([1.0], "ADWIN").plot(ax=Figure().subplots()).get_xlabel() == "position"
+
+
+def test_windows_find_what_comes_and_say_it_at_their_end():
+    reference = World().applications("2025-12")
+    year = replay("campaign", months=("2026-06", "2026-09"), n=1_000)
+    found = monitor_windows(reference, year, columns=["age", "channel"], days=30)
+    assert found.times[0] == pd.Timestamp("2026-07-01") and len(found.values) == 4
+    assert found.score("2026-08-01").delay_days == 29
+    strict = found.at(5.0)
+    assert len(strict) == 0 and len(found.at(1e-9)) == 4
+    tests = monitor_windows(reference, year, columns=["age"], days=30, statistic="p")
+    assert tests.below and tests.score("2026-08-01").delay_days == 29
+    joint = monitor_windows(reference, year, columns=["age"], days=60, statistic="joint")
+    assert joint.positions.tolist() == [1]
+    assert tests.plot(ax=Figure().subplots()).get_yscale() == "log"
+
+
+@pytest.mark.parametrize(
+    ("options", "message"),
+    [
+        ({"statistic": "ks"}, "statistic is 'ks'"),
+        ({"days": 0}, "days is 0"),
+        ({"threshold": 0}, "threshold is 0"),
+        ({"times": "when"}, "times is 'when', which the stream lacks"),
+        ({"days": 60}, "fills no window of 60 days"),
+        ({"columns": ["application_id"]}, "none that can be compared"),
+    ],
+)
+def test_bad_windows_are_refused_by_name(options, message):
+    month = World().applications("2026-01", 100)
+    with pytest.raises(ValueError, match=message):
+        monitor_windows(month, month, **options)
+
+
+# Against the truth
+
+
+def test_delay_and_false_alarms_are_counted_from_the_onset():
+    watched = {"start": "2026-01-01", "end": "2026-12-31"}
+    found = score(["2026-01-11", "2026-03-03", "2026-04-01"], "2026-03-01", **watched)
+    assert (found.delay_days, found.false_alarms, found.calm_days) == (2, 1, 59)
+    assert found.false_alarms_per_year == pytest.approx(365.25 / 59)
+    missed = score(["2026-01-11"], "2026-03-01", **watched)
+    assert np.isnan(missed.delay_days) and "not found" in repr(missed)
+    nothing = score(["2026-01-11", "2026-05-01"], None, **watched)
+    assert (nothing.false_alarms, nothing.calm_days) == (2, 364)
+    at_once = score(["2026-01-01"], "2026-01-01", **watched)
+    assert at_once.delay_days == 0 and np.isnan(at_once.false_alarms_per_year)
+    before = score([], "2025-12-01", **watched)
+    assert before.calm_days == 0
+    with pytest.raises(ValueError, match="detections are from"):
+        score(["2025-12-31"], None, **watched)
+
+
+def test_without_times_there_is_no_delay():
+    with pytest.raises(ValueError, match="times"):
+        monitor(CALM_THEN_HIGH).score("2026-01-01")
+
+
+@pytest.mark.parametrize("name", incidents)
+def test_a_replayed_year_is_calm_until_the_onset(name):
+    onset = pd.Timestamp(incidents[name].onset)
+    month = pd.Period(onset, "M")
+    months = (str(month - 1), str(month))
+    calm, year = replay(months=months, n=300), replay(name, months=months, n=300)
+    before, after = year["applied_at"] < onset, year["applied_at"] >= onset
+    pd.testing.assert_frame_equal(
+        year[before].reset_index(drop=True), calm[calm["applied_at"] < onset], check_dtype=False
+    )
+    rest = calm[calm["applied_at"] >= onset].reset_index(drop=True).astype(str)
+    assert not rest.equals(year[after].reset_index(drop=True).astype(str))
+
+
+def test_an_unknown_incident_is_answered_with_those_that_exist():
+    with pytest.raises(ValueError, match=r"'flood'.*recession"):
+        replay("flood")
+
+
+# The view
+
+
+class ByIncome:
+    """A model that knows one thing: who earns more defaults less."""
+
+    def predict_proba(self, frame):
+        p = 1 / (1 + (frame["income"].to_numpy(float) / 12_000) ** 2)
+        return np.column_stack([1 - p, p])
+
+
+@pytest.fixture(scope="module")
+def published():
+    """What a notebook would be sent by ``display``."""
+    return []
+
+
+@pytest.fixture(scope="module")
+def lab(published):
+    patch = pytest.MonkeyPatch()
+    patch.setattr("IPython.display.display", lambda data, raw=False: published.append(data))
+    patch.setattr(module, "SHOWN", ("monthly income", "recession", CALM))
+    reference = World().applications("2025-12", 1_000)
+    yield drift_lab(ByIncome(), columns=["income", "age"], reference=reference, n=400)
+    patch.undo()
+
+
+def test_the_table_says_who_finds_what(lab):
+    table = lab.table()
+    assert table.loc["monthly income", "tests of the features"] == "31 days"
+    assert table.loc["recession", "PSI of the features"] == "not found"
+    assert "false alarms" in table.loc[CALM, "ADWIN on the score"]
+    assert list(table.columns) == list(WATCHES)
+
+
+def test_moving_a_control_changes_picture_and_words(lab):
+    incident, detector, days, threshold, picture, words = lab.view().widget.children
+    assert not days.disabled and threshold.value == 0.1
+    seen = {picture.value}
+    controls = [(threshold, 0.02), (days, 60), (incident, "recession")]
+    controls += [(detector, "DDM on wrong decisions"), (threshold, 2.0)]
+    for control, value in controls:
+        before = words.value
+        control.value = value
+        assert picture.value not in seen and words.value != before
+        seen.add(picture.value)
+    assert days.disabled and threshold.description == "drift threshold"
+    assert "365 days later" in words.value
+    assert all(one.description for one in (incident, detector, days, threshold))
+
+
+def test_where_no_kernel_runs_there_is_a_picture_and_its_description(lab, published):
+    published.clear()
+    lab._ipython_display_()
+    (bundle,) = published
+    assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
+    assert "PSI of the features" in bundle["text/plain"]
+
+
+def test_usual_thresholds_can_be_chosen_and_thresholds_grow_stricter(lab):
+    for name, watch in WATCHES.items():
+        assert watch.usual in watch.thresholds
+        most, least = (
+            len(lab.watch("monthly income", name, 30, watch.thresholds[i])) for i in (0, -1)
+        )
+        assert most >= least, name
+
+
+# The committed table
+
+
+def test_the_table_has_every_detector_on_every_incident_over_fifty_seeds():
+    table = pd.read_csv(resources.path("data", "drift_benchmark.csv"))
+    keys = ["detector", "sees", "settings", "labels"]
+    for key, rows in table.groupby(keys):
+        assert sorted(rows["incident"]) == sorted(incidents), key
+    assert (table["seeds"] >= 50).all()
+    assert (table["kind"] == table["incident"].map(lambda one: incidents[one].kind)).all()
+    for name in ("found", "false_alarms"):
+        value = table[{"found": name}.get(name, "false_alarms_per_year")]
+        assert value.between(table[f"{name}_low"] - 1e-9, table[f"{name}_high"] + 1e-9).all()
+    assert (table["delay_days"].notna() == (table["found"] > 0.5)).mean() > 0.98  # half: either
+
+
+def test_labels_that_come_a_year_late_make_the_same_alarms_a_year_late():
+    table = pd.read_csv(resources.path("data", "drift_benchmark.csv"))
+    keys = ["detector", "sees", "settings", "incident"]
+    late, once = (
+        table[table["labels"] == one].set_index(keys).sort_index()
+        for one in ("a year late", "at once (not possible)")
+    )
+    assert len(late) == len(once) > 0
+    pd.testing.assert_series_equal(late["delay_days"], once["delay_days"] + 365)
+    pd.testing.assert_series_equal(late["found"], once["found"])
