@@ -1,0 +1,179 @@
+"""A design on one page: what contradicts is found, what is missing is named, the rest passes."""
+
+import re
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+
+from helpers.design_document import ENTRIES, write
+
+SOUND = {
+    "title": "Loan decisions",
+    "decision": "Whether a loan is granted; the clerk's.",
+    "today": "A rule of two conditions.",
+    "why_a_model": "The rule leaves half of the distance to the ceiling.",
+    "value_per_year": 1_500_000,
+    "cost_per_year": 120_000,
+    "optimize": "profit per application",
+    "guardrails": {"refused": "not above 35 %"},
+    "features": ["income", "amount"],
+    "known_after_decision": ["defaulted"],
+    "consent": ["income", "amount", "age"],
+    "rows_needed": 12_000,
+    "rows_in_hand": 6_000,
+    "labelled_rows_per_month": 2_000,
+    "label_delay_days": 365,
+    "launch_in_months": 16,
+    "first_model": "A linear model, then trees.",
+    "serving": "online",
+    "decisions_per_month": 10_000,
+    "peak_per_second": 5,
+    "answer_within_ms": 300,
+    "stages_ms": {"network": 40, "feature lookup": 200, "model": 20},
+    "model_ms": 20,
+    "replicas": 2,
+    "availability": 0.995,
+    "dependencies": {"credit bureau": 0.998, "database": 0.999},
+    "rollback_minutes": 10,
+    "cost_per_thousand": 2,
+    "monitors_inputs": {"income drifts": 7},
+    "monitors_labels": {"more defaults than expected": 400},
+    "risks": {"a group is wronged": "Ada, risk"},
+}
+
+
+def test_a_consistent_document_passes():
+    page = write(SOUND)
+    assert page.ready and page.missing == () and page.contradictions == ()
+    assert page.review() == "Nothing is missing and nothing contradicts."
+
+
+@pytest.mark.parametrize(
+    ("change", "named", "words"),
+    [
+        ({"answer_within_ms": 50}, "stages_ms", "take 260 ms.* 50 ms"),
+        ({"monitors_labels": {"defaults": 30}}, "label_delay_days", "seen in 30 days.*after 365"),
+        ({"monitors_inputs": {}}, "monitors_labels", "for 365 days nobody"),
+        ({"features": ["income", "defaulted"], "consent": ["income", "defaulted"]},
+         "known_after_decision", "'defaulted'"),
+        ({"features": ["income", "sex"]}, "consent", "'sex'"),
+        ({"launch_in_months": 14}, "rows_needed", "needs 12,000.*there are 9,6"),
+        ({"launch_in_months": 0}, "launch_in_months", "there are 6,000"),
+        ({"peak_per_second": 100}, "replicas", "keep 2 replicas"),
+        ({"peak_per_second": 0.001}, "decisions_per_month", "mean minute"),
+        ({"model_ms": 300}, "stages_ms", "longer than all stages"),
+        ({"availability": 0.998}, "dependencies", "promised"),
+        ({"availability": 0.9999, "dependencies": {}}, "rollback_minutes", "allows 4 minutes"),
+        ({"value_per_year": 120_000}, "cost_per_year", "worth 120,000"),
+        ({"cost_per_thousand": 2_000}, "cost_per_thousand", "cost 240,000"),
+        ({"serving": "batch", "batch_every_hours": 24}, "batch_every_hours", "every 24 hours"),
+        ({"risks": {"drift": " "}}, "risks", "'drift' has no owner"),
+        ({"risks": {"drift": "The team"}}, "risks", "no one's name"),
+    ],
+)  # fmt: skip
+def test_each_contradiction_is_found_alone_and_names_its_entries(change, named, words):
+    page = write(SOUND | change)
+    assert len(page.contradictions) == 1, page.review()
+    (found,) = page.contradictions
+    assert named in found.entries
+    assert re.search(words, found.says)
+    assert not page.ready and "Contradiction" in page.review()
+
+
+@pytest.mark.parametrize(
+    "change",
+    [
+        {"answer_within_ms": 260},
+        {"monitors_labels": {"defaults": 365}},
+        {"peak_per_second": 99},
+        {"availability": 0.998 * 0.999},
+        {"cost_per_thousand": 1_000},
+        {"monitors_labels": {}},
+        {"risks": {}},
+        {"features": []},
+        {"rows_in_hand": 12_000, "launch_in_months": 0},
+    ],
+)
+def test_what_just_fits_is_no_contradiction(change):
+    assert write(SOUND | change).contradictions == ()
+
+
+@pytest.mark.parametrize("name", ENTRIES)
+def test_a_missing_entry_is_named_and_contradicts_nothing(name):
+    for without in ({k: v for k, v in SOUND.items() if k != name}, SOUND | {name: ...}):
+        page = write(without)
+        if name == "serving":
+            assert page.missing == ("serving", "batch_every_hours")
+        else:
+            assert page.missing == (() if name == "batch_every_hours" else (name,))
+        assert page.contradictions == ()
+        assert name == "batch_every_hours" or f"Missing: {name}" in page.review()
+
+
+def test_an_empty_document_misses_everything_and_says_so():
+    page = write({})
+    assert page.missing == tuple(ENTRIES) and not page.ready
+    assert page.text.count("**open**") == len(ENTRIES) - 1
+    assert page.text.startswith("# A design without a title")
+
+
+def test_batches_need_no_replicas_and_online_no_schedule():
+    online = ("peak_per_second", "answer_within_ms", "stages_ms", "model_ms", "replicas")
+    batch = {k: v for k, v in SOUND.items() if k not in online}
+    page = write(batch | {"serving": "batch", "batch_every_hours": 24})
+    assert page.ready and "copies of the model" not in page.text
+    assert write(SOUND | {"serving": "batch"}).missing == ("batch_every_hours",)
+
+
+def test_an_unknown_name_is_answered_with_the_nearest():
+    with pytest.raises(ValueError, match="'label_delay'.*label_delay_days"):
+        write({"label_delay": 365})
+    with pytest.raises(ValueError, match="'qqq'.*title"):
+        write({"qqq": 1})
+    with pytest.raises(ValueError, match="expected a dict"):
+        write([("title", "x")])
+
+
+@pytest.mark.parametrize(
+    ("name", "value"),
+    [
+        ("title", ""), ("title", 3), ("answer_within_ms", "50"), ("answer_within_ms", -1),
+        ("answer_within_ms", float("nan")), ("answer_within_ms", True), ("availability", 99.9),
+        ("features", "income"), ("features", [1]), ("features", {"income": 1}),
+        ("stages_ms", [1, 2]), ("stages_ms", {"model": "fast"}), ("stages_ms", {"": 2}),
+        ("dependencies", {"bureau": 99}), ("risks", ["drift"]), ("risks", {"drift": None}),
+        ("serving", "sometimes"), ("features", iter(["income"])),
+    ],
+)  # fmt: skip
+def test_a_value_of_another_kind_is_refused_with_the_question(name, value):
+    with pytest.raises(ValueError, match=f"{name} is .*expected"):
+        write({name: value})
+
+
+def test_numbers_of_numpy_and_sets_of_names_are_taken():
+    entries = SOUND | {"peak_per_second": np.float64(5), "rows_in_hand": np.int64(6_000)}
+    assert write(entries | {"features": {"income"}}).ready
+
+
+def test_the_page_says_what_was_entered_with_units(tmp_path):
+    page = write(SOUND)
+    assert page.text.startswith("# Loan decisions\n")
+    for words in ("feature lookup: 200 ms", "365 days", "## Risks", "Ada, risk", "1,500,000 euro"):
+        assert words in page.text
+    assert page.text.count("\n## ") == 7 and repr(page) == page._repr_markdown_() == page.text
+    path = page.save(tmp_path / "new" / "design.md")
+    assert path.read_text(encoding="utf-8") == page.text
+    assert [one.name for one in path.parent.iterdir()] == ["design.md"]
+    with pytest.raises(ValueError, match=r"ends in \.md"):
+        page.save(tmp_path / "design.txt")
+
+
+def test_it_loads_nothing_heavy():
+    program = (
+        "import sys, helpers.design_document;"
+        "print(sorted({'numpy', 'pandas', 'IPython'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.strip() == "[]", done.stderr
