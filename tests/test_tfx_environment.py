@@ -248,7 +248,8 @@ def test_the_command_line_reports_a_problem_without_a_traceback(small, monkeypat
 
 
 def test_the_locks_name_no_index_and_hash_everything():
-    for lock in resources.path("requirements").glob("*.txt"):
+    locks = set(resources.path("requirements").glob("*.txt"))
+    for lock in locks - {resources.path("requirements", "colab.txt")}:  # versions, not a lock
         text = lock.read_text()
         assert "://" not in text and "index" not in text.replace("importlib", ""), lock
         blocks = text.replace("\\\n", " ").splitlines()

@@ -16,7 +16,6 @@ import pandas as pd
 import psutil
 import pytest
 
-import helpers.tfx
 from helpers.tfx import Session, SessionDied, TFXError, environment
 
 
@@ -349,11 +348,14 @@ def test_closing_ends_the_process_and_removes_its_files():
 
 
 def test_one_session_is_shared_and_starts_only_when_used():
-    one = helpers.tfx.session()
-    from helpers.tfx.session import session
-
-    assert one is session()
-    assert one.pid is None
+    program = (
+        "import helpers\n"
+        "from helpers.tfx.session import session\n"
+        "one = helpers.tfx.session()\n"
+        "print(one is session(), one.pid)"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.split() == ["True", "None"], done.stderr
 
 
 def test_importing_the_package_imports_nothing_heavy():

@@ -25,7 +25,7 @@ from typing import Any
 from filelock import FileLock
 from platformdirs import user_cache_path
 
-from helpers import resources
+from helpers import files, resources
 
 # What an environment must be able to import before anybody is told that it is there.
 PACKAGES = (
@@ -297,9 +297,7 @@ def _make(wanted: Recipe, python: Path, bar: Any) -> None:
     bar.set_description_str("TFX environment: importing each part once")
     versions = _import_all(python)
     mark = {**versions, "installed": _installed(folder)}
-    partial = folder / f"{_READY}.partial"
-    partial.write_text(json.dumps(mark, indent=1))
-    partial.rename(folder / _READY)
+    files.write(folder / _READY, json.dumps(mark, indent=1))
     bar.set_description_str("TFX environment: ready")
     bar.set_postfix_str("")
 

@@ -1,0 +1,133 @@
+"""Run in the TFX environment by ``helpers.pipelines``: one pipeline, told component by component.
+
+``in_tfx.py`` reads what to run from its standard input as one line of JSON, and writes a line of
+JSON for each component that begins or ends. It ends when its standard input does: that is how it
+learns that its notebook is gone. This file uses nothing of the lab.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import signal
+import sys
+import threading
+import time
+import traceback
+import warnings
+from pathlib import Path
+from typing import Any
+
+HERE = Path(__file__).resolve().parent
+STARTING = "starting TFX"
+
+
+def main() -> None:
+    """Run one pipeline."""
+    task = json.loads(sys.stdin.readline())
+    threading.Thread(target=end_with_parent, daemon=True).start()
+    # What the components print must not come between the lines.
+    report = os.fdopen(os.dup(1), "w", buffering=1)
+    os.dup2(2, 1)
+
+    def tell(**event: Any) -> None:
+        report.write(json.dumps(event) + "\n")
+
+    current = {"component": STARTING}
+    try:
+        run(task, tell, current)
+    except BaseException as error:
+        where = traceback.format_exc()
+        message = str(error).split(" [while running '")[0].strip()  # Beam names its own steps
+        tell(
+            event="failed",
+            component=current["component"],
+            ename=type(error).__name__,
+            evalue=message if len(message) <= 1_000 else f"{message[:1_000]} ...",
+            traceback=where,
+        )
+        code = 1
+    else:
+        tell(event="done")
+        code = 0
+    sys.stderr.flush()
+    os._exit(code)  # Beam's threads and TensorFlow's objects take seconds to end by themselves
+
+
+def end_with_parent() -> None:
+    """Wait for the end of the standard input, then end this process and all that it started."""
+    while os.read(0, 1):
+        pass
+    os.killpg(os.getpgrp(), signal.SIGKILL)
+
+
+def run(task: dict[str, Any], tell: Any, current: dict[str, str]) -> None:
+    """Make the pipeline and run it; `current` says at which component it is."""
+    warnings.filterwarnings("ignore")
+    sys.path.insert(0, str(HERE))
+    tell(event="begins", component=STARTING)
+    begun = time.monotonic()
+    module = importlib.import_module(task["pipeline"])
+    from tfx.orchestration.local import local_dag_runner
+
+    class Launcher(local_dag_runner.launcher.Launcher):
+        """Launches a component, as TFX does, and tells about it."""
+
+        def launch(self) -> Any:
+            current["component"] = self._pipeline_node.node_info.id
+            tell(event="begins", component=current["component"])
+            begun = time.monotonic()
+            info = super().launch()
+            tell(
+                event="ended",
+                component=current["component"],
+                seconds=time.monotonic() - begun,
+                **_outcome(self._mlmd_connection, info),
+            )
+            return info
+
+    pipeline = module.create_pipeline(**task["options"])
+    tell(
+        event="ended",
+        component=STARTING,
+        seconds=time.monotonic() - begun,
+        outcome="ran",
+        outputs={},
+    )
+    local_dag_runner.launcher.Launcher = Launcher
+    local_dag_runner.LocalDagRunner().run(pipeline)
+
+
+def _outcome(connection: Any, info: Any) -> dict[str, Any]:
+    """Read from the metadata store whether the component ran, and what it put out."""
+    from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+    outputs: dict[str, list[dict[str, Any]]] = {}
+    if info is None or not info.execution_id:
+        return {"outcome": "ran", "outputs": outputs}
+    with connection as handle:
+        store = handle.store
+        (execution,) = store.get_executions_by_id([info.execution_id])
+        events = [
+            event
+            for event in store.get_events_by_execution_ids([info.execution_id])
+            if event.type in (mlmd.Event.OUTPUT, mlmd.Event.INTERNAL_OUTPUT)
+        ]
+        artifacts = {a.id: a for a in store.get_artifacts_by_id([e.artifact_id for e in events])}
+    for event in events:
+        artifact = artifacts[event.artifact_id]
+        key = next((step.key for step in event.path.steps if step.HasField("key")), "")
+        properties = {
+            name: getattr(value, value.WhichOneof("value"))
+            for name, value in artifact.custom_properties.items()
+            if value.WhichOneof("value") in ("int_value", "double_value", "string_value")
+        }
+        one = {"id": artifact.id, "uri": artifact.uri, "properties": properties}
+        outputs.setdefault(key, []).append(one)
+    cached = execution.last_known_state == mlmd.Execution.CACHED
+    return {"outcome": "cached" if cached else "ran", "outputs": outputs}
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,356 @@
+"""Lineage: what a metadata store knows, as frames, graphs, sentences and differences."""
+
+import hashlib
+import itertools
+import sqlite3
+
+import networkx as nx
+import pytest
+
+from helpers.lineage import Store, condense, draw
+from helpers.tfx import session
+from helpers.widgets.lineage_walk import DIRECTIONS, lineage_walk
+
+# A store as TFX writes it: two months, a rerun from the cache, a model that replaces another.
+WRITER = '''
+import ml_metadata
+from ml_metadata.proto import metadata_store_pb2 as mlmd
+
+config = mlmd.ConnectionConfig()
+config.sqlite.filename_uri = path
+config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE_OPENCREATE
+store = ml_metadata.MetadataStore(config)
+kinds = {}
+
+
+def kind(family, name):
+    """The id of a type, made when it is first asked for."""
+    if (family, name) not in kinds:
+        proto = getattr(mlmd, f"{family}Type")(name=name)
+        kinds[family, name] = getattr(store, f"put_{family.lower()}_type")(proto)
+    return kinds[family, name]
+
+
+def fill(one, properties):
+    for name, value in properties.items():
+        key = "int_value" if isinstance(value, int) else "string_value"
+        setattr(one.custom_properties[name], key, value)
+    return one
+
+
+def artifact(name, **properties):
+    one = mlmd.Artifact(type_id=kind("Artifact", name), uri=f"/artifacts/{name}")
+    one.state = mlmd.Artifact.LIVE
+    return store.put_artifacts([fill(one, properties)])[0]
+
+
+def context(name, of):
+    known = [c.id for c in store.get_contexts() if c.name == name]
+    return known or store.put_contexts([mlmd.Context(type_id=kind("Context", of), name=name)])
+
+
+def execution(component, run, inputs, outputs, state="COMPLETE", **properties):
+    one = mlmd.Execution(type_id=kind("Execution", f"tfx.{component}"))
+    one.last_known_state = mlmd.Execution.State.Value(state)
+    (number,) = store.put_executions([fill(one, properties)])
+    for role, many in ((mlmd.Event.INPUT, inputs), (mlmd.Event.OUTPUT, outputs)):
+        for key, ids in many.items():
+            for index, each in enumerate(ids):
+                event = mlmd.Event(artifact_id=each, execution_id=number, type=role)
+                event.path.steps.add(key=key)
+                event.path.steps.add(index=index)
+                store.put_events([event])
+    for name, of in (("loans", "pipeline"), (run, "pipeline_run"), (f"loans.{component}", "node")):
+        (group,) = context(name, of)
+        store.put_attributions_and_associations(
+            [], [mlmd.Association(context_id=group, execution_id=number)]
+        )
+
+
+def month(run, span, base, before):
+    seen = "split:month,num_files:1,total_bytes:2048,xor_checksum:1735689600,sum_checksum:1"
+    files = '{"splits": [{"pattern": "%d/*.csv"}]}' % span
+    examples = artifact("Examples", span=span, input_fingerprint=seen)
+    execution("CsvExampleGen", run, {}, {"examples": [examples]}, input_base="/data",
+              input_config=files, input_fingerprint=seen, span=span)
+    schema = artifact("Schema")
+    execution("ImportSchemaGen", run, {}, {"schema": [schema]}, schema_file="/schemas/ab12.pbtxt")
+    everything = [*before, examples]
+    graph = artifact("TransformGraph")
+    wheel = "loans_model@/wheels/code_transform-0.0+%s-py3-none-any.whl" % ("c0de" * 16)
+    execution("Transform", run, {"examples": everything, "schema": [schema]},
+              {"transform_graph": [graph]}, module_path=wheel)
+    model = artifact("Model", tfx_version="1.16.0")
+    inputs = {"examples": everything, "transform_graph": [graph]}
+    if base:
+        inputs["base_model"] = [base]
+    execution("Trainer", run, inputs, {"model": [model]}, module_path=wheel, train_args="{}")
+    blessing = artifact("ModelBlessing", blessed=1, current_model_id=model)
+    inputs = {"model": [model], "examples": [examples]}
+    if base:
+        inputs["baseline_model"] = [base]
+    execution("Evaluator", run, inputs, {"blessing": [blessing]})
+    pushed = artifact("PushedModel", pushed=1, pushed_destination=f"/serving/{span}")
+    inputs = {"model": [model], "model_blessing": [blessing]}
+    execution("Pusher", run, inputs, {"pushed_model": [pushed]})
+    return examples, model
+
+
+january, first = month("run-1", 202501, None, [])
+february, second = month("run-2", 202502, first, [january])
+execution("Trainer", "run-3", {"examples": [january, february]}, {"model": [second]}, "CACHED")
+execution("window", "run-3", {}, {})
+'''
+
+
+@pytest.fixture(scope="module")
+def path(tmp_path_factory):
+    path = tmp_path_factory.mktemp("store") / "metadata.sqlite"
+    session().push("path", str(path))
+    session().run(WRITER)
+    return path
+
+
+@pytest.fixture(scope="module")
+def store(path):
+    return Store(path)
+
+
+@pytest.fixture(scope="module")
+def ids(store):
+    """Id of each artifact, by its type and the run that made it."""
+    rows = store.artifacts.reset_index()
+    return {(row.type, row.run): row.id for row in rows.itertuples()}
+
+
+def artifacts_of(graph):
+    return {(data["type"], i) for (kind, i), data in graph.nodes(data=True) if kind == "artifact"}
+
+
+def test_frames_have_a_row_for_each_thing_and_say_who_made_it(store, ids):
+    assert len(store.artifacts) == 12
+    assert len(store.executions) == 14
+    model = store.artifacts.loc[ids["Model", "run-1"]]
+    assert (model["made_by"], model["state"]) == ("Trainer", "LIVE")
+    assert store.artifacts.loc[ids["Examples", "run-2"], "span"] == 202502
+    assert set(store.contexts["type"]) == {"pipeline", "pipeline_run", "node"}
+    loans = store.contexts.query("name == 'loans'")
+    assert loans["executions"].item() == 14
+    assert set(store.events["role"]) == {"input", "output"}
+
+
+def test_runs_tell_what_ran_from_what_came_from_the_cache(store, ids):
+    runs = store.runs()
+    assert list(runs.index) == ["run-1", "run-2", "run-3"]
+    assert list(runs["cached"]) == [0, 0, 1]
+    assert runs.loc["run-1", "span"] == 202501
+    assert runs.loc["run-3", "model"] == ids["Model", "run-2"]
+
+
+def test_models_know_what_they_started_from_and_what_became_of_them(store, ids):
+    models = store.models()
+    first, second = ids["Model", "run-1"], ids["Model", "run-2"]
+    assert list(models.index) == [first, second]
+    assert models["started_from"].isna().loc[first]
+    assert models.loc[second, "started_from"] == first
+    assert models.loc[second, "span"] == 202502
+    assert models["blessed"].all()
+    assert models.loc[second, "pushed"] == "/serving/202502"
+
+
+def test_a_model_comes_from_its_files_and_from_those_of_the_model_that_it_began_with(store, ids):
+    first = artifacts_of(store.lineage(ids["Model", "run-1"]))
+    assert first == {
+        (kind, ids[kind, "run-1"]) for kind in ("Examples", "Schema", "TransformGraph", "Model")
+    }
+    second = artifacts_of(store.lineage(ids["Model", "run-2"]))
+    assert first < second
+    assert ("Examples", ids["Examples", "run-2"]) in second
+
+
+def test_what_comes_from_the_cache_made_nothing(store, ids):
+    graph = store.lineage(ids["Model", "run-2"])
+    makers = list(graph.predecessors(("artifact", ids["Model", "run-2"])))
+    assert len(makers) == 1
+    assert store.executions.loc[makers[0][1], "run"] == "run-2"
+
+
+def test_a_wrong_file_taints_all_that_learned_from_it_and_nothing_before(store, ids):
+    tainted = artifacts_of(store.impact(ids["Examples", "run-2"]))
+    models = {i for kind, i in tainted if kind == "Model"}
+    assert models == {ids["Model", "run-2"]}
+    of_january = artifacts_of(store.impact(ids["Examples", "run-1"]))
+    assert {i for kind, i in of_january if kind == "Model"} == {
+        ids["Model", "run-1"],
+        ids["Model", "run-2"],
+    }
+
+
+def test_a_condensed_graph_keeps_who_came_of_whom(store, ids):
+    january = ids["Examples", "run-1"]
+    small = condense(store.impact(january), ("Examples", "Model"))
+    first, second = (("artifact", ids["Model", run]) for run in ("run-1", "run-2"))
+    assert set(small.edges) == {(("artifact", january), first), (first, second)}
+    with pytest.raises(ValueError, match=r"types is \['Modle'\].*Model"):
+        condense(store.impact(january), ["Modle"])
+
+
+def test_the_explanation_names_files_schema_code_and_the_model_that_was_replaced(store, ids):
+    first, second = ids["Model", "run-1"], ids["Model", "run-2"]
+    text = str(store.explain(second))
+    for said in (
+        f"Model {second} was made on",
+        "by Trainer in run run-2, with TFX 1.16.0",
+        "2 deliveries: /data/202501/*.csv (1 file, 2,048 bytes, written 2025-01-01 00:00 UTC)",
+        "/data/202502/*.csv",
+        "schema ab12.pbtxt",
+        "loans_model, version c0dec0dec0de",
+        f"began with the weights of model {first}",
+        f"measured it, against model {first}, and blessed it",
+        "pushed to /serving/202502 on",
+        f"replaced model {first}",
+    ):
+        assert said in text, said
+    assert "It was pushed" in store.explain(second)._repr_html_()
+    text = str(store.explain(first))
+    assert "fresh weights" in text and "first one there" in text
+    assert "202502" not in text
+
+
+def test_only_a_model_can_be_explained(store, ids):
+    schema = ids["Schema", "run-1"]
+    with pytest.raises(ValueError, match=rf"model is {schema}, which is of type Schema"):
+        store.explain(schema)
+    for question in (store.explain, store.lineage, store.impact):
+        with pytest.raises(KeyError, match="no artifact 999"):
+            question(999)
+
+
+def test_two_runs_differ_in_what_went_in_and_in_nothing_else(store, ids):
+    difference = store.diff("run-1", "run-2").set_index(["component", "what"])
+    assert difference.loc[("Trainer", "input base_model"), "run-1"] == ""
+    assert difference.loc[("Trainer", "input base_model"), "run-2"] == (
+        f"Model {ids['Model', 'run-1']}"
+    )
+    assert difference.loc[("CsvExampleGen", "span"), "run-2"] == 202502
+    assert ("Transform", "module_path") not in difference.index
+    assert store.diff("run-1", "run-1").empty
+    with pytest.raises(KeyError, match=r"no run 'run-9'.*run-1"):
+        store.diff("run-1", "run-9")
+
+
+def test_a_missing_file_says_where_such_files_are(tmp_path):
+    with pytest.raises(FileNotFoundError, match=r"metadata\.sqlite"):
+        Store(tmp_path / "nothing.sqlite")
+
+
+def test_a_foreign_file_is_refused_by_name(tmp_path):
+    text = tmp_path / "notes.txt"
+    text.write_text("no database " * 100)
+    with pytest.raises(ValueError, match=r"notes\.txt is no metadata store"):
+        Store(text)
+    other = tmp_path / "other.sqlite"
+    with sqlite3.connect(other) as database:
+        database.execute("CREATE TABLE birds (name TEXT)")
+    with pytest.raises(ValueError, match=r"other\.sqlite is no metadata store"):
+        Store(other)
+
+
+def test_a_store_of_a_format_to_come_is_refused(path, tmp_path):
+    later = tmp_path / "later.sqlite"
+    later.write_bytes(path.read_bytes())
+    with sqlite3.connect(later) as database:
+        database.execute("UPDATE MLMDEnv SET schema_version = 999")
+    with pytest.raises(ValueError, match="ML Metadata cannot read the store"):
+        Store(later)
+
+
+def test_reading_changes_nothing_and_needs_no_end_of_writing(path):
+    before = hashlib.sha256(path.read_bytes()).hexdigest()
+    writer = sqlite3.connect(path, isolation_level=None)
+    writer.execute("BEGIN IMMEDIATE")
+    try:
+        assert len(Store(path).artifacts) == 12
+    finally:
+        writer.execute("ROLLBACK")
+        writer.close()
+    assert hashlib.sha256(path.read_bytes()).hexdigest() == before
+
+
+def test_a_store_is_what_was_read_until_it_is_refreshed(path, tmp_path):
+    copy = tmp_path / "metadata.sqlite"
+    copy.write_bytes(path.read_bytes())
+    store = Store(copy)
+    with sqlite3.connect(copy) as database:
+        database.execute("UPDATE Artifact SET state = 4 WHERE id = 1")
+    assert store.artifacts.loc[1, "state"] == "LIVE"
+    assert store.refresh().artifacts.loc[1, "state"] == "DELETED"
+
+
+def test_an_empty_store_has_empty_frames(tmp_path):
+    path = tmp_path / "empty.sqlite"
+    session().push("path", str(path))
+    session().run(WRITER.split("kinds = {}")[0] + "store.get_artifacts()")
+    store = Store(path)
+    for frame in (store.artifacts, store.executions, store.contexts, store.runs(), store.models()):
+        assert frame.empty and len(frame.columns)
+    with pytest.raises(ValueError, match="run a pipeline first"):
+        lineage_walk(store)
+
+
+def test_a_drawing_has_every_label_and_none_upon_another(store, ids):
+    graph = store.lineage(ids["Model", "run-2"])
+    ax = draw(graph)
+    ax.figure.canvas.draw()
+    shown = {text.get_text() for text in ax.texts}
+    assert shown == {data["label"] for _, data in graph.nodes(data=True)}
+    boxes = [text.get_bbox_patch().get_window_extent() for text in ax.texts]
+    for one, other in itertools.combinations(boxes, 2):
+        assert not one.overlaps(other)
+
+
+def test_a_drawing_goes_from_left_to_right(store, ids):
+    from helpers.lineage.drawing import layout
+
+    graph = store.lineage(ids["Model", "run-2"])
+    at, ways = layout(graph)
+    assert all(at[source][0] < at[target][0] for source, target in graph.edges)
+    assert max(at.values()) == at["artifact", ids["Model", "run-2"]]
+    assert set(ways) == set(graph.edges)
+
+
+def test_one_node_alone_can_be_drawn(store, ids):
+    graph = store.impact(ids["PushedModel", "run-2"])
+    assert len(graph) == 1
+    assert len(draw(graph).texts) == 1
+
+
+def test_graphs_are_those_of_networkx_and_have_no_circles(store, ids):
+    graph = store.impact(ids["Schema", "run-1"])
+    assert isinstance(graph, nx.DiGraph)
+    assert nx.is_directed_acyclic_graph(graph)
+
+
+def test_the_walk_begins_at_the_last_model_and_goes_where_it_is_sent(store, ids):
+    walk = lineage_walk(store)
+    assert walk.artifact == ids["Model", "run-2"]
+    near = walk.nearest(walk.artifact, DIRECTIONS[0])
+    assert ids["Model", "run-1"] in near and ids["Schema", "run-2"] not in near
+    view = walk.view()
+    where, direction, _, onward, picture, words = view.widget.children
+    assert f"Model {walk.artifact}" in words.value
+    onward.value = ids["Model", "run-1"]
+    assert where.value == ids["Model", "run-1"]
+    assert f"Model {ids['Model', 'run-1']}, made by Trainer" in words.value
+    before = picture.value
+    direction.value = DIRECTIONS[1]
+    assert picture.value != before
+    assert "PushedModel" in words.value
+
+
+def test_steps_widen_what_the_walk_shows(store, ids):
+    walk = lineage_walk(store, ids["Model", "run-2"])
+    one, two = (walk.graph(walk.artifact, DIRECTIONS[0], steps) for steps in (1, 2))
+    assert set(one) < set(two)
+    with pytest.raises(KeyError, match="no artifact 999"):
+        lineage_walk(store, 999)
