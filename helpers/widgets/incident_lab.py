@@ -283,7 +283,8 @@ def _draw_money(ax: Axes, one: Series, notices: list[str], step: int) -> None:
         lw=0,
     )
     where = "the schema notices" if any(noticed) else "the schema never notices"
-    ax.text(0.98, 0.04, where, transform=ax.transAxes, ha="right", size=10)
+    # Along the top, where no line comes: the limits below leave a margin.
+    ax.text(0.98, 0.98, where, transform=ax.transAxes, ha="right", va="top", size=10)
     ax.plot(STRENGTHS, lost, "o-", color=style.BLUE, ms=4)
     ax.plot(STRENGTHS[step], lost[step], "o", color=style.RED, ms=10)
     ax.set(
