@@ -158,6 +158,11 @@ def behaves(cases: Sequence[tuple[tuple, Any, str]]) -> Judge:
             except Exception as error:
                 more = "" if isinstance(error, TypeError) else f"\n{reply}"
                 return f"Your function raised {type(error).__name__}: {error}\n{called}{more}"
+            if isinstance(expected, int | float) and not isinstance(expected, bool):
+                number = as_number(got)  # numpy's numbers are numbers, too
+                got = (
+                    got if number is None else type(expected)(number) if number == expected else got
+                )
             if not (isinstance(got, type(expected)) and got == expected):
                 return f"{reply}\n{called}\nand returned {got!r}."
         return None

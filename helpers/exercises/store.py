@@ -10,6 +10,8 @@ from pathlib import Path
 from filelock import FileLock
 from platformdirs import user_data_path
 
+from helpers import files
+
 
 class Store:
     """The progress file of this user.
@@ -51,6 +53,4 @@ class Store:
             if states.get(id) == "solved":
                 return
             states[id] = "solved" if solved else "attempted"
-            partial = self.path.with_name(f"{self.path.name}.partial")
-            partial.write_text(json.dumps({"exercises": states}, indent=1), encoding="utf-8")
-            partial.replace(self.path)
+            files.write(self.path, json.dumps({"exercises": states}, indent=1))

@@ -1,0 +1,37 @@
+"""Report progress from a shell: ``python -m helpers.exercises report [--junit FILE]``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from helpers.exercises import progress
+from helpers.exercises.core import lessons
+from helpers.exercises.report import junit
+from helpers.exercises.store import Store
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m helpers.exercises", description=__doc__)
+    parser.add_argument("command", choices=["report"], help="report: print what was solved")
+    parser.add_argument(
+        "--junit", metavar="FILE", type=Path, help="also write it to FILE, as a JUnit report"
+    )
+    arguments = parser.parse_args(argv)
+    print(progress())
+    if arguments.junit:
+        partial = arguments.junit.with_name(f"{arguments.junit.name}.partial")
+        try:
+            partial.write_text(junit(lessons(), Store().read()), encoding="utf-8")
+            partial.replace(arguments.junit)
+        except OSError as error:
+            print(f"the report could not be written: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

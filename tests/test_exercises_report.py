@@ -1,0 +1,74 @@
+"""Progress can be handed in: as text, and as a JUnit report."""
+
+import subprocess
+import sys
+from xml.etree import ElementTree
+
+import pytest
+
+from helpers.exercises import check
+from helpers.exercises.__main__ import main
+from helpers.exercises.core import Exercise, find, lessons
+from helpers.exercises.report import junit
+
+
+@pytest.fixture(autouse=True)
+def own_progress_file(tmp_path, monkeypatch):
+    monkeypatch.setenv("MLOPS_PROGRESS", str(tmp_path / "progress.json"))
+
+
+def cases(text):
+    """What stands below each case, by exercise."""
+    return {case.get("name"): list(case) for case in ElementTree.fromstring(text).iter("testcase")}
+
+
+def test_solved_passes_tried_fails_with_the_question_and_the_rest_is_skipped(tmp_path, capsys):
+    check("2.1-a", "utilization")
+    check("2.1-b", "wrong")
+    report = tmp_path / "report.xml"
+    assert main(["report", "--junit", str(report)]) == 0
+    found = cases(report.read_text())
+    assert found["2.1-a"] == []
+    (failure,) = found["2.1-b"]
+    assert failure.tag == "failure" and find("2.1-b").question in failure.get("message")
+    (skipped,) = found["2.1-c"]
+    assert skipped.tag == "skipped"
+    assert "lesson 2.1" in capsys.readouterr().out
+
+
+def test_every_exercise_is_in_the_report_and_the_counts_agree():
+    root = ElementTree.fromstring(junit(lessons(), {"2.1-a": "solved", "0-a": "attempted"}))
+    ids = [exercise.id for group in lessons().values() for exercise in group]
+    assert [case.get("name") for case in root.iter("testcase")] == ids
+    for suite in root:
+        assert int(suite.get("tests")) == len(suite.findall("testcase"))
+        assert int(suite.get("failures")) == len(suite.findall("testcase/failure"))
+        assert int(suite.get("skipped")) == len(suite.findall("testcase/skipped"))
+    assert sum(int(suite.get("failures")) for suite in root) == 1
+
+
+def test_what_was_solved_in_a_lesson_that_is_gone_is_left_out():
+    assert "7.7-a" not in junit(lessons(), {"7.7-a": "solved"})
+
+
+def test_a_question_with_special_characters_is_still_xml():
+    odd = Exercise("9-a", 'Is a < b & "c" > d?\nYes or no.', lambda _: None, ("h",), "", ())
+    ((failure,),) = cases(junit({"9": [odd]}, {"9-a": "attempted"})).values()
+    assert 'a < b & "c" > d?' in failure.get("message")
+
+
+def test_a_report_that_cannot_be_written_is_said_and_leaves_nothing_behind(tmp_path, capsys):
+    assert main(["report", "--junit", str(tmp_path / "none" / "report.xml")]) == 1
+    assert "could not be written" in capsys.readouterr().err
+
+
+def test_it_runs_from_a_shell_without_anything_heavy():
+    program = (
+        "import sys; from helpers.exercises.__main__ import main; main(['report']);"
+        "print(sorted({'numpy', 'pandas', 'IPython'} & set(sys.modules)))"
+    )
+    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
+    assert done.stdout.splitlines()[-1] == "[]", done.stderr
+    command = [sys.executable, "-m", "helpers.exercises", "report"]
+    done = subprocess.run(command, capture_output=True, text=True)
+    assert done.returncode == 0 and "lesson 2.1   0 of" in done.stdout
