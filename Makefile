@@ -2,7 +2,10 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help lab test notebooks bench lock clean environments
+.PHONY: help lab test test-colab test-browser notebooks stamp bench lock clean environments
+
+# Threads that wait by spinning starve each other where notebooks run side by side.
+export OMP_WAIT_POLICY := passive
 
 PYTHON := .venv/bin/python
 LAB_ARGS ?=
@@ -11,7 +14,7 @@ COMPILE := .venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emi
 	--no-emit-find-links --no-header --no-annotate
 
 help: ## list the commands
-	@sed -nE 's/^([a-z]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
+	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 lab: environments ## set everything up and open the lessons in JupyterLab (LAB_ARGS="--no-browser")
 	$(PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/0_start_here.ipynb $(LAB_ARGS)
@@ -22,9 +25,18 @@ test: environments ## lint, then unit tests, exercises and every notebook (TEST_
 	$(PYTHON) -m pytest -n logical --maxprocesses 4 --dist loadfile --nbval --nbval-current-env \
 		--nbval-sanitize-with tests/nbval_sanitize.cfg tests notebooks $(TEST_ARGS)
 
+test-colab: environments ## run every notebook as on Colab: its Python, its versions, the setup cell
+	$(PYTHON) tools/test_colab.py
+
+test-browser: environments ## open every notebook in JupyterLab in a real browser and use it
+	tools/test_browser.sh $(TEST_ARGS)
+
 notebooks: environments ## execute the committed notebooks in place (all outputs made anew)
 	$(PYTHON) tools/notebooks.py $(NOTEBOOKS)
 	.venv/bin/ruff format --quiet notebooks
+
+stamp: environments ## write the repository's address into badges and setup cells (REPO=owner/name)
+	$(PYTHON) tools/stamp.py $(REPO)
 
 bench: environments ## measure what the design promises and print a table
 	$(PYTHON) -m benchmarks
@@ -38,6 +50,8 @@ lock: environments ## compile the lock files anew, with hashes
 		requirements/tfx-1.16/nodeps.in -o requirements/tfx-1.16-nodeps.txt
 	$(COMPILE) --universal --python-version 3.11 --directory requirements/tfx-1.21 \
 		pyproject.toml -o ../tfx-1.21.txt
+	$(COMPILE) --universal --python-version 3.11 --group browser --constraints requirements/lab.txt \
+		-o requirements/browser.txt
 	$(PYTHON) tools/environment_yml.py
 
 clean: ## remove .venv and all caches of this checkout (the TFX environment: python -m helpers.tfx remove)

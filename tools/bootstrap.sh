@@ -28,7 +28,7 @@ say "Making .venv (about 3 GB; half a minute where the connection is good)"
 if ! .venv/bin/uv --version >/dev/null 2>&1 || ! .venv/bin/python -c '' 2>/dev/null \
     || [ "$(cat .venv/place 2>/dev/null)" != "$PWD" ]; then
     if python=$(find_python '(3, 11) <= sys.version_info < (3, 14)' \
-        ${PYTHON:+"$PYTHON"} python3.11 python3.12 python3.13 python3); then
+        ${LAB_PYTHON:+"$LAB_PYTHON"} python3.11 python3.12 python3.13 python3); then
         venv_with_uv "$python" .venv
     elif python=$(find_python 'sys.version_info >= (3, 8)' python3); then
         say "No Python 3.11 to 3.13 here: uv fetches 3.11"

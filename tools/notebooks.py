@@ -14,6 +14,8 @@ import nbformat
 from nbclient import NotebookClient
 from tqdm import tqdm
 
+from helpers.files import whole
+
 ROOT = Path(__file__).resolve().parents[1]
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -26,13 +28,12 @@ def execute(path: Path) -> None:
     )
     client.execute()
     strip(notebook)
-    partial = path.with_suffix(".partial")
-    nbformat.write(notebook, partial)
-    partial.replace(path)
+    with whole(path) as temporary:
+        nbformat.write(notebook, temporary)
 
 
 def strip(notebook: nbformat.NotebookNode) -> None:
-    """Remove times, widget models and what the machine put into the metadata."""
+    """Remove times, widget models, and what the machine put into metadata and tracebacks."""
     kept = notebook.metadata.get("first_dance", {})
     notebook.metadata = nbformat.from_dict(
         {
@@ -47,6 +48,8 @@ def strip(notebook: nbformat.NotebookNode) -> None:
         for output in cell.get("outputs", []):
             # Without a kernel a widget cannot be drawn: the picture beside it stands for it.
             output.get("data", {}).pop(WIDGET_VIEW, None)
+            if "traceback" in output:  # where this checkout stands is nobody's business
+                output["traceback"] = [line.replace(f"{ROOT}/", "") for line in output.traceback]
 
 
 def main() -> None:

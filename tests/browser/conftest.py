@@ -1,0 +1,48 @@
+"""One browser and one JupyterLab for all lessons; each lesson is opened and run once."""
+
+import os
+import tempfile
+from pathlib import Path
+
+import pytest
+from lab import Lesson, Server
+from playwright.sync_api import sync_playwright
+
+from helpers.lint_notebooks import notebooks
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+@pytest.fixture(scope="session")
+def server(tmp_path_factory):
+    running = Server(tmp_path_factory.mktemp("lab"), ROOT / "notebooks")
+    yield running
+    running.stop()
+
+
+@pytest.fixture(scope="session")
+def browser():
+    with sync_playwright() as playwright:
+        running = playwright.chromium.launch(
+            executable_path=os.environ.get("MLOPS_BROWSER", "/usr/bin/chromium")
+        )
+        yield running
+        running.close()
+
+
+@pytest.fixture(scope="session")
+def shots():
+    """Folder for the screenshots, which outlive the tests."""
+    folder = Path(os.environ.get("MLOPS_SHOTS") or tempfile.mkdtemp(prefix="first-dance-shots-"))
+    folder.mkdir(parents=True, exist_ok=True)
+    return folder
+
+
+@pytest.fixture(scope="module", params=notebooks([ROOT / "notebooks"]), ids=lambda path: path.stem)
+def lesson(request, browser, server):
+    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    place = request.param.relative_to(ROOT).as_posix()
+    opened = Lesson(context, server, request.param, place)
+    yield opened
+    opened.close()
+    context.close()
