@@ -12,16 +12,28 @@ Examples
 from __future__ import annotations
 
 import importlib
-from types import ModuleType
 from typing import Any
 
 __version__ = "0.1.0"
 
 __all__ = [
+    "cards",
     "checkup",
     "datasets",
+    "design_document",
+    "drift",
     "exercises",
+    "explanation",
+    "fairness",
+    "files",
+    "leash",
+    "lineage",
+    "lint_notebooks",
+    "model_card",
+    "pipelines",
     "resources",
+    "rollout",
+    "serving",
     "style",
     "tfx",
     "validation",
@@ -30,7 +42,9 @@ __all__ = [
 ]
 
 
-def __getattr__(name: str) -> ModuleType:
+def __getattr__(name: str) -> Any:
+    if name == "model_card":
+        return importlib.import_module(f"{__name__}.cards").model_card
     if name in __all__:
         return importlib.import_module(f"{__name__}.{name}")
     raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {__all__}")
@@ -45,7 +59,18 @@ def load_ipython_extension(ipython: Any) -> None:
 
     Called by ``%load_ext helpers``, which is the setup cell of every lesson.
     """
+    import os
+    import sys
+
     from helpers import style, tfx
 
+    # Before the first use of OpenMP: threads that wait by spinning starve all else on two cores.
+    os.environ.setdefault("OMP_WAIT_POLICY", "passive")
+    # TensorFlow's native code greets with a page about the machine, past Python's own stderr: that
+    # belongs into the server's log, where ipykernel found it before it began to watch.
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    log = getattr(sys.stderr, "_original_stdstream_copy", None)
+    if log is not None:
+        os.dup2(log, 2)
     style.use()
     tfx.load_ipython_extension(ipython)

@@ -33,6 +33,8 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
+from helpers.files import whole
+
 Months = str | tuple[str, str] | Sequence[str]
 
 
@@ -570,6 +572,44 @@ _TERM_FEATURES = {
 _MIXED_ROWS = 200_000  # at a time, to keep memory small
 
 
+def warehouse(frame: pd.DataFrame, seed: int = 5) -> pd.DataFrame:
+    """Add two columns as the data warehouse holds them, a year after the applications.
+
+    One is filled in after the decision and tells the outcome: at the time of the decision it was 0
+    for everybody. Lessons use it to show what such a leak looks like.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        Applications with their outcome, ``defaulted``.
+    seed : int, default 5
+        Chooses the values.
+
+    Returns
+    -------
+    pandas.DataFrame
+        The applications with ``branch_km`` and ``service_contacts``.
+
+    Raises
+    ------
+    ValueError
+        If ``defaulted`` is missing.
+
+    Examples
+    --------
+    >>> warehouse(World().applications("2025-03", n=3)).columns[-2:].tolist()
+    ['branch_km', 'service_contacts']
+    """
+    if "defaulted" not in frame:
+        raise ValueError(
+            "frame has no column 'defaulted'; expected applications with their outcome"
+        )
+    rng = np.random.default_rng(seed)
+    contacts = rng.poisson(0.4 + 1.6 * frame["defaulted"].to_numpy())
+    distance = rng.gamma(2, 4, len(frame)).round(1)
+    return frame.assign(branch_km=distance, service_contacts=contacts)
+
+
 def attributions(
     frame: pd.DataFrame, background: pd.DataFrame, *, recession: bool = False
 ) -> pd.DataFrame:
@@ -977,9 +1017,8 @@ def write(folder: Path) -> list[Path]:
             frame = incident.apply(frame)
         files[loans / "incoming" / name] = frame
     for path, frame in files.items():
-        partial = path.with_suffix(".partial")
-        frame.to_csv(partial, index=False, lineterminator="\n", date_format="%Y-%m-%d %H:%M")
-        partial.replace(path)
+        with whole(path) as temporary:
+            frame.to_csv(temporary, index=False, lineterminator="\n", date_format="%Y-%m-%d %H:%M")
     return list(files)
 
 

@@ -577,7 +577,7 @@ def test_tensorflow_is_not_loaded_for_it():
 
 def test_the_example_of_the_readme_stops_a_bad_file(tmp_path, monkeypatch):
     readme = resources.path("README.md").read_text(encoding="utf-8")
-    (example,) = re.findall(r"```python\n(.*?)```", readme, re.S)
+    example, _ = re.findall(r"```python\n(.*?)```", readme, re.S)
     monkeypatch.chdir(tmp_path)
     good = pd.DataFrame({"age": [30, 40], "country": ["DE", "FR"]})
     good.to_csv("january.csv", index=False)

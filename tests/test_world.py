@@ -355,7 +355,7 @@ def test_the_committed_files_are_what_the_program_writes(tmp_path):
     for path in written:
         assert path.read_bytes() == (committed / path.relative_to(tmp_path)).read_bytes(), path.name
     names = {path.relative_to(tmp_path) for path in written}
-    assert {path.relative_to(committed) for path in committed.rglob("*.csv")} == names
+    assert {path.relative_to(committed) for path in committed.glob("loans/**/*.csv")} == names
 
 
 @pytest.mark.parametrize("name", INCOMING)
@@ -424,3 +424,14 @@ def test_attributions_of_nothing_or_of_a_faulty_frame_are_refused():
         world.attributions(frame, frame[:0])
     with pytest.raises(ValueError, match="utilization"):
         world.attributions(incidents["utilization in percent"].apply(frame), frame)
+
+
+def test_the_warehouse_s_new_column_knows_the_outcome_and_the_other_does_not():
+    made = World().applications("2025-03", n=4_000)
+    later = world.warehouse(made)
+    contacts = later.groupby("defaulted")["service_contacts"].mean()
+    assert contacts[1] > 3 * contacts[0]
+    assert abs(later["branch_km"].corr(later["defaulted"])) < 0.05
+    assert_frame_equal(later[list(made)], made)
+    with pytest.raises(ValueError, match="defaulted"):
+        world.warehouse(made.drop(columns="defaulted"))

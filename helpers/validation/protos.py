@@ -9,6 +9,8 @@ from typing import Any
 
 from google.protobuf import text_format
 
+from helpers import files
+
 
 def expect_message(proto: Any, kind: type) -> Any:
     """Return a protocol buffer of the expected kind; raise for anything else."""
@@ -19,10 +21,7 @@ def expect_message(proto: Any, kind: type) -> Any:
 
 def write_text(path: str | Path, proto: Any) -> None:
     """Write a protocol buffer as text, under a temporary name first."""
-    path = Path(path)
-    partial = path.with_name(f"{path.name}.partial")
-    partial.write_text(text_format.MessageToString(proto), encoding="utf-8")
-    partial.replace(path)
+    files.write(path, text_format.MessageToString(proto))
 
 
 def read_text(path: str | Path, proto: Any) -> Any:
