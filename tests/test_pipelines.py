@@ -271,8 +271,12 @@ def end_with_parent():
     os._exit(9)
 threading.Thread(target=end_with_parent, daemon=True).start()
 tell(event="begins", component="one")
-tell(event="ended", component="one", outcome="ran", seconds=0.1, outputs={})
-tell(event="begins", component="two")
+ended = dict(event="ended", component="one", outcome="ran", seconds=0.1, outputs={})
+if options.get("trials") == 2:  # between two components
+    tell(**ended)
+    time.sleep(60)
+# In one write, so that whoever reads the first line can count on the second.
+os.write(1, (json.dumps(ended) + '\\n{"event": "begins", "component": "two"}\\n').encode())
 if options.get("trials") == 1:
     sys.exit("out of luck")
 time.sleep(60)
@@ -334,6 +338,15 @@ def test_a_process_that_is_killed_is_told_with_the_component_that_it_was_at(a_ru
     with pytest.raises(ComponentFailed, match="two: the process ended with code -9") as it:
         next(steps)
     assert [step.component for step in it.value.steps] == ["one"]
+
+
+def test_a_process_that_is_killed_between_two_components_is_told_with_the_one_it_had_done(a_run):
+    running = a_run(trials=2)
+    steps = iter(running)
+    next(steps)
+    os.kill(running._process.pid, signal.SIGKILL)
+    with pytest.raises(ComponentFailed, match="after one: the process ended with code -9"):
+        next(steps)
 
 
 def test_a_process_that_ends_by_itself_is_told_with_what_it_last_wrote(a_run):

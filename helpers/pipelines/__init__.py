@@ -385,6 +385,7 @@ class Running:
                 self._component = event["component"]
             elif kind == "ended":
                 self.steps.append(Step(**event))
+                self._component = f"after {event['component']}"
                 yield self.steps[-1]
             elif kind == "failed":
                 raise ComponentFailed(**event, steps=self.steps)
