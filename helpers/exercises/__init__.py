@@ -33,6 +33,7 @@ from __future__ import annotations
 
 import warnings
 
+from helpers import resources
 from helpers.exercises.core import UnknownExerciseError, find, lessons
 from helpers.exercises.panel import Feedback, Progress, Text
 from helpers.exercises.store import Store
@@ -116,7 +117,7 @@ def progress() -> Progress:
     for lesson, exercises in lessons().items():
         states = [done.get(exercise.id) for exercise in exercises]
         counts[lesson] = (states.count("solved"), states.count("attempted"), len(states))
-    return Progress(counts)
+    return Progress(counts, {lesson.number: lesson.title for lesson in resources.lessons()})
 
 
 _hints_seen: dict[str, int] = {}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import html
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 
 # Colours of its own for code too, since a dark theme would make it white on our white ground.
 _CODE = "color:#1a1a1a;background:#f4f4f4;padding:4px 8px"
@@ -62,10 +62,11 @@ class Progress:
     """How far one has come: for each lesson, exercises solved, attempted only, and in all."""
 
     counts: dict[str, tuple[int, int, int]]
+    titles: dict[str, str] = field(default_factory=dict)
 
     def __repr__(self) -> str:
         lines = [
-            f"lesson {lesson:<5} {solved} of {total} solved"
+            f"lesson {lesson:<5} {self.titles.get(lesson, ''):<30} {solved} of {total} solved"
             + (f", {attempted} attempted" if attempted else "")
             for lesson, (solved, attempted, total) in self.counts.items()
         ]
@@ -75,12 +76,13 @@ class Progress:
         rows = []
         for lesson, (solved, attempted, total) in self.counts.items():
             done = f"{solved} of {total} solved" + (f", {attempted} attempted" if attempted else "")
+            name = html.escape(f"Lesson {lesson} {self.titles.get(lesson, '')}".strip())
             bar = (
                 f'<progress value="{solved}" max="{total}" aria-label="lesson {lesson}: {done}">'
                 f"</progress>"
             )
             rows.append(
-                f'<tr><td style="text-align:left">Lesson {lesson}</td><td>{bar}</td>'
+                f'<tr><td style="text-align:left">{name}</td><td>{bar}</td>'
                 f'<td style="text-align:left">{done}</td></tr>'
             )
         return f"<table>{''.join(rows)}</table>"
