@@ -38,7 +38,8 @@ notebooks: environments ## execute the committed notebooks in place (all outputs
 stamp: environments ## write the repository's address into badges and setup cells (REPO=owner/name)
 	$(PYTHON) tools/stamp.py $(REPO)
 
-bench: environments ## measure what the design promises and print a table
+bench: environments ## measure what the design promises: prints a table, and writes the README's
+	$(PYTHON) -m benchmarks.times
 	$(PYTHON) -m benchmarks
 
 lock: environments ## compile the lock files anew, with hashes

@@ -14,7 +14,7 @@ import pytest
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 
-from helpers import lint_notebooks
+from helpers import lint_notebooks, resources
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -188,3 +188,14 @@ def test_an_executed_notebook_does_not_say_where_the_checkout_stands():
     notebook = nbformat.v4.new_notebook(cells=[cell])
     _tool("notebooks").strip(notebook)
     assert notebook.cells[0].outputs[0].traceback == ["helpers/a.py"]
+
+
+@pytest.mark.parametrize("lesson", resources.lessons()[1:], ids=lambda lesson: lesson.number)
+def test_a_lesson_is_listed_in_the_readme_and_on_the_start_page(lesson):
+    link = f"[{lesson.number} {lesson.title}]"
+    place = lesson.path.relative_to(ROOT / "notebooks").as_posix()
+    assert f"{link}(notebooks/{place})" in (ROOT / "README.md").read_text()
+    start = nbformat.read(resources.lessons()[0].path, 4)
+    rows = [row for cell in start.cells for row in cell.source.splitlines() if link in row]
+    assert len(rows) == 1 and f"({place})" in rows[0]
+    assert rows[0].endswith(f"| {lesson.minutes} min |"), "the notebook's metadata say otherwise"
