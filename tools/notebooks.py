@@ -24,7 +24,11 @@ def execute(path: Path) -> None:
     """Run one notebook top to bottom; it is replaced only if every cell ran as it should."""
     notebook = nbformat.read(path, as_version=4)
     client = NotebookClient(
-        notebook, timeout=300, kernel_name="python3", resources={"metadata": {"path": path.parent}}
+        notebook,
+        timeout=300,
+        kernel_name="python3",
+        coalesce_streams=True,  # into how many pieces the kernel cuts a text is chance
+        resources={"metadata": {"path": path.parent}},
     )
     client.execute()
     strip(notebook)
