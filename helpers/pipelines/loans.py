@@ -39,6 +39,7 @@ import numpy as np
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
+from tensorflow_model_analysis.proto import config_pb2  # TFMA 0.52 names them only here
 from tfx import v1 as tfx
 from tfx.dsl.io import fileio
 from tfx.types import artifact_utils, standard_artifacts
@@ -456,33 +457,33 @@ def create_pipeline(
 
 def eval_config(
     slices: tuple[str, ...], min_auc: float, tolerance: float, slice_tolerance: float
-) -> tfma.EvalConfig:
+) -> config_pb2.EvalConfig:
     """Say what the Evaluator measures, on which slices, and what a model must reach."""
 
     def threshold(
-        slices: list[tfma.SlicingSpec], margin: float, least: float
-    ) -> tfma.PerSliceMetricThreshold:
-        return tfma.PerSliceMetricThreshold(
+        slices: list[config_pb2.SlicingSpec], margin: float, least: float
+    ) -> config_pb2.PerSliceMetricThreshold:
+        return config_pb2.PerSliceMetricThreshold(
             slicing_specs=slices,
-            threshold=tfma.MetricThreshold(
-                value_threshold=tfma.GenericValueThreshold(lower_bound={"value": least}),
-                change_threshold=tfma.GenericChangeThreshold(
+            threshold=config_pb2.MetricThreshold(
+                value_threshold=config_pb2.GenericValueThreshold(lower_bound={"value": least}),
+                change_threshold=config_pb2.GenericChangeThreshold(
                     absolute={"value": -margin}, direction=tfma.MetricDirection.HIGHER_IS_BETTER
                 ),
             ),
         )
 
-    everything = tfma.SlicingSpec()
-    each = [tfma.SlicingSpec(feature_keys=[column]) for column in slices]
+    everything = config_pb2.SlicingSpec()
+    each = [config_pb2.SlicingSpec(feature_keys=[column]) for column in slices]
     thresholds = [threshold([everything], tolerance, min_auc)]
     if each:
         thresholds.append(threshold(each, slice_tolerance, 0.0))
-    area = tfma.MetricConfig(class_name="AUC", per_slice_thresholds=thresholds)
+    area = config_pb2.MetricConfig(class_name="AUC", per_slice_thresholds=thresholds)
     # TFMA's own metrics: one of Keras would load the model again for each stage of Beam.
     others = ("MeanPrediction", "MeanLabel", "ExampleCount")
-    return tfma.EvalConfig(
+    return config_pb2.EvalConfig(
         model_specs=[
-            tfma.ModelSpec(
+            config_pb2.ModelSpec(
                 label_key=LABEL,
                 signature_name="serving_examples",
                 model_type=tfma.TF_GENERIC,  # asked by its signature, as a server asks it
@@ -490,7 +491,9 @@ def eval_config(
         ],
         slicing_specs=[everything, *each],
         metrics_specs=[
-            tfma.MetricsSpec(metrics=[area, *(tfma.MetricConfig(class_name=n) for n in others)])
+            config_pb2.MetricsSpec(
+                metrics=[area, *(config_pb2.MetricConfig(class_name=n) for n in others)]
+            )
         ],
     )
 
