@@ -72,10 +72,7 @@ class ModelCard:
         ValueError
             If the name does not end in ``.md``.
         """
-        path = Path(path)
-        if path.suffix != ".md":
-            raise ValueError(f"path is {str(path)!r}; expected a name that ends in .md")
-        path.parent.mkdir(parents=True, exist_ok=True)
+        path = files.markdown(path)
         folder = path.with_name(f"{path.stem}_figures")
         lines = [self.text.rstrip()]
         if self.figures:

@@ -11,11 +11,12 @@ import difflib
 import math
 import numbers
 import os
-import tempfile
 from collections.abc import Callable, Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
+
+from helpers import files
 
 DAYS_PER_MONTH = 30
 MINUTES_PER_MONTH = DAYS_PER_MONTH * 24 * 60
@@ -164,14 +165,8 @@ class DesignDocument:
         ValueError
             If the name does not end in ``.md``.
         """
-        path = Path(path)
-        if path.suffix != ".md":
-            raise ValueError(f"path is {str(path)!r}; expected a name that ends in .md")
-        path.parent.mkdir(parents=True, exist_ok=True)
-        handle, temporary = tempfile.mkstemp(dir=path.parent, prefix=f".{path.name}.")
-        with os.fdopen(handle, "w", encoding="utf-8") as file:
-            file.write(self.text)
-        Path(temporary).replace(path)
+        path = files.markdown(path)
+        files.write(path, self.text)
         return path
 
 

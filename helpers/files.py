@@ -52,3 +52,31 @@ def write(path: str | Path, content: str | bytes) -> None:
     """
     with whole(path) as temporary:
         temporary.write_bytes(content.encode() if isinstance(content, str) else content)
+
+
+def markdown(path: str | Path) -> Path:
+    """Give the path of a Markdown file that is to be written, with its folder made.
+
+    Parameters
+    ----------
+    path : str or pathlib.Path
+
+    Returns
+    -------
+    pathlib.Path
+
+    Raises
+    ------
+    ValueError
+        If the name does not end in ``.md``.
+
+    Examples
+    --------
+    >>> markdown("card.md").name
+    'card.md'
+    """
+    path = Path(path)
+    if path.suffix != ".md":
+        raise ValueError(f"path is {str(path)!r}; expected a name that ends in .md")
+    path.parent.mkdir(parents=True, exist_ok=True)
+    return path

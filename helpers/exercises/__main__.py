@@ -7,6 +7,7 @@ import sys
 from collections.abc import Sequence
 from pathlib import Path
 
+from helpers import files
 from helpers.exercises import progress
 from helpers.exercises.core import lessons
 from helpers.exercises.report import junit
@@ -23,10 +24,8 @@ def main(argv: Sequence[str] | None = None) -> int:
     arguments = parser.parse_args(argv)
     print(progress())
     if arguments.junit:
-        partial = arguments.junit.with_name(f"{arguments.junit.name}.partial")
         try:
-            partial.write_text(junit(lessons(), Store().read()), encoding="utf-8")
-            partial.replace(arguments.junit)
+            files.write(arguments.junit, junit(lessons(), Store().read()))
         except OSError as error:
             print(f"the report could not be written: {error}", file=sys.stderr)
             return 1

@@ -35,6 +35,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
+from helpers import files
 from helpers.world import parse_months
 
 __all__ = ["COMPONENTS", "ComponentFailed", "Running", "Step", "deliver", "run", "start"]
@@ -185,9 +186,7 @@ def deliver(table: pd.DataFrame | str | Path, month: str, data: str | Path) -> P
     if file.exists() and file.read_bytes() == content:
         return file
     file.parent.mkdir(parents=True, exist_ok=True)
-    partial = file.parent.parent / f".{file.parent.name}.partial"
-    partial.write_bytes(content)
-    partial.replace(file)
+    files.write(file, content)
     return file
 
 
