@@ -465,7 +465,7 @@ PLACES = st.sampled_from(["half", "credit", "half/versions/1", "half/labels/x"])
 
 
 @settings(
-    max_examples=600,
+    max_examples=1_000,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
