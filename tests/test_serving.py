@@ -694,9 +694,20 @@ def test_a_load_test_counts_every_request(server):
     assert set(result.requests["status"]) == {200, 400}
     assert result.table["failures"].sum() == (~result.requests["ok"]).sum() > 0
     assert (result.table["p50_ms"] <= result.table["p99_ms"]).all()
+    for users, part in result.requests.groupby("users"):  # Little's law: all are always asking
+        asking = len(part) / result.seconds[users] * part["latency_ms"].mean() / 1_000
+        assert abs(asking / users - 1) < 0.1
     assert states[-1]["users"] == 3
     axes = result.plot()
     assert axes.get_xlabel() == "latency (ms)"
+
+
+def test_a_load_test_of_a_server_that_is_gone_counts_failures_and_ends():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    result = load_test(f"http://127.0.0.1:{port}", users=2, duration=0.5, warmup=0)
+    assert len(result.requests) and set(result.requests["status"]) == {0}
 
 
 def test_a_load_test_that_makes_no_sense_is_refused():

@@ -124,7 +124,7 @@ EXERCISES = [
         ),
         solution="answer = (742 - 648) * 10_000 / 1_000",
         wrong=(("94", "per application"), ("940_000", "in euro"), ("6_480", "How much less")),
-        right="In one month, with every machine healthy. By the interval it may be half of that, or "
+        right="In one month, with every machine healthy. By the interval it may be half of it, or "
         "half as much again.",
     ),
     Exercise(
