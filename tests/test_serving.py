@@ -803,6 +803,44 @@ def test_the_program_runs_with_the_same_folder_file_and_client(tmp_path, folder,
     assert gone(pids)
 
 
+# Plays `docker`: answers `info`, and runs the embedded server as the image would, with the ports
+# and folders that `-p` and `-v` give it.
+DOCKER = """
+import os, sys
+if sys.argv[1] != "run":
+    sys.exit(0)
+given, flags = sys.argv[2:], []
+at = given.index("tensorflow/serving")
+pairs = list(zip(given[:at], given[1:at]))
+ports = dict(value.split(":")[:0:-1] for name, value in pairs if name == "-p")
+folders = {inside: outside for outside, inside, _ in
+           (value.split(":") for name, value in pairs if name == "-v")}
+config = open(folders["/serving"] + "/models.config").read()
+for inside, outside in folders.items():
+    config = config.replace('"' + inside + '"', '"' + outside + '"')
+seen = sys.argv[0] + ".config"
+open(seen, "w").write(config)
+for flag in given[at + 1:]:
+    flags.append("--model_config_file=" + seen if "config_file" in flag else
+                 flag.replace("=/serving/", "=" + folders["/serving"] + "/"))
+ports = ["--rest_api_port=" + ports["8501"], "--port=" + ports["8500"]]
+os.execv(sys.executable, [sys.executable, "-m", "helpers.serving", *flags, *ports])
+"""
+
+
+def test_docker_is_given_the_folder_and_the_ports(tmp_path, folder, monkeypatch):
+    docker = tmp_path / "docker"
+    docker.write_text(f"#!{sys.executable}\n{DOCKER}")
+    docker.chmod(docker.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with ModelServer(folder / "half", "half", backend="docker", timeout=200) as server:
+        assert server.backend == "docker"
+        assert server.predict([1.0]) == [0.5]
+        assert predict(server.grpc_address, [1.0], model="half") == [0.5]
+        pid = server.pid
+    assert gone([pid])
+
+
 def test_a_server_ends_when_its_notebook_is_killed(tmp_path, folder):
     """Also while a fork of the notebook's process lives on and holds the pipe."""
     program = f"""
