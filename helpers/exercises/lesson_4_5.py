@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any
 
 from helpers.exercises.core import Exercise
 from helpers.exercises.judges import chosen, name, number
-from helpers.rollout import Analysis, Batch, Rollout, Sample
+
+if TYPE_CHECKING:  # a report of the exercises must not wait for them
+    import numpy as np
+
+    from helpers.rollout import Analysis, Batch
 
 
 def _order(answer: Any) -> str | None:
@@ -32,6 +34,9 @@ def _requests(
     rng: np.random.Generator, n: int, *, differ: float, lower: float, silent: float, slow: float
 ) -> Batch:
     """Play 100 requests of users, n of them for the candidate, and the mirrored ones."""
+    import numpy as np
+
+    from helpers.rollout import Batch, Sample
 
     def scores(count: int) -> np.ndarray:
         return rng.beta(1.2, 6, count)
@@ -61,6 +66,10 @@ def _outcome(
     slow: float = 1.0,
 ) -> str:
     """State of a roll-out after so many requests of its candidate."""
+    import numpy as np
+
+    from helpers.rollout import Rollout
+
     rollout = Rollout(steps=(0.05, 0.25, 0.5, 1.0), analysis=analysis)
     rng, seen = np.random.default_rng(45), 0
     while rollout.state == "running" and seen < requests:
@@ -71,6 +80,8 @@ def _outcome(
 
 
 def _design(answer: Any) -> str | None:
+    from helpers.rollout import Analysis
+
     if not isinstance(answer, Analysis):
         return "Expected an Analysis, such as Analysis(metrics=(ErrorRate(), ...), alpha=...)."
     if answer.alpha > 0.01:
