@@ -240,14 +240,14 @@ def test_a_candidate_that_stands_in_for_a_dead_stable_model_is_not_given_up():
         urls = {"stable": mortal.url, "candidate": candidate.url}
         with Router(urls, timeout=2) as router, Load(router.url) as load:
             rollout = Rollout(steps=(0.5, 1), analysis=slow)
-            rollout.start(router, every=0.05, patience=3)
+            rollout.start(router, every=0.05, patience=1.5)
             load.reaches(20)
             mortal.send_signal(signal.SIGKILL)
-            assert rollout.wait(5) == "running", rollout.story()
+            assert rollout.wait(3) == "running", rollout.story()
             assert load.statuses == {200} and not load.failures
             with mortal_model(port=mortal.port, score=0.3):
                 assert rollout.wait(20) == "rolled back"  # patience counts again
-            assert "within 3 s" in rollout.story()
+            assert "within 1.5 s" in rollout.story()
 
 
 def test_users_who_stay_with_a_variant_are_one_piece_of_evidence_each():
@@ -283,6 +283,23 @@ def test_a_step_without_enough_requests_is_given_up():
         assert rollout.wait(10) == "rolled back"
         assert "0 of 40 requests within 0.3 s" in rollout.story()
         assert router.weights["stable"] == 1 and router.shadow is None
+
+
+@pytest.mark.parametrize("by_hand", [True, False])
+def test_a_step_is_given_up_also_while_there_is_news_at_every_look(monkeypatch, by_hand):
+    monkeypatch.setattr("helpers.rollout.canary._BATCH", 1)
+    slow = Analysis((ErrorRate(),), step_requests=100_000)
+    with FakeModel() as model, Router({"stable": model.url, "candidate": model.url}) as router:
+        rollout = Rollout(steps=(0.5, 1), analysis=slow)
+        with Load(router.url) as load:
+            rollout.start(router, every=0.1, patience=300 if by_hand else 0.3)
+            load.reaches(50)
+            if by_hand:
+                rollout._stop.set()
+            looks = len(rollout.history)
+            assert rollout.wait(5) == "rolled back"
+        assert ("stopped by hand" if by_hand else "within 0.3 s") in rollout.story()
+        assert not by_hand or len(rollout.history) <= looks + 2, "not at a look without news"
 
 
 def test_a_roll_out_can_be_stopped_by_hand():

@@ -8,6 +8,7 @@ import signal
 import socket
 import subprocess
 import sys
+import threading
 import time
 
 import httpx
@@ -441,6 +442,78 @@ def test_a_router_that_was_killed_says_so_and_can_be_started_again(upstreams):
         assert router.pid is None
         router.start()
         assert ask(router).status_code == 200
+
+
+class Cut:
+    """A pipe to the router's process in whose first call the stop button is pressed."""
+
+    def __init__(self, pipe, call, when):
+        self._pipe, self._call, self._when = pipe, call, when
+
+    def __getattr__(self, name):
+        real = getattr(self._pipe, name)
+        if name != self._call or self._when is None:
+            return real
+
+        def cut(*given):
+            when, self._when = self._when, None
+            if when == "after":
+                real(*given)
+            elif when == "half" and name == "write":
+                real(given[0][: len(given[0]) // 2])
+                self._pipe.flush()
+            elif when == "half":
+                real(9)
+            raise KeyboardInterrupt
+
+        return cut
+
+
+@pytest.fixture(scope="module")
+def interrupted():
+    with FakeModel(0.25) as model:
+        upstreams = {"stable": model.url, "candidate": model.url}
+        with Router(upstreams) as router:
+            for _ in range(5):
+                ask(router)
+            assert until(lambda: len(router.observations()) == 5)
+            yield router
+
+
+@pytest.mark.parametrize(
+    ("call", "when"),
+    [
+        *(("write", when) for when in ("before", "half", "after")),
+        *(("flush", when) for when in ("before", "after")),
+        *(("readline", when) for when in ("before", "half", "after")),
+    ],
+)
+@pytest.mark.parametrize("order", ["set_weights", "set_shadow", "status", "observations"])
+def test_after_an_interrupt_the_next_order_gets_its_own_reply(interrupted, order, call, when):
+    router, process = interrupted, interrupted._process
+    arguments = {"set_weights": ({"candidate": 1},), "set_shadow": ("candidate",)}
+    before = router.status()["split"]
+    # A wait without an end becomes an error: the process dies.
+    bound = threading.Timer(10, process.kill)
+    bound.start()
+    pipes = process.stdin, process.stdout
+    name = "stdout" if call == "readline" else "stdin"
+    try:
+        setattr(process, name, Cut(getattr(process, name), call, when))
+        with pytest.raises(KeyboardInterrupt):
+            getattr(router, order)(*arguments.get(order, ()))
+        assert len(router.observations()) == 5
+        assert len(router.summary()) == 1
+        assert router.status()["split"] in (before, before + 1)
+        number = router.set_weights(stable=3, candidate=1)
+        status = router.status()
+        assert status["split"] == number > before
+        assert status["weights"] == {"stable": 0.75, "candidate": 0.25} == router.weights
+        assert router.set_shadow(None) == number + 1
+        assert router.status()["shadow"] is None
+    finally:
+        bound.cancel()
+        process.stdin, process.stdout = pipes
 
 
 def test_weights_set_before_the_start_hold(upstreams):

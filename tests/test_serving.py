@@ -465,7 +465,7 @@ PLACES = st.sampled_from(["half", "credit", "half/versions/1", "half/labels/x"])
 
 
 @settings(
-    max_examples=600,
+    max_examples=1_000,
     deadline=None,
     derandomize=True,
     suppress_health_check=list(HealthCheck),
@@ -694,9 +694,20 @@ def test_a_load_test_counts_every_request(server):
     assert set(result.requests["status"]) == {200, 400}
     assert result.table["failures"].sum() == (~result.requests["ok"]).sum() > 0
     assert (result.table["p50_ms"] <= result.table["p99_ms"]).all()
+    for users, part in result.requests.groupby("users"):  # Little's law: all are always asking
+        asking = len(part) / result.seconds[users] * part["latency_ms"].mean() / 1_000
+        assert abs(asking / users - 1) < 0.1
     assert states[-1]["users"] == 3
     axes = result.plot()
     assert axes.get_xlabel() == "latency (ms)"
+
+
+def test_a_load_test_of_a_server_that_is_gone_counts_failures_and_ends():
+    with socket.socket() as free:
+        free.bind(("127.0.0.1", 0))
+        port = free.getsockname()[1]
+    result = load_test(f"http://127.0.0.1:{port}", users=2, duration=0.5, warmup=0)
+    assert len(result.requests) and set(result.requests["status"]) == {0}
 
 
 def test_a_load_test_that_makes_no_sense_is_refused():
@@ -790,6 +801,44 @@ def test_the_program_runs_with_the_same_folder_file_and_client(tmp_path, folder,
         with pytest.raises(ValueError, match="which rules"):
             server.configure(labels={})
     assert gone(pids)
+
+
+# Plays `docker`: answers `info`, and runs the embedded server as the image would, with the ports
+# and folders that `-p` and `-v` give it.
+DOCKER = """
+import os, sys
+if sys.argv[1] != "run":
+    sys.exit(0)
+given, flags = sys.argv[2:], []
+at = given.index("tensorflow/serving")
+pairs = list(zip(given[:at], given[1:at]))
+ports = dict(value.split(":")[:0:-1] for name, value in pairs if name == "-p")
+folders = {inside: outside for outside, inside, _ in
+           (value.split(":") for name, value in pairs if name == "-v")}
+config = open(folders["/serving"] + "/models.config").read()
+for inside, outside in folders.items():
+    config = config.replace('"' + inside + '"', '"' + outside + '"')
+seen = sys.argv[0] + ".config"
+open(seen, "w").write(config)
+for flag in given[at + 1:]:
+    flags.append("--model_config_file=" + seen if "config_file" in flag else
+                 flag.replace("=/serving/", "=" + folders["/serving"] + "/"))
+ports = ["--rest_api_port=" + ports["8501"], "--port=" + ports["8500"]]
+os.execv(sys.executable, [sys.executable, "-m", "helpers.serving", *flags, *ports])
+"""
+
+
+def test_docker_is_given_the_folder_and_the_ports(tmp_path, folder, monkeypatch):
+    docker = tmp_path / "docker"
+    docker.write_text(f"#!{sys.executable}\n{DOCKER}")
+    docker.chmod(docker.stat().st_mode | stat.S_IXUSR)
+    monkeypatch.setenv("PATH", str(tmp_path), prepend=os.pathsep)
+    with ModelServer(folder / "half", "half", backend="docker", timeout=200) as server:
+        assert server.backend == "docker"
+        assert server.predict([1.0]) == [0.5]
+        assert predict(server.grpc_address, [1.0], model="half") == [0.5]
+        pid = server.pid
+    assert gone([pid])
 
 
 def test_a_server_ends_when_its_notebook_is_killed(tmp_path, folder):

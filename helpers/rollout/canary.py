@@ -444,17 +444,17 @@ class Rollout:
                     step_begun = time.monotonic()
                 frame = pd.concat(pending)
                 complete = {self.stable, self.candidate} <= set(frame["variant"])
+                action = "continue"
                 if (complete and len(frame) >= _BATCH) or down_s >= self.analysis.dead_s:
                     pending = []
-                    decision = self.observe(frame, at=at, down_s=down_s)
-                elif stopped or time.monotonic() - step_begun > patience:
+                    action = self.observe(frame, at=at, down_s=down_s).action
+                late = time.monotonic() - step_begun > patience
+                if action == "continue" and (stopped or late):
                     had = f"{self._seen:,} of {self.analysis.step_requests:,} requests"
                     reason = "stopped by hand" if stopped else f"{had} within {patience:g} s"
                     with self._lock:
-                        decision = self._roll_back(at, reason)
-                else:
-                    continue
-                if decision.action != "continue":
+                        action = self._roll_back(at, reason).action
+                if action != "continue":
                     number, step_begun, pending = self._apply(router), time.monotonic(), []
             self._count(router, first, begun)
         except RouterDied as problem:

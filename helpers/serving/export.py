@@ -64,8 +64,8 @@ def export(
     >>> import keras
     >>> age = keras.Input((1,), name="age")
     >>> model = keras.Model({"age": age}, keras.layers.Dense(1, name="risk")(age))
-    >>> export(model, "/tmp/models/credit")  # doctest: +SKIP
-    PosixPath('/tmp/models/credit/1')
+    >>> export(model, "models/credit")  # doctest: +SKIP
+    PosixPath('models/credit/1')
     """
     base = Path(base_dir)
     if version is not None and (isinstance(version, bool) or not isinstance(version, int)):

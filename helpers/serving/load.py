@@ -83,6 +83,7 @@ class LoadTest:
         matplotlib.axes.Axes
         """
         import matplotlib.pyplot as plt
+        from matplotlib.ticker import LogLocator, NullFormatter
 
         from helpers import style
 
@@ -102,6 +103,9 @@ class LoadTest:
             ylabel="share of requests",
             title="Answered within (dots: p99)",
         )
+        ax.xaxis.set_major_locator(LogLocator(subs=(1, 2, 5)))
+        ax.xaxis.set_major_formatter("{x:g}")
+        ax.xaxis.set_minor_formatter(NullFormatter())
         ax.legend(loc="lower right")
         return ax
 

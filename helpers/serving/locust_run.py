@@ -81,6 +81,10 @@ def _user(plan: dict[str, Any]) -> type:
         @task
         def ask(self) -> None:
             self.client.request(method, plan["url"], data=next(bodies), headers=plan["headers"])
+            # Locust lets all others have their turn between two tasks, also where there is no time
+            # to think. So many users would not be asking: the loop is closed here.
+            while not plan["think_s"]:
+                self.client.request(method, plan["url"], data=next(bodies), headers=plan["headers"])
 
     return User
 

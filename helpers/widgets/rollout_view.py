@@ -99,9 +99,11 @@ class RolloutView:
         evidence.set_title("verdict on each metric")
         for ax in axes:
             ax.set_xlabel(rollout.clock)
-        if len(history):
+        if not len(history):
+            split.set_xlim(0, 1)
+        else:
             latency.legend()
-            evidence.legend(fontsize=8, ncols=2, loc="upper left")
+            evidence.legend(fontsize=9, ncols=2, loc="upper left")
         return axes
 
     def describe(self) -> str:
