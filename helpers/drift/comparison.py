@@ -130,7 +130,8 @@ class Comparison:
         ax.axvline(self.least, color=style.ORANGE, ls="--", label=f"large: {self.least:g}")
         verdicts = [f"{name}: drift" if v == "drift" else name for name, v in _pairs(table)]
         ax.set_yticks(at, verdicts)
-        ax.set_xscale("symlog", linthresh=1)  # of a new value it is large
+        if table["psi"].max() > 1:  # of a new value it is large
+            ax.set_xscale("symlog", linthresh=1)
         ax.set(xlabel="population stability index (PSI)", xlim=(0, None))
         ax.legend(loc="lower right")
         return ax
