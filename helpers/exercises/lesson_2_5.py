@@ -122,12 +122,14 @@ def _tolerance(answer: Any) -> str | None:
         return "A tolerance says by how much an area may fall, as a number that is not negative."
     if value >= 1:
         return "An area lies between 0 and 1, and so does what it can lose."
-    if value > 0.07:
-        return f"With {value:g} the hasty model is blessed. Look at its line of the East."
-    if value < 0.02:
+    if value > 0.065:
         return (
-            f"With {value:g} the gate is at odds with chance: look at how far the mended model "
-            "falls in a region where the fresh rows say that it is better. Leave it some room."
+            f"With {value:g} the hasty model is blessed, or nearly: look at its line of the East."
+        )
+    if value < 0.015:
+        return (
+            f"With {value:g} the mended model is not blessed, or only just: slice it by each of "
+            "the four columns. Where it fails, what do the fresh rows say?"
         )
     return None
 
@@ -382,18 +384,16 @@ answer = {
     ),
     Exercise(
         id="2.5-g",
-        question="A slice tolerance with which both candidates get the right verdict, a number.",
+        question="A slice tolerance that blesses mended and not hasty, a number.",
         judge=_tolerance,
         hints=(
-            "In the view, slice by region and move the slice tolerance from 0 up: at which value "
-            "is each candidate blessed?",
-            "The right verdicts are those of the black diamonds: one model is much worse in a "
-            "region, the other is worse in none.",
+            "It has to be less than what the hasty model loses in the East.",
+            "And more than what the mended model loses in any slice of the four columns.",
         ),
         solution="answer = 0.04",
         wrong=(
-            ("0", "at odds with chance"),
-            ("0.005", "at odds with chance"),
+            ("0", "the mended model is not blessed"),
+            ("0.005", "the mended model is not blessed"),
             ("0.1", "the hasty model is blessed"),
             ("-0.05", "not negative"),
             ("5", "between 0 and 1"),

@@ -169,7 +169,7 @@ class SliceGate:
         verdicts = self.verdicts(by, tolerance, slice_tolerance)
         table = self.table(candidate, by, tolerance, slice_tolerance)
         changes = "; ".join(
-            f"{name} {one.change:+.3f} [{one.low:+.3f}, {one.high:+.3f}]"
+            f"{name} {one.change:+.2f} [{one.low:+.2f}, {one.high:+.2f}]"
             for name, one in table.iterrows()
         )
         said = ". ".join(f"{name}: {verdict}" for name, verdict in verdicts.items())
