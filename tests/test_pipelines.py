@@ -420,11 +420,13 @@ def test_a_run_ends_with_its_notebook_also_if_that_is_killed(tmp_path):
     notebook = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     run_of_it = psutil.Process(int(notebook.stdout.readline()))
     time.sleep(1)
+    temporary = run_of_it.cwd()
     notebook.kill()
     notebook.wait()
     notebook.stdout.close()
     psutil.wait_procs([run_of_it], timeout=20)
     assert not run_of_it.is_running() or run_of_it.status() == psutil.STATUS_ZOMBIE
+    assert Path(temporary).name.startswith("tfx-pipeline-") and not Path(temporary).exists()
 
 
 def test_the_same_pipeline_compiles_for_kubeflow(tmp_path):

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 import os
 import queue
+import shutil
 import signal
 import sys
 import threading
@@ -59,6 +60,10 @@ def listen(tasks: queue.SimpleQueue[str]) -> None:
     """Hand on what is to be done; at its end, end this process and all that it started."""
     for line in sys.stdin:
         tasks.put(line)
+    # A notebook that is killed removes nothing.
+    temporary = Path(os.environ.get("TMPDIR", ""))
+    if temporary.name.startswith("tfx-pipeline-"):
+        shutil.rmtree(temporary, ignore_errors=True)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
