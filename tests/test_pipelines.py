@@ -1,5 +1,6 @@
 """The loans pipeline: from a month's file to a model that answers, or to a reason why not."""
 
+import contextlib
 import gc
 import json
 import os
@@ -294,6 +295,10 @@ def a_run(tmp_path, monkeypatch):
     return lambda **options: start(MONTH, data=tmp_path / "data", root=tmp_path, **options)
 
 
+def a_run_that_ends(a_run):
+    return contextlib.closing(a_run())
+
+
 def test_one_folder_has_one_run_at_a_time(a_run):
     running = a_run()
     with pytest.raises(ValueError, match="where another run goes on"):
@@ -311,6 +316,44 @@ def test_closing_a_run_ends_its_process_and_removes_its_temporary_files(a_run):
     assert not process.is_running()
     assert not Path(temporary).exists()
     assert list(running) == []
+
+
+def test_what_was_prepared_does_the_next_run_and_only_that_one(a_run):
+    pipelines.prepare()
+    pipelines.prepare()
+    (waiting,) = pipelines._spare
+    with a_run_that_ends(a_run) as running:
+        assert running._process.pid == waiting.popen.pid
+        assert next(iter(running)).component == "one"
+    with a_run_that_ends(a_run) as other:
+        assert other._process.pid != waiting.popen.pid
+    assert not Path(waiting.log).parent.exists()
+
+
+def test_what_was_prepared_and_died_is_not_waited_for(a_run):
+    pipelines.prepare()
+    (waiting,) = pipelines._spare
+    os.kill(waiting.popen.pid, signal.SIGKILL)
+    waiting.popen.wait()
+    with a_run_that_ends(a_run) as running:
+        assert next(iter(running)).component == "one"
+    assert not pipelines._spare
+    assert not Path(waiting.log).parent.exists()
+
+
+def test_what_was_prepared_for_another_python_is_ended(a_run, monkeypatch):
+    pipelines.prepare()
+    (waiting,) = pipelines._spare
+    monkeypatch.setattr(waiting, "command", ["/another/python"])
+    with a_run_that_ends(a_run) as running:
+        assert running._process.pid != waiting.popen.pid
+    assert waiting.popen.poll() is not None
+
+
+def test_what_a_run_wrote_stays_beside_its_artifacts(a_run, tmp_path):
+    with pytest.raises(ComponentFailed):
+        list(a_run(trials=1))
+    assert (tmp_path / "run.log").read_text() == "out of luck\n"
 
 
 def test_leaving_a_run_half_way_ends_it(a_run):
@@ -377,11 +420,13 @@ def test_a_run_ends_with_its_notebook_also_if_that_is_killed(tmp_path):
     notebook = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
     run_of_it = psutil.Process(int(notebook.stdout.readline()))
     time.sleep(1)
+    temporary = run_of_it.cwd()
     notebook.kill()
     notebook.wait()
     notebook.stdout.close()
     psutil.wait_procs([run_of_it], timeout=20)
     assert not run_of_it.is_running() or run_of_it.status() == psutil.STATUS_ZOMBIE
+    assert Path(temporary).name.startswith("tfx-pipeline-") and not Path(temporary).exists()
 
 
 def test_the_same_pipeline_compiles_for_kubeflow(tmp_path):

@@ -45,6 +45,17 @@ def gone(*pids, seconds=5):
     return not any(map(runs, pids))
 
 
+def test_the_process_keeps_its_bytecode_and_a_path_of_its_own(monkeypatch):
+    """Without bytecode TFX takes half a minute to load."""
+    for name in ("PYTHONDONTWRITEBYTECODE", "PYTHONPATH"):
+        monkeypatch.setenv(name, "1")
+    with Session(sys.executable) as session:
+        said = session.run(
+            "import os, sys; print(sys.dont_write_bytecode, 'PYTHONPATH' in os.environ)"
+        )
+        assert text(said) == "False False\n"
+
+
 def test_the_stack_says_nothing_about_itself_and_the_user_is_heard():
     with Session(environment.interpreter(progress=False)) as tfx:
         silent = tfx.run(

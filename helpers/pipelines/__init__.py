@@ -26,6 +26,7 @@ import shutil
 import signal
 import subprocess
 import tempfile
+import time
 import weakref
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
@@ -38,7 +39,16 @@ from filelock import FileLock, Timeout
 from helpers import files
 from helpers.world import parse_months
 
-__all__ = ["COMPONENTS", "ComponentFailed", "Running", "Step", "deliver", "run", "start"]
+__all__ = [
+    "COMPONENTS",
+    "ComponentFailed",
+    "Running",
+    "Step",
+    "deliver",
+    "prepare",
+    "run",
+    "start",
+]
 
 HERE = Path(__file__).resolve().parent
 MODULE_FILE = HERE / "modules" / "loans_model.py"
@@ -273,9 +283,22 @@ def start(month: str, *, data: str | Path, root: str | Path, **options: Any) -> 
     for name in ("schema_file", "module_file"):
         if name in options:
             options[name] = str(Path(options[name]).absolute())
-    task = {"pipeline": "loans", "options": {**options, "month": span}}
-    task["options"] |= {"data": str(data), "root": str(root)}
+    task = {"options": {**options, "month": span, "data": str(data), "root": str(root)}}
     return Running(month, task, root)
+
+
+def prepare() -> None:
+    """Load TFX for the next run while something else goes on, which saves that run ten seconds.
+
+    Raises
+    ------
+    helpers.tfx.environment.TFXEnvironmentError
+        If there is no TFX environment and none can be made.
+    """
+    from helpers.tfx.environment import interpreter
+
+    if not any(one.waits for one in _spare):
+        _spare[:] = [_Process(interpreter())]
 
 
 class Running:
@@ -304,21 +327,24 @@ class Running:
         self.month = month
         self.steps: list[Step] = []
         self.root = root
-        self._python = interpreter()
         self._component = STARTING
+        self._stop = lambda: None
+        python = interpreter()
         root.mkdir(parents=True, exist_ok=True)
         lock = _lock(root)
-        temporary = tempfile.mkdtemp(prefix="tfx-pipeline-")
-        self._stop = lambda: None
         try:
-            self._process = self._launch(temporary)
+            mine = _take(python)
         except BaseException:
-            _clear(None, temporary, lock)
+            lock.release()
             raise
+        self._process = mine.popen
         # Also at exit, and when nobody refers to this run any more.
-        self._stop = weakref.finalize(self, _clear, self._process, temporary, lock)
-        self._process.stdin.write(json.dumps(task).encode() + b"\n")
-        self._process.stdin.flush()
+        self._stop = weakref.finalize(self, _finish, mine, root, lock)
+        self._log = mine.log
+        line = json.dumps({**task, "asked": time.time()})
+        with contextlib.suppress(BrokenPipeError):  # how it ended is told by who goes through it
+            self._process.stdin.write(line.encode() + b"\n")
+            self._process.stdin.flush()
 
     def __len__(self) -> int:
         return len(COMPONENTS)
@@ -360,20 +386,6 @@ class Running:
     def _repr_html_(self) -> str:
         return self.to_frame().to_html(index=False)
 
-    def _launch(self, temporary: str) -> subprocess.Popen:
-        kept = {k: v for k, v in os.environ.items() if not _UNWANTED.fullmatch(k)}
-        path = os.pathsep.join([str(self._python.parent), kept.get("PATH", os.defpath)])
-        with (self.root / "run.log").open("wb") as log:
-            return subprocess.Popen(
-                [str(self._python), "-W", "ignore", str(_RUNNER)],
-                stdin=subprocess.PIPE,  # its end tells the process that this one is gone
-                stdout=subprocess.PIPE,
-                stderr=log,
-                cwd=temporary,
-                env=kept | _OURS | {"TMPDIR": temporary, "PATH": path},
-                start_new_session=True,  # a group of its own, to end as one
-            )
-
     def _events(self) -> Iterator[Step]:
         if self._process.stdout.closed:
             return
@@ -391,20 +403,70 @@ class Running:
             elif kind == "done":
                 return
         code = self._process.wait()
-        tail = (self.root / "run.log").read_text(errors="replace").strip().splitlines()[-5:]
+        tail = self._log.read_text(errors="replace").strip().splitlines()[-5:]
         said = f"the process ended with code {code}; it last wrote: {' '.join(tail) or 'nothing'}"
         raise ComponentFailed(self._component, "ProcessEnded", said, "", self.steps)
 
 
-def _clear(process: subprocess.Popen | None, temporary: str, lock: FileLock) -> None:
-    """End a run's process and all that it started; remove its temporary files."""
-    if process is not None:
+class _Process:
+    """A process that loads TFX and waits for its one run; it ends with this one."""
+
+    def __init__(self, python: Path) -> None:
+        self.command = [str(python), "-W", "ignore", str(_RUNNER)]
+        temporary = tempfile.mkdtemp(prefix="tfx-pipeline-")
+        self.log = Path(temporary) / "run.log"
+        kept = {k: v for k, v in os.environ.items() if not _UNWANTED.fullmatch(k)}
+        path = os.pathsep.join([str(python.parent), kept.get("PATH", os.defpath)])
+        try:
+            with self.log.open("wb") as log:
+                self.popen = subprocess.Popen(
+                    self.command,
+                    stdin=subprocess.PIPE,  # its end tells the process that this one is gone
+                    stdout=subprocess.PIPE,
+                    stderr=log,
+                    cwd=temporary,
+                    env=kept | _OURS | {"TMPDIR": temporary, "PATH": path},
+                    start_new_session=True,  # a group of its own, to end as one
+                )
+        except BaseException:
+            shutil.rmtree(temporary, ignore_errors=True)
+            raise
+        self.end = weakref.finalize(self, _end, self.popen, temporary)
+
+    @property
+    def waits(self) -> bool:
+        return self.popen.poll() is None
+
+
+_spare: list[_Process] = []
+
+
+def _take(python: Path) -> _Process:
+    """Give the process that was prepared, if it is still good, or else a new one."""
+    while _spare:
+        one = _spare.pop()
+        if one.waits and one.command[0] == str(python):
+            return one
+        one.end()
+    return _Process(python)
+
+
+def _end(process: subprocess.Popen, temporary: str) -> None:
+    """End a process and all that it started; remove its temporary files."""
+    with contextlib.suppress(BrokenPipeError):
         process.stdin.close()
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(process.pid, signal.SIGKILL)
-        process.wait(_END_SECONDS)
-        process.stdout.close()
+    with contextlib.suppress(ProcessLookupError, PermissionError):
+        os.killpg(process.pid, signal.SIGKILL)
+    process.wait(_END_SECONDS)
+    process.stdout.close()
     shutil.rmtree(temporary, ignore_errors=True)
+
+
+def _finish(process: _Process, root: Path, lock: FileLock) -> None:
+    """End a run's process; keep what it wrote beside the run's artifacts."""
+    with contextlib.suppress(OSError):
+        shutil.copy(process.log, root / "run.log")
+    process.end()
     lock.release()
 
 

@@ -1,15 +1,16 @@
 """Run in the TFX environment by ``helpers.pipelines``: one pipeline, told component by component.
 
-``in_tfx.py`` reads what to run from its standard input as one line of JSON, and writes a line of
-JSON for each component that begins or ends. It ends when its standard input does: that is how it
-learns that its notebook is gone. This file uses nothing of the lab.
+``in_tfx.py`` loads TFX, reads what to run from its standard input as one line of JSON, and writes a
+line of JSON for each component that begins or ends. It ends when its standard input does: that is
+how it learns that its notebook is gone. This file uses nothing of the lab.
 """
 
 from __future__ import annotations
 
-import importlib
 import json
 import os
+import queue
+import shutil
 import signal
 import sys
 import threading
@@ -25,8 +26,8 @@ STARTING = "starting TFX"
 
 def main() -> None:
     """Run one pipeline."""
-    task = json.loads(sys.stdin.readline())
-    threading.Thread(target=end_with_parent, daemon=True).start()
+    tasks: queue.SimpleQueue[str] = queue.SimpleQueue()
+    threading.Thread(target=listen, args=[tasks], daemon=True).start()
     # What the components print must not come between the lines.
     report = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -36,7 +37,7 @@ def main() -> None:
 
     current = {"component": STARTING}
     try:
-        run(task, tell, current)
+        run(tasks, tell, current)
     except BaseException as error:
         where = traceback.format_exc()
         message = str(error).split(" [while running '")[0].strip()  # Beam names its own steps
@@ -55,20 +56,23 @@ def main() -> None:
     os._exit(code)  # Beam's threads and TensorFlow's objects take seconds to end by themselves
 
 
-def end_with_parent() -> None:
-    """Wait for the end of the standard input, then end this process and all that it started."""
-    while os.read(0, 1):
-        pass
+def listen(tasks: queue.SimpleQueue[str]) -> None:
+    """Hand on what is to be done; at its end, end this process and all that it started."""
+    for line in sys.stdin:
+        tasks.put(line)
+    # A notebook that is killed removes nothing.
+    temporary = Path(os.environ.get("TMPDIR", ""))
+    if temporary.name.startswith("tfx-pipeline-"):
+        shutil.rmtree(temporary, ignore_errors=True)
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def run(task: dict[str, Any], tell: Any, current: dict[str, str]) -> None:
-    """Make the pipeline and run it; `current` says at which component it is."""
+def run(tasks: queue.SimpleQueue[str], tell: Any, current: dict[str, str]) -> None:
+    """Load TFX, then make the pipeline and run it; `current` says at which component it is."""
     warnings.filterwarnings("ignore")
     sys.path.insert(0, str(HERE))
     tell(event="begins", component=STARTING)
-    begun = time.monotonic()
-    module = importlib.import_module(task["pipeline"])
+    import loans
     from tfx.orchestration.local import local_dag_runner
 
     class Launcher(local_dag_runner.launcher.Launcher):
@@ -87,11 +91,12 @@ def run(task: dict[str, Any], tell: Any, current: dict[str, str]) -> None:
             )
             return info
 
-    pipeline = module.create_pipeline(**task["options"])
+    task = json.loads(tasks.get())
+    pipeline = loans.create_pipeline(**task["options"])
     tell(
         event="ended",
         component=STARTING,
-        seconds=time.monotonic() - begun,
+        seconds=time.time() - task["asked"],  # it may have been loaded before it was asked
         outcome="ran",
         outputs={},
     )

@@ -147,7 +147,7 @@ def select_features(
     kept.CopyFrom(all_columns)
     del kept.feature[:]
     for feature in all_columns.feature:
-        if feature.name == LABEL or information.get(feature.name, -1) >= least_information:
+        if feature.name == LABEL or information.get(feature.name, -np.inf) >= least_information:
             kept.feature.add().CopyFrom(feature)
     if len(kept.feature) < 2:
         raise ValueError(

@@ -53,8 +53,11 @@ _QUIET = {
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
 }
-# Variables of this process that would lead another Python astray.
-_UNWANTED = re.compile(r"PYTHON(PATH|HOME|STARTUP)|JPY_.*|PYTEST_.*|VIRTUAL_ENV|IPYTHONDIR")
+# Variables of this process that would lead another Python astray. Without bytecode TFX takes half a
+# minute to load.
+_UNWANTED = re.compile(
+    r"PYTHON(PATH|HOME|STARTUP|DONTWRITEBYTECODE)|JPY_.*|PYTEST_.*|VIRTUAL_ENV|IPYTHONDIR"
+)
 
 
 class TFXError(RuntimeError):
