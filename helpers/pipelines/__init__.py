@@ -297,8 +297,9 @@ def prepare() -> None:
     """
     from helpers.tfx.environment import interpreter
 
-    if not any(one.waits for one in _spare):
-        _spare[:] = [_Process(interpreter())]
+    python = interpreter()
+    if not any(one.serves(python) for one in _spare):
+        _spare[:] = [_Process(python)]
 
 
 class Running:
@@ -328,6 +329,7 @@ class Running:
         self.steps: list[Step] = []
         self.root = root
         self._component = STARTING
+        self._count = len(COMPONENTS) - (task["options"].get("trials") == 0)  # then without a Tuner
         self._stop = lambda: None
         python = interpreter()
         root.mkdir(parents=True, exist_ok=True)
@@ -337,7 +339,7 @@ class Running:
         except BaseException:
             lock.release()
             raise
-        self._process = mine.popen
+        self._mine, self._process = mine, mine.popen
         # Also at exit, and when nobody refers to this run any more.
         self._stop = weakref.finalize(self, _finish, mine, root, lock)
         self._log = mine.log
@@ -347,7 +349,7 @@ class Running:
             self._process.stdin.flush()
 
     def __len__(self) -> int:
-        return len(COMPONENTS)
+        return self._count
 
     def __iter__(self) -> Iterator[Step]:
         """Wait for the steps; leaving before the end, as Ctrl-C does, ends the run."""
@@ -399,8 +401,10 @@ class Running:
                 self._component = f"after {event['component']}"
                 yield self.steps[-1]
             elif kind == "failed":
+                self._mine.free = True
                 raise ComponentFailed(**event, steps=self.steps)
             elif kind == "done":
+                self._mine.free = True
                 return
         code = self._process.wait()
         tail = self._log.read_text(errors="replace").strip().splitlines()[-5:]
@@ -409,7 +413,7 @@ class Running:
 
 
 class _Process:
-    """A process that loads TFX and waits for its one run; it ends with this one."""
+    """A process that loads TFX and waits for runs; it ends with this one."""
 
     def __init__(self, python: Path) -> None:
         self.command = [str(python), "-W", "ignore", str(_RUNNER)]
@@ -432,23 +436,30 @@ class _Process:
             shutil.rmtree(temporary, ignore_errors=True)
             raise
         self.end = weakref.finalize(self, _end, self.popen, temporary)
+        self.began = time.time()
+        self.free = True  # for a run
 
-    @property
-    def waits(self) -> bool:
-        return self.popen.poll() is None
+    def serves(self, python: Path) -> bool:
+        """Whether it can take a run: alive, of this TFX, with the pipeline as it stands now."""
+        changed = max(file.stat().st_mtime for file in HERE.glob("*.py"))
+        alive = self.popen.poll() is None
+        return self.free and alive and self.command[0] == str(python) and changed < self.began
 
 
 _spare: list[_Process] = []
 
 
 def _take(python: Path) -> _Process:
-    """Give the process that was prepared, if it is still good, or else a new one."""
+    """Give the process that waits, if it is still good, or else a new one."""
     while _spare:
         one = _spare.pop()
-        if one.waits and one.command[0] == str(python):
-            return one
+        if one.serves(python):
+            break
         one.end()
-    return _Process(python)
+    else:
+        one = _Process(python)
+    one.free = False
+    return one
 
 
 def _end(process: subprocess.Popen, temporary: str) -> None:
@@ -463,10 +474,13 @@ def _end(process: subprocess.Popen, temporary: str) -> None:
 
 
 def _finish(process: _Process, root: Path, lock: FileLock) -> None:
-    """End a run's process; keep what it wrote beside the run's artifacts."""
+    """Keep what a run wrote beside its artifacts; its process takes the next run, or ends."""
     with contextlib.suppress(OSError):
         shutil.copy(process.log, root / "run.log")
-    process.end()
+    if process.free and not _spare:
+        _spare.append(process)
+    else:
+        process.end()
     lock.release()
 
 

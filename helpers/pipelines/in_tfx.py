@@ -1,12 +1,16 @@
-"""Run in the TFX environment by ``helpers.pipelines``: one pipeline, told component by component.
+"""Run in the TFX environment by ``helpers.pipelines``: pipelines, told component by component.
 
-``in_tfx.py`` loads TFX, reads what to run from its standard input as one line of JSON, and writes a
-line of JSON for each component that begins or ends. It ends when its standard input does: that is
-how it learns that its notebook is gone. This file uses nothing of the lab.
+``in_tfx.py`` loads TFX, reads what to run from its standard input, a line of JSON for each run, and
+writes a line of JSON for each component that begins or ends. Each run is a copy of this process
+(fork), so that it finds TFX loaded and leaves nothing behind for the next; where a process that has
+loaded TensorFlow had better not be copied, which is everywhere but on Linux, it is this process,
+and the only run. It ends when its standard input does: that is how it learns that its notebook is
+gone. This file uses nothing of the lab.
 """
 
 from __future__ import annotations
 
+import ctypes
 import json
 import os
 import queue
@@ -22,10 +26,11 @@ from typing import Any
 
 HERE = Path(__file__).resolve().parent
 STARTING = "starting TFX"
+PR_SET_PDEATHSIG = 1  # of <sys/prctl.h>
 
 
 def main() -> None:
-    """Run one pipeline."""
+    """Run what is asked for, one pipeline after the other."""
     tasks: queue.SimpleQueue[str] = queue.SimpleQueue()
     threading.Thread(target=listen, args=[tasks], daemon=True).start()
     # What the components print must not come between the lines.
@@ -35,9 +40,30 @@ def main() -> None:
     def tell(**event: Any) -> None:
         report.write(json.dumps(event) + "\n")
 
-    current = {"component": STARTING}
+    load = attempt(tell, {"component": STARTING}, load_tfx)
+    if load:
+        os._exit(load)
+    while True:
+        task = json.loads(tasks.get())
+        current = {"component": STARTING}
+        if sys.platform != "linux":
+            os._exit(attempt(tell, current, run, task, tell, current))
+        os.ftruncate(2, 0)  # the log is that of one run
+        child = os.fork()
+        if not child:
+            # Should the process that waits be killed, this one ends, too.
+            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            os._exit(attempt(tell, current, run, task, tell, current))
+        code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
+        if code < 0:  # killed, and could not say so
+            os.kill(os.getpid(), -code)
+
+
+def attempt(tell: Any, current: dict[str, str], work: Any, *arguments: Any) -> int:
+    """Do a piece of work and return the exit code; an error is told with the component."""
+    code = 0
     try:
-        run(tasks, tell, current)
+        work(*arguments)
     except BaseException as error:
         where = traceback.format_exc()
         message = str(error).split(" [while running '")[0].strip()  # Beam names its own steps
@@ -49,11 +75,8 @@ def main() -> None:
             traceback=where,
         )
         code = 1
-    else:
-        tell(event="done")
-        code = 0
     sys.stderr.flush()
-    os._exit(code)  # Beam's threads and TensorFlow's objects take seconds to end by themselves
+    return code  # not the way of sys.exit: Beam's threads and TensorFlow's objects take seconds
 
 
 def listen(tasks: queue.SimpleQueue[str]) -> None:
@@ -67,10 +90,16 @@ def listen(tasks: queue.SimpleQueue[str]) -> None:
     os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
-def run(tasks: queue.SimpleQueue[str], tell: Any, current: dict[str, str]) -> None:
-    """Load TFX, then make the pipeline and run it; `current` says at which component it is."""
+def load_tfx() -> None:
+    """Load TFX and the pipeline, which takes most of ten seconds."""
     warnings.filterwarnings("ignore")
     sys.path.insert(0, str(HERE))
+    import loans  # noqa: F401
+    from tfx.orchestration.local import local_dag_runner  # noqa: F401
+
+
+def run(task: dict[str, Any], tell: Any, current: dict[str, str]) -> None:
+    """Make the pipeline and run it; `current` says at which component it is."""
     tell(event="begins", component=STARTING)
     import loans
     from tfx.orchestration.local import local_dag_runner
@@ -91,7 +120,6 @@ def run(tasks: queue.SimpleQueue[str], tell: Any, current: dict[str, str]) -> No
             )
             return info
 
-    task = json.loads(tasks.get())
     pipeline = loans.create_pipeline(**task["options"])
     tell(
         event="ended",
@@ -102,6 +130,7 @@ def run(tasks: queue.SimpleQueue[str], tell: Any, current: dict[str, str]) -> No
     )
     local_dag_runner.launcher.Launcher = Launcher
     local_dag_runner.LocalDagRunner().run(pipeline)
+    tell(event="done")
 
 
 def _outcome(connection: Any, info: Any) -> dict[str, Any]:

@@ -332,7 +332,7 @@ def create_pipeline(
     least_information : float
         Feature selection drops the columns that say less about default, in nats.
     trials : int
-        Trials of the Tuner.
+        Trials of the Tuner; with 0 there is none, and the Trainer takes the module's defaults.
     slices : tuple of str
         Columns; the Evaluator measures each of their values apart.
     min_auc : float
@@ -418,7 +418,7 @@ def create_pipeline(
         examples=transform.outputs["transformed_examples"],
         transform_graph=transform.outputs["transform_graph"],
         schema=schema_gen.outputs["schema"],
-        hyperparameters=tuner.outputs["best_hyperparameters"],
+        hyperparameters=tuner.outputs["best_hyperparameters"] if trials else None,
         base_model=last_blessed.outputs["model"],
         module_file=module_file,
         train_args=tfx.proto.TrainArgs(),
@@ -442,7 +442,8 @@ def create_pipeline(
             filesystem=tfx.proto.PushDestination.Filesystem(base_directory=f"{root}/serving/{NAME}")
         ),
     )
-    nodes += [last_blessed, selection, transform, tuner, trainer, evaluator, checker, pusher]
+    nodes += [last_blessed, selection, transform, trainer, evaluator, checker, pusher]
+    nodes += [tuner] if trials else []
     return tfx.dsl.Pipeline(
         pipeline_name=NAME,
         pipeline_root=f"{root}/artifacts",
