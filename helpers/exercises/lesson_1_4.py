@@ -6,7 +6,7 @@ import re
 from typing import Any
 
 from helpers.exercises.core import Exercise
-from helpers.exercises.judges import as_number, behaves, chosen, number
+from helpers.exercises.judges import as_number, behaves, chosen, name, number
 
 
 def _month(answer: Any) -> str | None:
@@ -235,32 +235,81 @@ answer = psi
     ),
     Exercise(
         id="1.4-f",
-        question="What since-the-drift would have earned more than never in 2028, million euro.",
-        judge=number(
-            49,
-            within=2,
+        question="Why ADWIN on the score misses the new purpose and the impossible age: a letter.",
+        judge=name(
+            "C",
+            among="ABCD",
             replies={
-                29: "That is what it earned. *Never* did not earn 0.",
-                20: "That is what *never* lost. The other earned something, too.",
-                9: "*Never* lost money in 2028: minus a minus.",
-                4: "That is the year 2027.",
+                "A": "The model answers at once; it is the outcome that is late.",
+                "B": "Look at the last column: in a calm year the features ring as good as never.",
+                "D": "Some detectors do. But on the score ADWIN finds the campaign.",
             },
         ),
         hints=(
-            "Two cells of the last column, with unlike signs.",
-            "From what is below zero to what is above it: the distances to zero add up.",
+            "What must a change do before it can be seen in the answers?",
+            "It must reach the answer, through a weight of the model, and in rows enough.",
         ),
-        solution="answer = 29 - (-20)",
-        wrong=(
-            ("29", "did not earn 0"),
-            ("20", "earned something"),
-            ("9", "minus a minus"),
-            ("500", "too large"),
-        ),
-        right="That is right, and none of it could be had a year earlier.",
+        solution='answer = "C"',
+        wrong=(('"A"', "answers at once"), ('"B"', "last column"), ('"D"', "campaign")),
+        right="That is right: a fault may be plain in the input and lost in the answer. Who "
+        "watches the score only learns of the faults that the model cares about.",
     ),
     Exercise(
         id="1.4-g",
+        question="The lowest threshold of the PSI by week without a false alarm: a number.",
+        judge=number(
+            0.25,
+            replies={
+                0.02: "With it nearly every week of the calm year is an alarm.",
+                0.05: "With it nearly every week of the calm year is an alarm.",
+                0.1: "Count its alarms in the year in which nothing happens.",
+                0.5: "It gives none. Neither does one that is lower.",
+            },
+        ),
+        hints=(
+            "Choose *nothing happens*, the PSI and 7 days, and move the threshold up.",
+            "Or in code: `len(lab.watch('nothing happens', 'PSI of the features', 7, 0.02))`.",
+        ),
+        solution="answer = 0.25",
+        wrong=(
+            ("0.02", "nearly every week"),
+            ("0.05", "nearly every week"),
+            ("0.1", "Count its alarms"),
+            ("0.5", "lower"),
+            ('"weekly"', "Expected a number"),
+        ),
+        right="That is right. In the table of section 5 there were twice as many applications, and "
+        "0.1 was enough: a threshold belongs to a number of rows.",
+    ),
+    Exercise(
+        id="1.4-h",
+        question="What the brake earned more than never in 2027, million euro.",
+        judge=number(
+            38,
+            within=2,
+            replies={
+                19: "That is one of the two. Between them lies zero, and both are away from it.",
+                0: "*Never* lost money in 2027: minus a minus.",
+                34: "Compare with *never*, not with *since the drift*.",
+                42: "That is 2028.",
+            },
+        ),
+        hints=(
+            "Two cells of the column of 2027, with unlike signs.",
+            "From what is below zero to what is above it: the distances to zero add up.",
+        ),
+        solution="answer = 19 - (-19)",
+        wrong=(
+            ("19", "one of the two"),
+            ("42", "2028"),
+            ("34", "since the drift"),
+            ("500", "too large"),
+        ),
+        right="That is right, and no retraining could have brought it: it needs an early sign, and "
+        "somebody who may act on it.",
+    ),
+    Exercise(
+        id="1.4-i",
         question="A function respond(fault, drifted, gap, rows) that says what to do this week.",
         judge=behaves(_RESPOND),
         hints=(
