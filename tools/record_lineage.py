@@ -1,6 +1,7 @@
 """Record the metadata store of lesson 2.6: seven runs of the loan pipeline, and what they decided.
 
-``python tools/record_lineage.py`` takes some ten minutes and writes ``data/lineage/``. The pipeline
+``python tools/record_lineage.py [FOLDER FOLDER]`` takes some twelve minutes and writes
+``data/lineage/``; the folders keep the two recordings, to write it again without running. The pipeline
 runs for real, twice: once with a file of March that is wrong, and once more with the right one, to
 know what would have been decided. Then what belongs to the recording machine is replaced: its
 folder by ``/harbor``, its clock by the calendar of ``RUNS``. Durations stay as measured.
@@ -8,9 +9,11 @@ folder by ``/harbor``, its clock by the calendar of ``RUNS``. Durations stay as 
 
 from __future__ import annotations
 
+import hashlib
 import os
 import shutil
 import sqlite3
+import struct
 import sys
 import tempfile
 from contextlib import closing
@@ -20,13 +23,15 @@ from pathlib import Path
 import pandas as pd
 
 from helpers import datasets, pipelines
+from helpers.lineage import Store
 from helpers.tfx import session
 from helpers.world import World, incidents, profit
 
 FOLDER = Path(__file__).resolve().parents[1] / "data" / "lineage"
 ROOT = "/harbor"
 WRONG = "2025-03"
-DECIDED = 250  # applications a month in the log of decisions
+DECIDED = 150  # applications a month in the log of decisions
+KEEP_ALL = -0.5  # columns: where they change, no model can begin with the weights of the last one
 
 
 @dataclass(frozen=True)
@@ -66,6 +71,8 @@ RUNS = (
     Run("2026-07-01", "2025-06", schema=2, code=3),
     Run("2026-08-03", "2025-07", schema=2, code=3, first_month="2025-04"),
 )
+# What is kept of the first model's artifacts, by the component that made them.
+KEPT = ("CsvExampleGen", "Transform", "Tuner")
 INCOME_RANGE = "  int_domain { min: 6000 max: 400000 }\n"
 LATE = '"late_payments", '
 
@@ -102,10 +109,7 @@ def _without(text: str, part: str) -> str:
 def record(root: Path, *, wrong: bool) -> None:
     """Run the pipeline for every month; `wrong`: with the partner's incomes of March per month."""
     for run in RUNS:
-        frame = datasets.load("loans", months=run.month)
-        if wrong and run.month == WRONG:
-            frame = incidents["monthly income"].apply(frame)
-        file = pipelines.deliver(frame, run.month, root / "data")
+        file = pipelines.deliver(_delivery(run.month, wrong), run.month, root / "data")
         delivered = (run.start - pd.Timedelta(hours=2)).timestamp()
         os.utime(file, (delivered, delivered))
         versions = {}
@@ -116,53 +120,75 @@ def record(root: Path, *, wrong: bool) -> None:
             (folder / name).write_text(text)
             versions[f"{kind}_file"] = folder / name
         done = pipelines.run(
-            run.month, data=root / "data", root=root, first_month=run.first_month, **versions
+            run.month,
+            data=root / "data",
+            root=root,
+            first_month=run.first_month,
+            least_information=KEEP_ALL,
+            **versions,
         )
-        print(run.day, *(f"{s.component}: {s.result}" for s in done.steps if s.result), sep="\n  ")
+        print(
+            run.day,
+            *(f"{s.component}: {s.result}" for s in done.steps if s.result),
+            sep="\n  ",
+            flush=True,
+        )
+
+
+def _delivery(month: str, wrong: bool) -> Path:
+    """Give the file of a month, as the loan book has it or as the partner sent it."""
+    file = datasets.path("loans", f"{month}.csv")
+    if not wrong or month != WRONG:
+        return file
+    frame = incidents["monthly income"].apply(pd.read_csv(file))
+    sent = Path(tempfile.mkdtemp()) / file.name
+    frame.to_csv(sent, index=False, lineterminator="\n")
+    return sent
 
 
 def decide(root: Path, right: Path) -> pd.DataFrame:
-    """Let the pushed models decide on the applications of 2026, each while it was in force."""
-    pushed = _pushed(root)
+    """Let the pushed models decide on the applications of 2026, each while it was in force.
+
+    `right` is the folder of the recording with the right file: what its models would have said.
+    """
+    pushed, other = _pushed(root), _pushed(right)
+    starts = {run.day: run.start for run in RUNS if run.day in pushed}
+    first = min(starts.values())
     applications = World().applications(("2026-02", "2026-08"), DECIDED)
-    began = [run.start for run in RUNS if run.day in pushed]
-    applications = applications[applications["applied_at"] >= began[0]].reset_index(drop=True)
-    in_force = pd.cut(applications["applied_at"], [*began, pd.Timestamp.max], right=False)
-    rows = applications[["application_id", "applied_at", "channel"]].rename(
-        columns={"applied_at": "decided_at"}
+    applications = applications[applications["applied_at"] >= first].reset_index(drop=True)
+    day = pd.Series("", applications.index)
+    for one, start in starts.items():
+        day[applications["applied_at"] >= start] = one
+    rows = pd.DataFrame(
+        {
+            "application_id": applications["application_id"],
+            "decided_at": applications["applied_at"],
+            "channel": applications["channel"],
+            "model_version": day.map({one: path.name for one, path in pushed.items()}),
+        }
     )
-    scores = {"probability": _scores(root, applications), "with_right_file": _scores(right, applications)}
-    days = [run.day for run in RUNS if run.day in pushed]
-    rows["day"] = [days[i] for i in in_force.cat.codes]
-    for name, by_day in scores.items():
-        # A day on which only one of the two recordings pushed a model: the last one before it.
-        chosen = [by_day[max(d for d in by_day if d <= day)][i] for i, day in enumerate(rows["day"])]
-        rows[name] = pd.Series(chosen).round(3)
-    rows["granted"] = (profit(applications, rows["probability"].to_numpy()) > 0).astype(int)
-    rows["granted_with_right_file"] = (
-        profit(applications, rows["with_right_file"].to_numpy()) > 0
-    ).astype(int)
+    for suffix, folders in (("", pushed), ("_with_right_file", other)):
+        scores = _scores(folders, applications)
+        # Where only one of the two recordings pushed a model: the last one before.
+        chosen = [scores[max(d for d in scores if d <= one)][i] for i, one in day.items()]
+        rows[f"probability{suffix}"] = pd.Series(chosen).round(4)
+        granted = profit(applications, rows[f"probability{suffix}"].to_numpy()) > 0
+        rows[f"granted{suffix}"] = granted.astype(int)
     return rows
 
 
 def _pushed(root: Path) -> dict[str, Path]:
     """Folder of the model that each run pushed, by the run's day."""
-    from helpers.lineage import Store
-
     store = Store(root / "metadata.sqlite")
-    frame = store.runs().dropna(subset="model")
     pushed = store.models()["pushed"]
-    return {
-        run.day: Path(pushed[model])
-        for run, model in zip(RUNS, frame["model"], strict=True)
-        if pushed[model]
-    }
+    models = zip(RUNS, store.runs()["model"], strict=True)
+    return {run.day: Path(pushed[model]) for run, model in models if pushed[model]}
 
 
-def _scores(root: Path, applications: pd.DataFrame) -> dict[str, list[float]]:
+def _scores(folders: dict[str, Path], applications: pd.DataFrame) -> dict[str, list[float]]:
     """Probabilities of default that each pushed model gives, by its day."""
     session().push("_applications", applications.drop(columns=["applied_at", "defaulted"]))
-    session().push("_models", {day: str(path) for day, path in _pushed(root).items()})
+    session().push("_models", {day: str(path) for day, path in folders.items()})
     session().run(
         "import tensorflow as tf\n"
         "_scores = {}\n"
@@ -247,11 +273,66 @@ def _replace(store: sqlite3.Connection, texts: dict[str, str]) -> None:
                     )
 
 
+def keep(root: Path, folder: Path) -> None:
+    """Keep what a reader of the store may want to open: code, schemas, files of the first model."""
+    for version in sorted({run.code for run in RUNS}):
+        text = code(version).encode()
+        target = folder / "code" / wheel_version({"loans_model.py": text})[:12]
+        target.mkdir(parents=True)
+        (target / "loans_model.py").write_bytes(text)
+    shutil.copytree(root / "schemas", folder / "schemas")
+    store = Store(root / "metadata.sqlite")
+    first = store.models().index[0]
+    for kind, i in sorted(store.lineage(first)):
+        if kind == "execution" or store.artifacts.loc[i, "made_by"] not in KEPT:
+            continue
+        uri = Path(store.artifacts.loc[i, "uri"])
+        shutil.copytree(uri, folder / uri.relative_to(root), ignore=_not_asked_for)
+    statistics = store.artifacts.query("type == 'ExampleStatistics'").iloc[0]
+    uri = Path(statistics["uri"])
+    shutil.copytree(uri, folder / uri.relative_to(root))
+    saved = Path(store.artifacts.loc[first, "uri"])
+    target = folder / saved.relative_to(root)
+    target.mkdir(parents=True)
+    session().push("_files", [str(saved / "Format-Serving"), str(target / "weights.npz")])
+    session().run(
+        "import numpy, tf_keras\n"
+        "_model = tf_keras.models.load_model(_files[0], compile=False)\n"
+        "_weights = {w.name.split(':')[0].replace('/', '_'): w.numpy() for w in _model.weights}\n"
+        "numpy.savez_compressed(_files[1], **_weights)"
+    )
+
+
+def _not_asked_for(_: str, names: list[str]) -> list[str]:
+    """Leave out the graph itself, which is large, and the half of the rows of a bare copy."""
+    return [name for name in names if name in ("saved_model.pb", "variables", "fingerprint.pb")]
+
+
+def wheel_version(files: dict[str, bytes]) -> str:
+    """Give the version that TFX gives a wheel of these files: a hash of names and contents."""
+    seen = hashlib.sha256()
+    for name, content in sorted(files.items()):
+        for part in (name.encode(), content):
+            seen.update(struct.pack(">Q", len(part)) + part)
+    return seen.hexdigest()
+
+
+def main(wrong: Path, right: Path) -> None:
+    """Record into two folders, unless they hold a recording, and write ``data/lineage/``."""
+    for root, is_wrong in ((wrong, True), (right, False)):
+        if not (root / "metadata.sqlite").exists():
+            record(root, wrong=is_wrong)
+    shutil.rmtree(FOLDER, ignore_errors=True)
+    FOLDER.mkdir()
+    versions = neutral(wrong / "metadata.sqlite", FOLDER / "metadata.sqlite", wrong)
+    decisions = decide(wrong, right)
+    decisions["model_version"] = decisions["model_version"].map(versions)
+    decisions.to_csv(
+        FOLDER / "decisions.csv", index=False, lineterminator="\n", date_format="%Y-%m-%d %H:%M"
+    )
+    keep(wrong, FOLDER)
+
+
 if __name__ == "__main__":
-    wrong, right = (Path(tempfile.mkdtemp()).resolve() for _ in range(2))
-    if sys.argv[1:]:  # two folders of an earlier recording
-        wrong, right = map(Path, sys.argv[1:])
-    else:
-        record(wrong, wrong=True)
-        record(right, wrong=False)
-    print(wrong, right)
+    given = [Path(folder).resolve() for folder in sys.argv[1:3]]
+    main(*(given or (Path(tempfile.mkdtemp()).resolve() for _ in range(2))))
