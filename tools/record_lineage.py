@@ -33,6 +33,7 @@ FOLDER = Path(__file__).resolve().parents[1] / "data" / "lineage"
 ROOT = "/harbor"
 WRONG = "2025-03"
 DECIDED = 150  # applications a month in the log of decisions
+TOLERANCE = 0.01  # by how much a candidate's AUC may be lower
 KEEP_ALL = -0.5  # columns: where they change, no model can begin with the weights of the last one
 
 
@@ -127,6 +128,7 @@ def record(root: Path, *, wrong: bool) -> None:
             root=root,
             first_month=run.first_month,
             least_information=KEEP_ALL,
+            tolerance=TOLERANCE,
             **versions,
         )
         print(
