@@ -293,7 +293,13 @@ def keep(root: Path, folder: Path) -> None:
         if kind == "execution" or store.artifacts.loc[i, "made_by"] not in KEPT:
             continue
         uri = Path(store.artifacts.loc[i, "uri"])
-        shutil.copytree(uri, folder / uri.relative_to(root), ignore=_large)
+        # The graph itself is large; what a reader needs is the specification of its features.
+        left_out = ["saved_model.pb", "variables", "fingerprint.pb"]
+        if store.artifacts.loc[i, "made_by"] != "Transform":
+            left_out.append("Split-eval")  # nobody learned from it
+        shutil.copytree(
+            uri, folder / uri.relative_to(root), ignore=shutil.ignore_patterns(*left_out)
+        )
     saved = Path(store.artifacts.loc[first, "uri"])
     target = folder / saved.relative_to(root)
     target.mkdir(parents=True)
@@ -304,11 +310,6 @@ def keep(root: Path, folder: Path) -> None:
         "_weights = {w.name.split(':')[0].replace('/', '_'): w.numpy() for w in _model.weights}\n"
         "numpy.savez_compressed(_files[1], **_weights)"
     )
-
-
-def _large(_: str, names: list[str]) -> list[str]:
-    """Leave out the graph itself: the specification of the features says what a reader needs."""
-    return [name for name in names if name in ("saved_model.pb", "variables", "fingerprint.pb")]
 
 
 def wheel_version(files: dict[str, bytes]) -> str:
