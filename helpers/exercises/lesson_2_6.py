@@ -24,8 +24,8 @@ COLUMNS = (
     "years_employed",
 )
 PARTS = ("num_files", "total_bytes", "xor_checksum", "sum_checksum", "none")
-MODELS = (11, 27, 44, 63, 82, 102, 122)
-TAINTED = (44, 63, 82, 102, 122)
+MODELS = (11, 27, 44, 63, 82, 102, 120)
+TAINTED = (44, 63, 82, 102, 120)
 
 
 def _tainted(answer: Any) -> str | None:
@@ -172,7 +172,7 @@ EXERCISES = [
             replies={
                 82: "That one was made on 1 June. But was it ever pushed?",
                 102: "It was pushed after the decision.",
-                122: "That is the newest one today, not the one in force on that day.",
+                120: "That is the newest one today, not the one in force on that day.",
                 44: "It was in force before. Which version does the log name?",
             },
         ),
@@ -183,9 +183,9 @@ EXERCISES = [
         solution="answer = 63",
         wrong=(
             ("82", "ever pushed"),
-            ("122", "newest one today"),
+            ("120", "newest one today"),
             ("44", "in force before"),
-            ("1_777_870_853", "too large"),
+            ("1_777_870_866", "too large"),
         ),
         right="The model of May. The one of 1 June never got into production.",
     ),
@@ -224,11 +224,11 @@ EXERCISES = [
             "Start at the red-framed box and follow the arrows to their ends.",
             "A model that began with the weights of a touched one is touched.",
         ),
-        solution="answer = {44, 63, 82, 102, 122}",
+        solution="answer = {44, 63, 82, 102, 120}",
         wrong=(
             ("{44, 63, 82, 102}", "only way"),
-            ("{44, 63, 102, 122}", "never pushed"),
-            ("{11, 27, 44, 63, 82, 102, 122}", "before the wrong file"),
+            ("{44, 63, 102, 120}", "never pushed"),
+            ("{11, 27, 44, 63, 82, 102, 120}", "before the wrong file"),
             ("{82}", "more are missing"),
             ("44", "set of numbers"),
         ),
