@@ -75,6 +75,14 @@ def test_one_candidate_was_not_let_in_and_the_next_model_begins_before_it(store)
     assert (models["pushed"].drop(refused) != "").all()
 
 
+def test_two_months_that_were_found_in_order_do_not_differ_in_that(store):
+    runs = list(store.runs().index)
+    for one, other in zip(runs, runs[1:], strict=False):
+        difference = store.diff(one, other)
+        verdicts = difference.query("component == 'ExampleValidator' and what == 'blessed'")
+        assert verdicts.empty
+
+
 def test_the_wrong_file_taints_also_the_model_that_no_longer_learns_from_it(store):
     deliveries = store.artifacts.query("made_by == 'CsvExampleGen'")
     (wrong,) = deliveries.index[deliveries["span"] == WRONG_SPAN]

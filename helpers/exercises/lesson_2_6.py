@@ -152,7 +152,6 @@ EXERCISES = [
             replies={
                 1: "One line each. How many lines name examples?",
                 7: "So many months came in until then. Count what went into *this* execution.",
-                9: "Those are all inputs. Only the examples are months.",
                 8: "Those are all inputs. Only the examples are months.",
             },
         ),
