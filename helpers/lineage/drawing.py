@@ -20,7 +20,7 @@ COLOURS = {
     "verdict": (style.PURPLE, ("ModelBlessing", "InfraBlessing", "ModelEvaluation")),
 }
 _OTHER = "#BBBBBB"
-_WIDTH, _HEIGHT = 1.45, 0.6  # of a node's cell, in inches
+_WIDTH, _HEIGHT = 1.6, 0.62  # of a node's cell, in inches
 
 
 def condense(graph: nx.DiGraph, types: Collection[str]) -> nx.DiGraph:
@@ -192,7 +192,7 @@ def _look(data: dict[str, Any], focus: bool) -> dict[str, Any]:
     return {
         "ha": "center",
         "va": "center",
-        "size": 8,
+        "size": 9,
         "color": "white" if colour == style.BLUE and not execution else "black",
         "fontstyle": "italic" if execution else "normal",
         "bbox": {

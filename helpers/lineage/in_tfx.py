@@ -60,7 +60,8 @@ def _values(properties: Any) -> dict[str, Any]:
         if kind in ("int_value", "double_value", "string_value", "bool_value"):
             found[name] = getattr(value, kind)
         elif kind is not None:
-            found[name] = json.dumps(json_format.MessageToDict(getattr(value, kind)))
+            message = json_format.MessageToDict(getattr(value, kind))
+            found[name] = json.dumps(message, sort_keys=True)  # a struct has no order of its own
     return found
 
 
