@@ -2,8 +2,10 @@
 
 import hashlib
 import importlib.util
+import itertools
 import re
 import sqlite3
+import sys
 from contextlib import closing
 from pathlib import Path
 
@@ -27,7 +29,7 @@ def store():
 def recorder():
     path = Path(__file__).resolve().parents[1] / "tools" / "record_lineage.py"
     spec = importlib.util.spec_from_file_location("record_lineage", path)
-    module = importlib.util.module_from_spec(spec)
+    module = sys.modules[spec.name] = importlib.util.module_from_spec(spec)  # for its dataclass
     spec.loader.exec_module(module)
     return module
 
@@ -77,7 +79,7 @@ def test_one_candidate_was_not_let_in_and_the_next_model_begins_before_it(store)
 
 def test_two_months_that_were_found_in_order_do_not_differ_in_that(store):
     runs = list(store.runs().index)
-    for one, other in zip(runs, runs[1:], strict=False):
+    for one, other in itertools.pairwise(runs):
         difference = store.diff(one, other)
         verdicts = difference.query("component == 'ExampleValidator' and what == 'blessed'")
         assert verdicts.empty
