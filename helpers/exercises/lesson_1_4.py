@@ -175,13 +175,14 @@ answer = psi
         question="Days after the onset at which ADWIN would ring on a sign known after 120 days.",
         judge=number(
             122,
-            within=3,
+            within=1,
             replies={
+                120: "On that day the sign of the first loans is known. ADWIN needs those of some "
+                "days more.",
                 2: "That is how many days' worth of loans it needs. When are they known?",
                 367: "That is with the labels of today. The sign is known earlier.",
                 247: "The sign does not come before the label by 120 days; it comes 120 days after "
                 "the application.",
-                118: "The loans must come first, then their sign: the two times add up.",
             },
         ),
         hints=(
@@ -191,6 +192,7 @@ answer = psi
         solution="answer = 120 + 2",
         wrong=(
             ("2", "When are they known"),
+            ("120", "some days more"),
             ("367", "labels of today"),
             ("247", "after the application"),
             ("1000", "too large"),
