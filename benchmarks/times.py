@@ -42,7 +42,7 @@ def peak_memory(pid: int) -> Iterator[Callable[[], float]]:
     peak, stop = [0.0], threading.Event()
 
     def watch() -> None:
-        while not stop.wait(0.2):
+        while not stop.wait(1.0):  # counting the pages of large processes takes time of its own
             found = 0
             try:
                 tree = [psutil.Process(pid), *psutil.Process(pid).children(recursive=True)]
