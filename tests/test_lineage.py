@@ -339,7 +339,9 @@ def test_the_walk_begins_at_the_last_model_and_goes_where_it_is_sent(store, ids)
     view = walk.view()
     where, direction, _, onward, picture, words = view.widget.children
     assert f"Model {walk.artifact}" in words.value
+    assert onward.label == "(stay here)"
     onward.value = ids["Model", "run-1"]
+    assert onward.label == "(stay here)", "one has arrived"
     assert where.value == ids["Model", "run-1"]
     assert f"Model {ids['Model', 'run-1']}, made by Trainer" in words.value
     before = picture.value

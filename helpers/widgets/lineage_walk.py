@@ -140,20 +140,20 @@ class LineageWalk:
         )
         direction = w.ToggleButtons(options=DIRECTIONS, description="look at", style=style)
         steps = w.SelectionSlider(options=STEPS, value=2, description="steps", style=style)
-        onward = w.Dropdown(description="walk to", style=style)
+        stay = ("(stay here)", 0)  # no artifact has this number; for None, a menu shows nothing
+        onward = w.Dropdown(options=[stay], description="walk to", style=style)
         picture, words = w.HTML(), w.HTML()
-        still = "(stay here)"
 
         def redraw(_: object = None) -> None:
             state = (where.value, direction.value, steps.value)
             near = self.nearest(where.value, direction.value)
-            onward.options = [(still, None), *((self._labels[i], i) for i in near)]
+            onward.options = [stay, *((self._labels[i], i) for i in near)]
             said = self.describe(*state)
             picture.value = image(png(self.plot(*state).figure), said)
             words.value = f"<p aria-live='polite'>{said}</p>"
 
         def walk(change: dict) -> None:
-            if change["new"] is not None:
+            if change["new"]:
                 where.value = change["new"]
 
         for control in (where, direction, steps):
