@@ -40,7 +40,7 @@ def shots():
 
 @pytest.fixture(scope="module", params=notebooks([ROOT / "notebooks"]), ids=lambda path: path.stem)
 def lesson(request, browser, server):
-    context = browser.new_context(viewport={"width": 1400, "height": 1000})
+    context = browser.new_context(viewport={"width": 1400, "height": 1400})
     place = request.param.relative_to(ROOT).as_posix()
     opened = Lesson(context, server, request.param, place)
     yield opened

@@ -18,13 +18,6 @@ VIEW = ".jp-OutputArea-output:has(.jupyter-widgets)"
 CONTROLS = "select, button, input, [role=slider]"
 RUN_SECONDS = 300
 
-# What a view shows: its pictures, or where it has none all that is drawn for it.
-SHOWN = """view => {
-    const pictures = [...view.querySelectorAll('img')].map(one => one.src);
-    const drawn = [...view.querySelectorAll('.widget-html-content, .jp-OutputArea')];
-    return (pictures.length ? pictures : drawn.map(one => one.innerHTML)).join();
-}"""
-
 
 class Server:
     """A JupyterLab server on a free port of this machine.
