@@ -128,7 +128,7 @@ def test_nothing_went_wrong_behind_the_page_and_nothing_was_fetched(lesson):
 
 
 def tab_to(page, control):
-    for _ in range(20):
+    for _ in range(40):
         page.keyboard.press("Tab")
         if control.evaluate("one => one === document.activeElement"):
             return
