@@ -148,9 +148,9 @@ class Lesson:
         return self.page.locator(CELL).nth(at)
 
     def views(self) -> list:
-        """List the widgets that have something to operate."""
+        """List the widgets that have a picture or something to operate."""
         found = self.page.locator(VIEW).all()
-        return [view for view in found if view.locator(CONTROLS).count()]
+        return [view for view in found if view.locator(f"img, {CONTROLS}").count()]
 
     def run(self, at: int, source: str) -> None:
         """Write other code into a cell and run it, by keyboard."""
