@@ -95,7 +95,8 @@ class RolloutView:
             size=10,
             transform=evidence.get_yaxis_transform(),
         )
-        evidence.set(yscale="log", ylim=(0.08, 200 * limit), ylabel="evidence against it")
+        room = 2e4 * limit  # for the legend, above the lines
+        evidence.set(yscale="log", ylim=(0.08, room), ylabel="evidence against it")
         evidence.set_title("verdict on each metric")
         for ax in axes:
             ax.set_xlabel(rollout.clock)
