@@ -61,7 +61,8 @@ def number(
         for typical, reply in (replies or {}).items():
             if abs(value - typical) <= 0.03 * abs(typical):
                 return reply
-        return f"{value:g} is too {'large' if value > right else 'small'}."
+        size = "large" if value > right else "small"
+        return f"{value:g} is too {size}, and not by a mistake that is known here: take a hint."
 
     return judge
 
@@ -163,7 +164,10 @@ def behaves(cases: Sequence[tuple[tuple, Any, str]]) -> Judge:
                 got = (
                     got if number is None else type(expected)(number) if number == expected else got
                 )
-            if not (isinstance(got, type(expected)) and got == expected):
+            if not isinstance(got, type(expected)):
+                kind = type(expected).__name__
+                return f"Expected a {kind}, got {_kind(got)}.\n{called}\nand returned {got!r}."
+            if got != expected:
                 return f"{reply}\n{called}\nand returned {got!r}."
         return None
 
