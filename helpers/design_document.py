@@ -366,8 +366,13 @@ def _owners(risks: Mapping[str, str]) -> Iterable[str]:
             "everybody",
             "everyone",
             "nobody",
+            "somebody",
+            "someone",
             "tbd",
+            "team",
             "the team",
+            "us",
+            "we",
         ):
             yield f"The risk {name!r} has no owner: {owner.strip() or 'nobody'!r} is no one's name."
 

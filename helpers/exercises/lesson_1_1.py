@@ -22,6 +22,8 @@ FACTS = {
     "dependencies": {"credit bureau": 0.995, "database": 0.999, "own service": 0.999},
     "rollback_minutes": 15,
 }
+CONSENTED = {"income", "amount", "term_months", "late_payments", "utilization", "service_contacts"}
+FEWEST = 250  # rows with which the lesson's learning curve begins
 
 
 def _design(answer: Any) -> str | None:
@@ -41,6 +43,14 @@ def _design(answer: Any) -> str | None:
         return f"{page.contradictions[0]} And {more} more." if more else str(page.contradictions[0])
     if page.missing:
         return f"Still open: {', '.join(page.missing)}."
+    asked = sorted(set(page.entries["consent"]) - CONSENTED)
+    if asked:
+        return f"Customers consent, not the team: nobody asked them about {', '.join(asked)}."
+    if page.entries["rows_needed"] < FEWEST:
+        return (
+            "Consistent, but who has seen a model learn from so few rows? Read off the learning "
+            "curve how many the first model needs."
+        )
     if page.entries["serving"] != "online":
         return "The customer waits at the partner's counter: a batch at night is too late."
     if page.entries["launch_in_months"] > 18:
@@ -141,10 +151,10 @@ EXERCISES = [
             values=("rule", "model", "people"),
             replies={
                 "age": "The answer is written in the law. What would there be to learn?",
-                "repay": "Many weak signs together, thousands of examples, and the outcome comes "
-                "back. Is that better done with two conditions, or by hand?",
-                "letters": "Nobody can write down what a handwritten seven looks like, and there "
-                "are 4,000 a day.",
+                "repay": "Go through section 3's questions: is one sign enough to tell, how often "
+                "is it asked, and does the outcome come back?",
+                "letters": "Try to write down, as a condition, what a handwritten seven looks "
+                "like. And how many clerks are 4,000 a day?",
                 "mergers": "How many examples are there to learn from?",
             },
         ),
@@ -169,7 +179,7 @@ EXERCISES = [
             ),
             (
                 "{'age': 'rule', 'repay': 'people', 'letters': 'model', 'mergers': 'people'}",
-                "by hand",
+                "is one sign enough",
             ),
         ),
         right="The cheapest model is the one that was not needed. It never drifts.",
@@ -288,6 +298,12 @@ EXERCISES = [
             (_changed(rows_needed=8_000), "Training needs 8,000"),
             (_changed(guardrails=...), "Still open: guardrails"),
             (_changed(risks={"leak": "everybody"}), "no one's name"),
+            (_changed(risks={"leak": "team"}), "no one's name"),
+            (_changed(rows_needed=1), "learning curve"),
+            (
+                _changed(consent=sorted(CONSENTED | {"phone_contacts"})),
+                "nobody asked them about phone_contacts",
+            ),
             (_changed(serving="batch", batch_every_hours=24), "every 24 hours"),
         ),
         right="It is not the design that the CEO asked for. It is one that can be built, and it "

@@ -203,7 +203,8 @@ class ValueCalculator:
                 "euro per case": float(model[at]),
                 "euro per case today": today,
                 "euro per case above today": more,
-                "euro per year above today": 12 * monthly,
+                "euro per year above today": 12 * more * per_month,
+                "euro per year, costs paid": 12 * monthly,
                 "payback (months)": build / monthly if monthly > 0 else np.inf,
             }
         )
@@ -240,8 +241,9 @@ class ValueCalculator:
         paid = f"paid back after {after:.1f} months" if np.isfinite(after) else "never paid back"
         return (
             f"Refused above a risk of {found['limit']:.1%}: {found['euro per case']:,.0f} euro per "
-            f"case, today {found['euro per case today']:,.0f}. A year is worth "
-            f"{found['euro per year above today'] / 1e6:,.2f} million euro above today; {paid}. "
+            f"case, today {found['euro per case today']:,.0f}. A year brings "
+            f"{found['euro per year above today'] / 1e6:,.2f} million euro above today, "
+            f"{found['euro per year, costs paid'] / 1e6:,.2f} when its running is paid; {paid}. "
             f"The best limit is {best['limit']:.1%}."
         )
 
