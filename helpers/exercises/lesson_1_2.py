@@ -133,12 +133,11 @@ EXERCISES = [
             replies={
                 "loans next year": "What is new when this model decides? Not the kind of "
                 "applicant.",
-                "x-rays": "With this split pictures of one patient would stand on both sides, or "
-                "the calendar would decide. The model may know the patient; what will it meet?",
+                "x-rays": "On which sides would two pictures of one patient stand? And what will "
+                "the model meet?",
                 "new shops": "All sales are of one month. What will the model meet that it has "
                 "not seen?",
-                "digits": "Nothing about the next digit is new: neither writer nor time sets it "
-                "apart from the others.",
+                "digits": "What do several of these digits share, that the next one will not?",
             },
         ),
         hints=(
@@ -156,7 +155,7 @@ EXERCISES = [
             (
                 "{'loans next year': 'by time', 'x-rays': 'by lot', 'new shops': 'by group', "
                 "'digits': 'by lot'}",
-                "both sides",
+                "two pictures",
             ),
             (
                 "{'loans next year': 'by time', 'x-rays': 'by group', 'new shops': 'by time', "
@@ -246,8 +245,9 @@ def answer(table):
             ("6_000 / 6.7", "wider"),
             ("6_000 * (67 / 20) ** 2", "whole width"),
         ),
-        right="More than two years of the whole bank's applications. With money as the measure "
-        "some questions cannot be answered; then measure something less noisy, or let it be.",
+        right="More than two years of the whole bank's applications; and even then the interval "
+        "leaves 0 out in every second case only. With money as the measure some questions cannot "
+        "be answered; then measure something less noisy, or let it be.",
     ),
     Exercise(
         id="1.2-g",

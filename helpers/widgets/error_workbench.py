@@ -348,14 +348,14 @@ class ErrorWorkbench:
             ax = self.plot(column.value, measure.value, condition.value)
             picture.value = image(png(ax.figure), said)
             words.value = f"<p aria-live='polite'>{html.escape(said)}</p>"
-            examples.value = shown.to_html(float_format="{:.3g}".format, border=0)
+            examples.value = shown.to_html(float_format=_told, border=0)
             row.options = list(shown.index)
             count()
 
         def count() -> None:
             found = self.tags(measure.value)
             tag.options = list(found.index)
-            tags.value = found.to_html(float_format="{:.3g}".format, border=0) if len(found) else ""
+            tags.value = found.to_html(float_format=_told, border=0) if len(found) else ""
 
         def other_column(_: object) -> None:
             busy.append(True)
@@ -414,3 +414,7 @@ class ErrorWorkbench:
 
 def _short(condition: str) -> str:
     return condition if len(condition) <= 44 else condition[:43] + "…"
+
+
+def _told(number: float) -> str:
+    return f"{number:,.0f}" if abs(number) >= 100 else f"{number:.3g}"
