@@ -55,7 +55,7 @@ def _common(one: Any, states: Any) -> dict[str, Any]:
 
 def _values(properties: Any) -> dict[str, Any]:
     found = {}
-    for name, value in properties.items():
+    for name, value in sorted(properties.items()):  # a protobuf map has no order of its own
         kind = value.WhichOneof("value")
         if kind in ("int_value", "double_value", "string_value", "bool_value"):
             found[name] = getattr(value, kind)
