@@ -6,8 +6,8 @@ import numpy as np
 import shap
 
 from helpers import datasets
+from helpers.course.lesson_3_6.view import what_if
 from helpers.explanation import Explainer
-from helpers.widgets.what_if import what_if
 
 NUMBERS = ["age", "income", "amount", "utilization", "late_payments", "credit_history_years"]
 TEXTS = ["employment", "purpose", "channel"]

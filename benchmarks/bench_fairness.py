@@ -7,7 +7,7 @@ from fairlearn import metrics as fair
 from sklearn.metrics import precision_score
 
 from helpers import fairness
-from helpers.widgets.thresholds import threshold_explorer
+from helpers.course.lesson_3_5.view import threshold_explorer
 
 METRICS = {
     "selection_rate": fair.selection_rate,

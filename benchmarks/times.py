@@ -25,8 +25,8 @@ import pandas as pd
 import psutil
 from tqdm import tqdm
 
-from helpers import files, resources
-from helpers.exercises.core import lessons as exercises_by_lesson
+from helpers.base import files, resources
+from helpers.course.exercises.core import lessons as exercises_by_lesson
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"

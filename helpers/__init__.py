@@ -18,26 +18,18 @@ __version__ = "0.1.0"
 
 __all__ = [
     "cards",
-    "checkup",
+    "course",
     "datasets",
-    "design_document",
     "drift",
-    "exercises",
     "explanation",
     "fairness",
-    "files",
-    "leash",
     "lineage",
-    "lint_notebooks",
     "model_card",
     "pipelines",
-    "resources",
     "rollout",
     "serving",
-    "style",
     "tfx",
     "validation",
-    "widgets",
     "world",
 ]
 
@@ -62,7 +54,8 @@ def load_ipython_extension(ipython: Any) -> None:
     import os
     import sys
 
-    from helpers import style, tfx
+    from helpers import tfx
+    from helpers.base import style
 
     # Before the first use of OpenMP: threads that wait by spinning starve all else on two cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from helpers import files
+from helpers.base import files
 
 if TYPE_CHECKING:
     from helpers.fairness import Audit, Comparison

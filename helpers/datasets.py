@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pandas as pd
 
-from helpers import resources
+from helpers.base import resources
 from helpers.world import parse_months
 
 _FOLDERS = {"loans": ("data", "loans"), "incoming": ("data", "loans", "incoming")}

@@ -33,7 +33,7 @@ from typing import NamedTuple
 import numpy as np
 import pandas as pd
 
-from helpers.files import whole
+from helpers.base.files import whole
 
 Months = str | tuple[str, str] | Sequence[str]
 

@@ -4,8 +4,8 @@ from importlib import metadata
 
 import pytest
 
-from helpers import checkup as module
-from helpers.checkup import Checkup, Part, checkup
+from helpers.course.lesson_0 import checkup as module
+from helpers.course.lesson_0.checkup import Checkup, Part, checkup
 
 
 def test_here_every_part_is_ready():
@@ -34,7 +34,7 @@ def test_a_version_outside_of_the_bounds_is_named_with_the_bound(monkeypatch):
 
 
 def test_lost_data_are_noticed(monkeypatch, tmp_path):
-    monkeypatch.setattr("helpers.resources.path", lambda *parts: tmp_path)
+    monkeypatch.setattr("helpers.base.resources.path", lambda *parts: tmp_path)
     with pytest.raises(RuntimeError, match=r"python -m helpers\.world"):
         module._data()
 

@@ -7,7 +7,7 @@ import sys
 import numpy as np
 import pytest
 
-from helpers.design_document import ENTRIES, write
+from helpers.course.lesson_1_1.design_document import ENTRIES, write
 
 SOUND = {
     "title": "Loan decisions",
@@ -172,7 +172,7 @@ def test_the_page_says_what_was_entered_with_units(tmp_path):
 
 def test_it_loads_nothing_heavy():
     program = (
-        "import sys, helpers.design_document;"
+        "import sys, helpers.course.lesson_1_1.design_document;"
         "print(sorted({'numpy', 'pandas', 'IPython'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -8,10 +8,11 @@ import pytest
 from matplotlib.figure import Figure
 from scipy import stats
 
-from helpers import drift, resources
+from helpers import drift
+from helpers.base import resources
+from helpers.course.lesson_1_4.view import CALM, WATCHES, drift_lab
+from helpers.course.views import drift_lab as module
 from helpers.drift import compare, make_detector, monitor, monitor_windows, replay, score
-from helpers.widgets import drift_lab as module
-from helpers.widgets.drift_lab import CALM, WATCHES, drift_lab
 from helpers.world import World, incidents
 
 FEATURES = ["age", "income", "purpose", "term_months", "utilization", "credit_history_years"]

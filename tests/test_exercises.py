@@ -7,12 +7,12 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from helpers import exercises
-from helpers.exercises import UnknownExerciseError, check, hint, progress, solution
-from helpers.exercises.core import RAISE, Exercise, find, lessons
-from helpers.exercises.judges import assigned, behaves, chosen, name, number
-from helpers.exercises.panel import Progress
-from helpers.exercises.store import Store
+from helpers.course import exercises
+from helpers.course.exercises import UnknownExerciseError, check, hint, progress, solution
+from helpers.course.exercises.core import RAISE, Exercise, find, lessons
+from helpers.course.exercises.judges import assigned, behaves, chosen, name, number
+from helpers.course.exercises.panel import Progress
+from helpers.course.exercises.store import Store
 
 ALL = [exercise for group in lessons().values() for exercise in group]
 WRONG = [(exercise, *wrong) for exercise in ALL for wrong in exercise.wrong]
@@ -148,7 +148,7 @@ def contrast(one, other):
 
 
 def test_every_badge_can_be_read():
-    from helpers.exercises import panel
+    from helpers.course.exercises import panel
 
     colours = [colour for colour, _ in [*panel._LOOK.values(), panel._INFO]]
     assert all(contrast(colour, "#ffffff") >= 4.5 for colour in colours)
@@ -204,7 +204,7 @@ def test_a_disk_that_cannot_be_written_does_not_hide_the_reply(tmp_path, monkeyp
 
 def test_the_package_loads_without_anything_heavy():
     program = (
-        "import sys, helpers.exercises as e; e.find('2.1-a');"
+        "import sys, helpers.course.exercises as e; e.find('2.1-a');"
         "print(sorted({'numpy', 'pandas', 'IPython'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)

@@ -7,10 +7,10 @@ from xml.etree import ElementTree
 
 import pytest
 
-from helpers.exercises import check
-from helpers.exercises.__main__ import main
-from helpers.exercises.core import Exercise, find, lessons
-from helpers.exercises.report import junit
+from helpers.course.exercises import check
+from helpers.course.exercises.__main__ import main
+from helpers.course.exercises.core import Exercise, find, lessons
+from helpers.course.exercises.report import junit
 
 
 @pytest.fixture(autouse=True)
@@ -65,11 +65,11 @@ def test_a_report_that_cannot_be_written_is_said_and_leaves_nothing_behind(tmp_p
 
 def test_it_runs_from_a_shell_without_anything_heavy():
     program = (
-        "import sys; from helpers.exercises.__main__ import main; main(['report']);"
+        "import sys; from helpers.course.exercises.__main__ import main; main(['report']);"
         "print(sorted({'numpy', 'pandas', 'IPython'} & set(sys.modules)))"
     )
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.splitlines()[-1] == "[]", done.stderr
-    command = [sys.executable, "-m", "helpers.exercises", "report"]
+    command = [sys.executable, "-m", "helpers.course.exercises", "report"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0 and re.search("lesson 2.1 +Validate data +0 of", done.stdout)

@@ -6,7 +6,7 @@ import threading
 
 import pytest
 
-from helpers import files
+from helpers.base import files
 
 
 def test_a_file_is_written_and_replaced_and_nothing_stays_beside_it(tmp_path):
@@ -48,10 +48,10 @@ def test_two_who_write_at_once_do_not_mix(tmp_path):
 def test_a_command_on_a_leash_ends_when_it_is_let_go_and_its_folder_goes(tmp_path):
     program = (
         "import os, pathlib, subprocess, sys\n"
-        "from helpers import leash\n"
+        "from helpers.base import leash\n"
         f"folder = pathlib.Path({str(tmp_path / 'folder')!r}); folder.mkdir()\n"
         "sleep = [sys.executable, '-c', 'import time; time.sleep(60)']\n"
-        "one = leash.start(['-m', 'helpers.leashed', *sleep], folder)\n"
+        "one = leash.start(['-m', 'helpers.base.leashed', *sleep], folder)\n"
         "leash.stop(one, folder, owner=0)\n"
         "print(one.poll(), folder.exists())\n"  # a fork of the owner may not
         "leash.stop(one, folder, os.getpid(), seconds=20)\n"

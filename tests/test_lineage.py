@@ -7,9 +7,9 @@ import sqlite3
 import networkx as nx
 import pytest
 
+from helpers.course.lesson_2_6.view import DIRECTIONS, lineage_walk
 from helpers.lineage import Store, condense, draw
 from helpers.tfx import session
-from helpers.widgets.lineage_walk import DIRECTIONS, lineage_walk
 
 # A store as TFX writes it: two months, a rerun from the cache, a model that replaces another.
 WRITER = '''

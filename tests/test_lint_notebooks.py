@@ -8,8 +8,8 @@ from pathlib import Path
 
 import pytest
 
-from helpers import lint_notebooks
-from helpers.exercises.core import Exercise
+from helpers.course.exercises.core import Exercise
+from tools import lint_notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = json.loads((ROOT / "docs" / "lesson_template.ipynb").read_text())
@@ -133,7 +133,7 @@ def test_fewer_than_five_exercises_are_a_fault(draft):
 
 def test_a_lesson_without_a_widget_is_a_fault(draft):
     draft.replace("import ipywidgets as w", "")
-    draft.replace("from helpers.widgets.view import", "from views import")
+    draft.replace("from helpers.course.views.view import", "from views import")
     assert any("has no widget" in found for found in draft.messages())
 
 
@@ -239,7 +239,7 @@ def test_what_is_no_notebook_is_a_fault_and_no_crash(tmp_path, text):
 def test_from_a_shell_faults_are_lines_and_the_exit_code(draft):
     draft.replace("## In production", "## Elsewhere")
     draft.faults()
-    command = [sys.executable, "-m", "helpers.lint_notebooks"]
+    command = [sys.executable, "-m", "tools.lint_notebooks"]
     done = subprocess.run([*command, draft.path], capture_output=True, text=True, cwd=ROOT)
     assert done.returncode == 1
     assert f"{draft.path}: has no section 'In production'" in done.stdout.splitlines()

@@ -14,7 +14,8 @@ import pytest
 from packaging.markers import Marker
 from packaging.requirements import Requirement
 
-from helpers import lint_notebooks, resources
+from helpers.base import resources
+from tools import lint_notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
 PROJECT = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
@@ -85,11 +86,7 @@ def test_the_lock_covers_linux_and_macs_with_apple_silicon():
 
 # What each floor of the house may import from the floors below it (the design's section 4).
 FLOORS = {
-    "style": 1,
-    "resources": 1,
-    "files": 1,
-    "leash": 1,
-    "leashed": 1,
+    "base": 1,
     "world": 1,
     "datasets": 1,
     "tfx": 2,
@@ -99,34 +96,46 @@ FLOORS = {
     "validation": 3,
     "fairness": 3,
     "cards": 3,
-    "design_document": 3,
     "explanation": 3,
     "rollout": 3,
     "drift": 3,
-    "exercises": 4,
-    "lint_notebooks": 4,
-    "widgets": 4,
-    "checkup": 4,
+    "course": 4,
 }
+# Who may know Harbor Credit, the invented bank; the rest is a library for anybody's data.
+KNOW_THE_BANK = {"world", "datasets", "pipelines", "course"}
 
 
-@pytest.mark.parametrize("source", sorted((ROOT / "helpers").rglob("*.py")), ids=lambda p: p.stem)
-def test_imports_flow_down_the_floors(source):
-    module = source.relative_to(ROOT / "helpers").with_suffix("").parts[0]
-    if module == "__init__":
-        return
-    assert module in FLOORS, f"say on which floor {module} stands"
+def _imports(source):
+    """List the names that a file of the helpers imports from `helpers`, without that word."""
     for node in ast.walk(ast.parse(source.read_text())):
         names = []
         if isinstance(node, ast.ImportFrom):
-            base = node.module or ""
-            names = [f"{base}.{alias.name}" for alias in node.names]
+            names = [f"{node.module or ''}.{alias.name}" for alias in node.names]
         elif isinstance(node, ast.Import):
             names = [alias.name for alias in node.names]
-        for name in names:
-            if name.startswith("helpers."):
-                other = name.split(".")[1]
-                assert other == module or FLOORS[other] <= FLOORS[module], f"imports {name}"
+        yield from (name.removeprefix("helpers.") for name in names if name[:8] == "helpers.")
+
+
+def test_imports_flow_down_the_floors():
+    for source in sorted((ROOT / "helpers").rglob("*.py")):
+        module = source.relative_to(ROOT / "helpers").with_suffix("").parts[0]
+        if module == "__init__":
+            continue
+        assert module in FLOORS, f"say on which floor {module} stands"
+        for name in _imports(source):
+            other = name.split(".")[0]
+            assert other in FLOORS, f"{source.name} imports helpers.{name}"
+            assert FLOORS[other] <= FLOORS[module], f"{source.name} imports helpers.{name}"
+            if other in KNOW_THE_BANK:
+                assert module in KNOW_THE_BANK, f"{source.name} imports helpers.{name}"
+
+
+def test_a_lesson_does_not_import_another_lessons_room():
+    for source in sorted((ROOT / "helpers" / "course").rglob("*.py")):
+        room = source.parent.name
+        for name in _imports(source):
+            if name.startswith("course.lesson_"):
+                assert name.split(".")[1] == room, f"{room}/{source.name} imports helpers.{name}"
 
 
 def test_importing_the_package_loads_nothing_heavy():

@@ -13,7 +13,7 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers import resources
+from helpers.base import resources
 from helpers.lineage import Store
 
 FOLDER = resources.path("data", "lineage")

@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 from fake_models import PREDICT, FakeModel, Load, mortal_model
 
+from helpers.course.lesson_4_5.view import rollout_view
 from helpers.rollout import (
     Analysis,
     Batch,
@@ -23,7 +24,6 @@ from helpers.rollout import (
     Sample,
 )
 from helpers.rollout.router import COLUMNS
-from helpers.widgets.rollout_view import rollout_view
 
 GOOD = Sample(np.zeros(10, bool), np.full(10, 5.0), np.full(10, 0.5))
 BAD = Sample(np.ones(10, bool))
@@ -348,7 +348,7 @@ def test_a_variant_that_the_router_does_not_have():
 
 
 def test_the_view_follows_the_roll_out_until_it_is_over(monkeypatch):
-    monkeypatch.setattr("helpers.widgets.rollout_view._SECONDS", 0)
+    monkeypatch.setattr("helpers.course.lesson_4_5.view._SECONDS", 0)
     rollout = Rollout(steps=(0.1, 1), analysis=Analysis((ErrorRate(),), step_requests=1_000))
     view = rollout_view(rollout).view()
     picture, words = view.widget.children

@@ -6,7 +6,7 @@ import pandas as pd
 import pytest
 from sklearn.metrics import roc_auc_score
 
-from helpers.widgets.slice_gate import slice_gate
+from helpers.course.lesson_2_5.view import slice_gate
 
 
 def rows(n, seed=0):

@@ -11,7 +11,7 @@ from pathlib import Path
 
 import pytest
 
-from helpers import resources
+from helpers.base import resources
 from helpers.tfx import __main__ as command
 from helpers.tfx import environment
 from helpers.tfx.environment import TFXEnvironmentError

@@ -7,7 +7,7 @@ import pandas as pd
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from helpers import resources
+from helpers.base import resources
 from helpers.tfx import session
 from helpers.validation import (
     Anomalies,

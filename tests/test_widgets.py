@@ -6,10 +6,10 @@ import numpy as np
 import pytest
 
 from helpers import world
+from helpers.course.lesson_2_1.view import STRENGTHS, incident_lab
+from helpers.course.views import incident_lab as module
+from helpers.course.views import view
 from helpers.validation import generate_statistics, infer_schema
-from helpers.widgets import incident_lab as module
-from helpers.widgets import view
-from helpers.widgets.incident_lab import STRENGTHS, incident_lab
 
 
 class ByIncome:
@@ -114,7 +114,7 @@ def test_progress_goes_through_all_items_and_leaves_one_plain_line(monkeypatch):
 def test_the_style_is_set_once_for_all_figures():
     import matplotlib
 
-    from helpers import style
+    from helpers.base import style
 
     with matplotlib.rc_context():
         style.use()

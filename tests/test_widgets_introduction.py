@@ -5,8 +5,8 @@ import numpy as np
 import pandas as pd
 import pytest
 
-from helpers.widgets.error_workbench import error_workbench
-from helpers.widgets.value_calculator import LIMITS, value_calculator
+from helpers.course.lesson_1_1.view import LIMITS, value_calculator
+from helpers.course.lesson_1_2.view import error_workbench
 
 
 def of_kind(widget, kind):
@@ -80,7 +80,7 @@ def test_each_slider_changes_words_and_picture(calculator):
 
 
 def test_the_quick_picture_is_the_one_drawn_anew(calculator):
-    from helpers.widgets.value_calculator import _Picture
+    from helpers.course.lesson_1_1.view import _Picture
 
     state = {"limit": 0.3, "gain": 500, "loss": 3_000, "per_month": 100, "build": 1e5, "run": 50}
     moved, fresh = _Picture(), _Picture()

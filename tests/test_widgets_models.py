@@ -7,9 +7,9 @@ import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
-from helpers.widgets.canvas import Canvas
-from helpers.widgets.thresholds import threshold_explorer
-from helpers.widgets.what_if import what_if
+from helpers.course.lesson_3_5.view import threshold_explorer
+from helpers.course.lesson_3_6.view import what_if
+from helpers.course.views.canvas import Canvas
 
 
 def of_kind(widget, kind):

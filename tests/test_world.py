@@ -9,7 +9,8 @@ import pytest
 from pandas.testing import assert_frame_equal
 from sklearn.metrics import roc_auc_score
 
-from helpers import resources, world
+from helpers import world
+from helpers.base import resources
 from helpers.world import COLUMNS, INCOMING, World, incidents
 
 N = 40_000

@@ -14,7 +14,7 @@ import nbformat
 from nbclient import NotebookClient
 from tqdm import tqdm
 
-from helpers.files import whole
+from helpers.base.files import whole
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from helpers import style
+from helpers.base import style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

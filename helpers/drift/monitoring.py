@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from helpers import style
+from helpers.base import style
 from helpers.drift.comparison import compare
 
 if TYPE_CHECKING:

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from helpers import style
+from helpers.base import style
 from helpers.explanation.explainer import output_of
 
 if TYPE_CHECKING:

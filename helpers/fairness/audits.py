@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from helpers import style
+from helpers.base import style
 from helpers.fairness.counts import (
     DENOMINATORS,
     RATIOS,

@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from helpers import style
+from helpers.base import style
 from helpers.fairness.audits import Audit, audit, with_interval
 from helpers.fairness.counts import confusion, difference, draw_counts, quantiles, rate
 from helpers.fairness.inputs import Groups, binary, frame_of, label, one_of, same_order

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
-from helpers import style
+from helpers.base import style
 
 if TYPE_CHECKING:
     import networkx as nx

@@ -36,7 +36,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from helpers import files
+from helpers.base import files
 from helpers.world import parse_months
 
 __all__ = [

@@ -12,7 +12,7 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
-from helpers import files
+from helpers.base import files
 from helpers.rollout.analysis import ErrorRate, Latency
 from helpers.rollout.canary import Rollout
 

@@ -24,7 +24,7 @@ from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from helpers import leash
+from helpers.base import leash
 
 MAX_BODY = 64 * 2**20  # bytes; TensorFlow Serving's own limit
 MAX_READ = 2**20  # bytes of an answer; reading scores of larger ones would delay other requests

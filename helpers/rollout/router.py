@@ -18,7 +18,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pandas as pd
 
-from helpers import leash
+from helpers.base import leash
 from helpers.rollout import proxy
 
 COLUMNS = (

@@ -17,7 +17,7 @@ import tempfile
 import threading
 from pathlib import Path
 
-from helpers import files, leash
+from helpers.base import files, leash
 from helpers.serving import config
 from helpers.serving.batching import Limits
 

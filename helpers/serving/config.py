@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from helpers import files
+from helpers.base import files
 
 Versions = str | Sequence[int]
 

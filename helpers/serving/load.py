@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers import leash
+from helpers.base import leash
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -85,7 +85,7 @@ class LoadTest:
         import matplotlib.pyplot as plt
         from matplotlib.ticker import LogLocator, NullFormatter
 
-        from helpers import style
+        from helpers.base import style
 
         ax = ax or plt.gca()
         answered = self.requests[self.requests["ok"]]

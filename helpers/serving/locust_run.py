@@ -19,7 +19,7 @@ import time
 from pathlib import Path
 from typing import Any
 
-from helpers import files, leash
+from helpers.base import files, leash
 
 
 def main() -> None:

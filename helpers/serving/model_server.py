@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers import leash
+from helpers.base import leash
 from helpers.serving import client, config
 from helpers.serving.config import Versions
 from helpers.serving.export import versions as version_numbers
@@ -366,7 +366,7 @@ class ModelServer:
         else:
             command = [shutil.which(self.backend)]
             command += [f"--rest_api_port={rest_port}", f"--port={grpc_port}"]
-        return leash.start(["-m", "helpers.leashed", *command, *flags], self._folder)
+        return leash.start(["-m", "helpers.base.leashed", *command, *flags], self._folder)
 
     def _set_ports(self, rest: int, grpc: int) -> None:
         self.url = f"http://127.0.0.1:{rest}"

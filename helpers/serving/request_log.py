@@ -15,7 +15,7 @@ from urllib.parse import quote
 
 import numpy as np
 
-from helpers import files
+from helpers.base import files
 
 if TYPE_CHECKING:
     import pandas as pd

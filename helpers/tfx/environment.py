@@ -25,7 +25,7 @@ from typing import Any
 from filelock import FileLock
 from platformdirs import user_cache_path
 
-from helpers import files, resources
+from helpers.base import files, resources
 
 # What an environment must be able to import before anybody is told that it is there.
 PACKAGES = (

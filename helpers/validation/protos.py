@@ -9,7 +9,7 @@ from typing import Any
 
 from google.protobuf import text_format
 
-from helpers import files
+from helpers.base import files
 
 
 def expect_message(proto: Any, kind: type) -> Any:

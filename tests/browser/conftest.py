@@ -8,7 +8,7 @@ import pytest
 from lab import Lesson, Server
 from playwright.sync_api import sync_playwright
 
-from helpers.lint_notebooks import notebooks
+from tools.lint_notebooks import notebooks
 
 ROOT = Path(__file__).resolve().parents[2]
 

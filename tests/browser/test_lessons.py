@@ -8,7 +8,7 @@ from lab import CONTROLS
 from playwright.sync_api import TimeoutError as TooLate
 from playwright.sync_api import expect
 
-from helpers.exercises.core import find
+from helpers.course.exercises.core import find
 
 BADGE = "https://colab.research.google.com/assets/colab-badge.svg"
 # What is not the lessons' to mend: rule of axe, part of the page, why.

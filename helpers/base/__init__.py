@@ -1,0 +1,1 @@
+"""The ground floor: files, processes, checks of arguments, statistics and the look of figures."""

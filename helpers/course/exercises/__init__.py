@@ -1,0 +1,123 @@
+"""Exercises: ``check`` an answer, ask for a ``hint`` or the ``solution``, see your ``progress``.
+
+In a notebook::
+
+    answer = ...
+    check("2.1-a", answer)
+
+How to write one
+----------------
+The exercises of lesson 2.1 are the list ``EXERCISES`` in
+``helpers/course/lesson_2_1/exercises.py``. An exercise is data and one function, the judge, which
+returns None for a right answer and otherwise says what was misunderstood. ``judges`` has judges
+for the common kinds of answer. ``wrong`` holds answers that people really give, each with words
+from the reply that is meant for it; the tests try all of them, and the solution too.
+
+>>> from helpers.course.exercises.core import Exercise
+>>> from helpers.course.exercises.judges import number
+>>> sixteen = Exercise(
+...     id="9.9-a",
+...     question="How many columns has the loan book? A whole number.",
+...     judge=number(16, replies={15: "That leaves the label out."}),
+...     hints=("`loans.shape` has rows and columns.",),
+...     solution="answer = 16",
+...     wrong=(("15", "the label"), ("2_000", "too large")),
+... )
+>>> sixteen.feedback(15)
+[wrong] 9.9-a: That leaves the label out.
+>>> sixteen.feedback(...)
+[not attempted] 9.9-a: Replace the ... with your answer and run the cell again.
+"""
+
+from __future__ import annotations
+
+import warnings
+
+from helpers.base import resources
+from helpers.course.exercises.core import UnknownExerciseError, find, lessons
+from helpers.course.exercises.panel import Feedback, Progress, Text
+from helpers.course.exercises.store import Store
+
+__all__ = ["UnknownExerciseError", "check", "hint", "progress", "solution"]
+
+
+def check(id: str, answer: object) -> Feedback:
+    """Check an answer, and remember whether it was right.
+
+    Parameters
+    ----------
+    id : str
+        The exercise, such as ``"2.1-a"``.
+    answer : object
+        Your answer; ``...`` stands for none yet.
+
+    Returns
+    -------
+    Feedback
+        Right, wrong (with what was misunderstood) or not attempted. Shown when it is the last line
+        of a cell.
+
+    Raises
+    ------
+    UnknownExerciseError
+        If there is no such exercise; it names the nearest. A wrong answer never raises.
+    """
+    feedback = find(id).feedback(answer)
+    if feedback.status != "not attempted":
+        try:
+            Store().record(id, solved=feedback.status == "right")
+        except OSError as error:  # a full or read-only disk must not come between learner and reply
+            warnings.warn(f"your progress could not be saved: {error}", stacklevel=2)
+    return feedback
+
+
+def hint(id: str) -> Text:
+    """Give the next hint for an exercise; after the last one it begins again.
+
+    Parameters
+    ----------
+    id : str
+        The exercise, such as ``"2.1-a"``.
+
+    Returns
+    -------
+    Text
+    """
+    hints = find(id).hints
+    seen = _hints_seen.get(id, 0)
+    _hints_seen[id] = seen + 1
+    at = seen % len(hints)
+    return Text(f"Hint {at + 1} of {len(hints)}", hints[at])
+
+
+def solution(id: str) -> Text:
+    """Show a solution, as code that sets ``answer``. There may be others.
+
+    Parameters
+    ----------
+    id : str
+        The exercise, such as ``"2.1-a"``.
+
+    Returns
+    -------
+    Text
+    """
+    return Text(f"A solution of {id}", find(id).solution.strip(), code=True)
+
+
+def progress() -> Progress:
+    """Show how many exercises of each lesson you have solved.
+
+    Returns
+    -------
+    Progress
+    """
+    done = Store().read()
+    counts = {}
+    for lesson, exercises in lessons().items():
+        states = [done.get(exercise.id) for exercise in exercises]
+        counts[lesson] = (states.count("solved"), states.count("attempted"), len(states))
+    return Progress(counts, {lesson.number: lesson.title for lesson in resources.lessons()})
+
+
+_hints_seen: dict[str, int] = {}

@@ -1,0 +1,36 @@
+"""Report progress from a shell: ``python -m helpers.course.exercises report [--junit FILE]``."""
+
+from __future__ import annotations
+
+import argparse
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from helpers.base import files
+from helpers.course.exercises import progress
+from helpers.course.exercises.core import lessons
+from helpers.course.exercises.report import junit
+from helpers.course.exercises.store import Store
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Run the command and return the exit code."""
+    parser = argparse.ArgumentParser(prog="python -m helpers.course.exercises", description=__doc__)
+    parser.add_argument("command", choices=["report"], help="report: print what was solved")
+    parser.add_argument(
+        "--junit", metavar="FILE", type=Path, help="also write it to FILE, as a JUnit report"
+    )
+    arguments = parser.parse_args(argv)
+    print(progress())
+    if arguments.junit:
+        try:
+            files.write(arguments.junit, junit(lessons(), Store().read()))
+        except OSError as error:
+            print(f"the report could not be written: {error}", file=sys.stderr)
+            return 1
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,138 @@
+"""Is everything here that the lessons need? One line for each part, with what to do about it."""
+
+from __future__ import annotations
+
+import html
+import platform
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from importlib import metadata
+
+from packaging.requirements import Requirement
+
+DISTRIBUTION = "first-dance-with-mlops"
+
+
+@dataclass(frozen=True)
+class Part:
+    """One part of the environment: its name, whether it is ready, what was found or is to do."""
+
+    name: str
+    ok: bool
+    detail: str
+
+
+@dataclass(frozen=True)
+class Checkup:
+    """What a look at the environment found.
+
+    Attributes
+    ----------
+    parts : list of Part
+        In the order in which they are shown.
+    """
+
+    parts: list[Part] = field(default_factory=list)
+
+    @property
+    def ok(self) -> bool:
+        """Whether every part is ready."""
+        return all(part.ok for part in self.parts)
+
+    def __repr__(self) -> str:
+        width = max(len(part.name) for part in self.parts)
+        return "\n".join(
+            f"{'ok   ' if part.ok else 'MEND '} {part.name:<{width}}  {part.detail}"
+            for part in self.parts
+        )
+
+    def _repr_html_(self) -> str:
+        rows = []
+        for part in self.parts:
+            # Words and a mark as well as colour: not everybody sees the colour.
+            colour, word = ("#00734F", "✔ ready") if part.ok else ("#B03A00", "✘ to mend")
+            cells = "".join(
+                f'<td style="text-align:left;padding:2px 12px">{text}</td>'
+                for text in (
+                    f'<span style="background:{colour};color:#fff;border-radius:3px;'
+                    f'padding:1px 8px;white-space:nowrap">{word}</span>',
+                    f"<b>{html.escape(part.name)}</b>",
+                    html.escape(part.detail),
+                )
+            )
+            rows.append(f"<tr>{cells}</tr>")
+        return f"<table>{''.join(rows)}</table>"
+
+
+def checkup() -> Checkup:
+    """Look at the environment that this notebook runs in.
+
+    Nothing is imported or installed for it, so it takes a fraction of a second.
+
+    Returns
+    -------
+    Checkup
+        Its repr is the table; ``.ok`` says whether all of it is ready.
+
+    Examples
+    --------
+    >>> [part.name for part in checkup().parts][:2]
+    ['Python', 'Notebooks and widgets']
+    """
+    looks: dict[str, Callable[[], str]] = {
+        "Python": lambda: f"{platform.python_version()} on {platform.system()}",
+        "Notebooks and widgets": lambda: _versions("ipykernel", "ipywidgets"),
+        "Numbers and pictures": lambda: _versions("numpy", "pandas", "matplotlib"),
+        "Models": lambda: _versions("tensorflow", "scikit-learn"),
+        "Fairness and explanation": lambda: _versions("fairlearn", "shap"),
+        "Data of Harbor Credit": _data,
+        "TFX, in its own environment": _tfx,
+    }
+    parts = []
+    for name, look in looks.items():
+        try:
+            parts.append(Part(name, True, look()))
+        except Exception as problem:  # whatever is wrong with one part, the others are shown
+            parts.append(Part(name, False, str(problem)))
+    return Checkup(parts)
+
+
+def _versions(*names: str) -> str:
+    """Versions of packages, all within the project's bounds; an error for the first that is not."""
+    bounds = {r.name: r for r in map(Requirement, metadata.requires(DISTRIBUTION) or [])}
+    found = []
+    for name in names:
+        try:
+            version = metadata.version(name)
+        except metadata.PackageNotFoundError:
+            raise RuntimeError(f"{name} is not installed: run `make lab` in a terminal") from None
+        if name in bounds and not bounds[name].specifier.contains(version, prereleases=True):
+            raise RuntimeError(
+                f"{name} {version} is installed, {bounds[name]} is needed: run `make lab`"
+            )
+        found.append(f"{name} {version}")
+    return ", ".join(found)
+
+
+def _data() -> str:
+    from helpers.base import resources
+
+    files = sorted(resources.path("data", "loans").glob("*.csv"))
+    if not files:
+        raise RuntimeError("no files in data/loans: run `python -m helpers.world data/`")
+    return f"{len(files)} months of loans, {files[0].stem} to {files[-1].stem}"
+
+
+def _tfx() -> str:
+    from helpers.tfx import environment
+
+    facts = environment.info()
+    if not facts["ready"]:
+        raise RuntimeError(
+            "not made yet: it is made on first use (about 3 GB), or now by "
+            "`python -m helpers.tfx install` in a terminal"
+        )
+    if "packages" not in facts:
+        return facts["folder"]
+    tfdv = facts["packages"]["tensorflow_data_validation"]
+    return f"{facts['recipe']}: TFDV {tfdv} on Python {facts['python']}"

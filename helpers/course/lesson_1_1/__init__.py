@@ -1,0 +1,1 @@
+"""Lesson 1.1: its exercises, its view and the design document."""

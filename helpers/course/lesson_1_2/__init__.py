@@ -1,0 +1,1 @@
+"""Lesson 1.2: its exercises and its view."""

@@ -1,0 +1,1 @@
+"""Lesson 1.4: its exercises and its view."""

@@ -1,0 +1,295 @@
+"""Turn an incident up and see when a schema notices, and what that costs until it does."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+import pandas as pd
+
+from helpers import world
+from helpers.base import style
+from helpers.course.views.view import View, image, png, progress
+from helpers.validation import Schema, generate_statistics, validate_statistics
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+
+SHOWN = {  # incident: the column in which one would look for it
+    "monthly income": "income",
+    "missing history": "credit_history_years",
+    "new purpose": "purpose",
+    "utilization in percent": "utilization",
+    "sent twice": "age",
+    "campaign": "age",
+    "recession": "income",
+}
+STRENGTHS = (0.0, 0.02, 0.08, 0.2, 0.4, 0.7, 1.0)
+ENVIRONMENT = "SERVING"
+
+
+@dataclass(frozen=True)
+class Series:
+    """One incident at every strength: what arrives, what it costs, which schemas notice.
+
+    Attributes
+    ----------
+    frames : list of pandas.DataFrame
+        What arrives at each of ``STRENGTHS``.
+    lost : list of float
+        Euro lost for each application, against the best decisions that the truth allows.
+    notices : dict of str to list of str
+        For each schema, what it says at each strength; "" where it notices nothing.
+    """
+
+    frames: list[pd.DataFrame]
+    lost: list[float]
+    notices: dict[str, list[str]]
+
+
+def incident_lab(
+    model: Any,
+    *,
+    columns: Sequence[str],
+    schemas: Mapping[str, Schema],
+    month: str = "2026-09",
+    n: int = 2_000,
+) -> IncidentLab:
+    """Measure every incident at every strength, and show it as an interactive view.
+
+    Parameters
+    ----------
+    model : object
+        Has ``predict_proba``; scores the applications.
+    columns : sequence of str
+        The model's features.
+    schemas : mapping of str to helpers.validation.Schema
+        The schemas to compare, by name.
+    month : str, default "2026-09"
+        The month whose applications are drawn.
+    n : int, default 2000
+        Applications.
+
+    Returns
+    -------
+    IncidentLab
+        Displays itself; ``.table()`` gives its content in short.
+    """
+    clean = world.World().applications(month, n)
+    series = {}
+    for name in progress(SHOWN, f"{len(SHOWN)} incidents at {len(STRENGTHS)} strengths each"):
+        series[name] = _measure(name, clean, model, list(columns), schemas)
+    return IncidentLab(clean, series, list(schemas))
+
+
+class IncidentLab:
+    """The interactive view; made by :func:`incident_lab`.
+
+    Parameters
+    ----------
+    clean : pandas.DataFrame
+        The applications as they were made.
+    series : dict of str to Series
+        What was measured for each incident.
+    schemas : list of str
+        Names of the schemas.
+    """
+
+    def __init__(self, clean: pd.DataFrame, series: dict[str, Series], schemas: list[str]) -> None:
+        self.clean = clean
+        self.series = series
+        self.schemas = schemas
+
+    def table(self) -> pd.DataFrame:
+        """For each incident: from which strength on each schema notices, and the money at stake.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each incident; "never" where nothing is noticed at any strength.
+        """
+        rows = {}
+        for name, one in self.series.items():
+            row: dict[str, object] = {}
+            for schema in self.schemas:
+                noticed = [
+                    s for s, said in zip(STRENGTHS, one.notices[schema], strict=True) if said
+                ]
+                row[f"noticed {schema}"] = f"from {noticed[0]:.2f}" if noticed else "never"
+            row["lost at full strength (euro per application)"] = round(one.lost[-1] - one.lost[0])
+            rows[name] = row
+        return pd.DataFrame.from_dict(rows, orient="index").rename_axis("incident")
+
+    def plot(
+        self, incident: str, strength: float, schema: str, axes: Sequence[Axes] | None = None
+    ) -> Sequence[Axes]:
+        """Draw one state of the view.
+
+        Parameters
+        ----------
+        incident : str
+            A key of ``SHOWN``.
+        strength : float
+            One of ``STRENGTHS``.
+        schema : str
+            Name of a schema.
+        axes : sequence of two matplotlib.axes.Axes, optional
+            Where to draw: the column, and the money. Made if they are not given.
+
+        Returns
+        -------
+        sequence of two matplotlib.axes.Axes
+        """
+        if axes is None:
+            from matplotlib.figure import Figure
+
+            figure = Figure(figsize=(9.6, 3.6), layout="constrained")
+            axes = figure.subplots(1, 2)
+        step = STRENGTHS.index(strength)
+        one = self.series[incident]
+        _draw_column(axes[0], SHOWN[incident], self.clean, one.frames[step])
+        _draw_money(axes[1], one, one.notices[schema], step)
+        return axes
+
+    def describe(self, incident: str, strength: float, schema: str) -> str:
+        """Say in words what the picture shows, for all and for those who cannot see it.
+
+        The parameters are those of :meth:`plot`.
+        """
+        step = STRENGTHS.index(strength)
+        one = self.series[incident]
+        lost = one.lost[step] - one.lost[0]
+        said = one.notices[schema][step]
+        noticed = f"The schema notices: {said}" if said else "The schema notices nothing."
+        return (
+            f"{incident} at strength {strength:g}: {lost:,.0f} euro lost per application. {noticed}"
+        )
+
+    def _ipython_display_(self, **_: Any) -> None:
+        self.view()._ipython_display_()
+
+    def view(self) -> View:
+        """Make the interactive view: menus, a slider, the picture and its words.
+
+        Returns
+        -------
+        helpers.course.views.view.View
+        """
+        import ipywidgets as w
+
+        wide = {"description_width": "80px"}
+        incident = w.Dropdown(options=list(self.series), description="incident", style=wide)
+        schema = w.ToggleButtons(
+            options=self.schemas, value=self.schemas[-1], description="schema", style=wide
+        )
+        strength = w.SelectionSlider(
+            options=[(f"{s:g}", s) for s in STRENGTHS],
+            value=0.4,
+            description="strength",
+            style=wide,
+            layout=w.Layout(width="420px"),
+        )
+        picture, words = w.HTML(), w.HTML()
+
+        def redraw(_: object = None) -> None:
+            state = (incident.value, strength.value, schema.value)
+            said = self.describe(*state)
+            picture.value = image(png(self.plot(*state)[0].figure), said)
+            words.value = f"<p aria-live='polite'>{said}</p>"
+
+        for control in (incident, schema, strength):
+            control.observe(redraw, "value")
+        redraw()
+        box = w.VBox([incident, schema, strength, picture, words])
+        first = (incident.value, strength.value, schema.value)
+        return View(box, png(self.plot(*first)[0].figure), self.describe(*first))
+
+
+def _measure(
+    name: str, clean: pd.DataFrame, model: Any, columns: list[str], schemas: Mapping[str, Schema]
+) -> Series:
+    incident = world.incidents[name]
+    frames = [incident.apply(clean, strength=strength) for strength in STRENGTHS]
+    lost = []
+    for strength, frame in zip(STRENGTHS, frames, strict=True):
+        made = frame if incident.changes_world else clean  # what is true of the people in the file
+        log_odds = world.World().log_odds(made)
+        if incident.kind == "concept drift":
+            log_odds = log_odds + strength * sum(world.recession_terms(made).values())
+        best = world.profit(made, 1 / (1 + np.exp(-log_odds)))
+        scored = frame.drop_duplicates("application_id")
+        granted = world.profit(scored, model.predict_proba(scored[columns])[:, 1]) > 0
+        lost.append(float((np.maximum(best, 0) - best * granted).mean()))
+    steps = [str(i) for i in range(len(frames))]
+    files = zip(steps, frames, strict=True)
+    everything = pd.concat([f.drop(columns="defaulted").assign(step=i) for i, f in files])
+    statistics = generate_statistics(everything, slice_by="step")  # one pass for all strengths
+    notices = {}
+    for schema_name, schema in schemas.items():
+        expected = schema.copy()
+        expected.add("step", "BYTES")
+        found = (
+            validate_statistics(statistics.slice(f"step_{i}"), expected, environment=ENVIRONMENT)
+            for i in steps
+        )
+        notices[schema_name] = [_in_short(anomalies) for anomalies in found]
+    return Series(frames, lost, notices)
+
+
+def _in_short(anomalies: Any) -> str:
+    table = anomalies.to_frame()
+    return "; ".join(f"{row.feature}: {row.what}" for row in table.itertuples())
+
+
+def _draw_column(ax: Axes, column: str, clean: pd.DataFrame, arrived: pd.DataFrame) -> None:
+    ax.clear()
+    if pd.api.types.is_numeric_dtype(clean[column]):
+        values = arrived[column].dropna()
+        high = max(clean[column].quantile(0.995), values.quantile(0.995))
+        bins = np.linspace(0, high, 41)
+        ax.hist(clean[column].dropna(), bins, color=style.GREY, alpha=0.45, label="as it should be")
+        ax.hist(values, bins, histtype="step", lw=2, color=style.BLUE, label="as it comes")
+        unit = world.COLUMNS[column].unit
+        ax.set(xlabel=f"{column} ({unit})" if unit else column, ylabel="applications")
+    else:
+        names = sorted(set(arrived[column]) | set(clean[column]))
+        at = np.arange(len(names))
+        for shift, frame, colour, label in (
+            (0.2, clean, style.GREY, "as it should be"),
+            (-0.2, arrived, style.BLUE, "as it comes"),
+        ):
+            counts = frame[column].value_counts().reindex(names, fill_value=0)
+            ax.barh(at + shift, counts, 0.4, color=colour, label=label)
+        ax.set_yticks(at, names)
+        ax.set_xlabel("applications")
+    missing = arrived[column].isna().mean()
+    ax.set_title(f"what arrives: {column}" + (f", {missing:.0%} missing" if missing else ""))
+    ax.legend(loc="best")
+
+
+def _draw_money(ax: Axes, one: Series, notices: list[str], step: int) -> None:
+    ax.clear()
+    lost = np.array(one.lost) - one.lost[0]
+    noticed = [bool(said) for said in notices]
+    ax.fill_between(
+        STRENGTHS,
+        0,
+        1,
+        where=noticed,
+        transform=ax.get_xaxis_transform(),
+        color=style.ORANGE,
+        alpha=0.3,
+        lw=0,
+    )
+    where = "the schema notices" if any(noticed) else "the schema never notices"
+    # Along the top, where no line comes: the limits below leave a margin.
+    ax.text(0.98, 0.98, where, transform=ax.transAxes, ha="right", va="top", size=10)
+    ax.plot(STRENGTHS, lost, "o-", color=style.BLUE, ms=4)
+    ax.plot(STRENGTHS[step], lost[step], "o", color=style.RED, ms=10)
+    ax.set(
+        xlim=(-0.02, 1.02), xlabel="strength of the incident", ylabel="lost (euro per application)"
+    )
+    ax.set_ylim(min(-10, lost.min() * 1.1), max(100, lost.max() * 1.15))
+    ax.set_title("money lost by the model's decisions")

@@ -1,0 +1,1 @@
+"""Lesson 2.5: its exercises and its view."""

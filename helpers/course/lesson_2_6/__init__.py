@@ -1,0 +1,1 @@
+"""Lesson 2.6: its exercises and its view."""

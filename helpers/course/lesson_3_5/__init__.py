@@ -1,0 +1,1 @@
+"""Lesson 3.5: its exercises and its view."""

@@ -1,0 +1,1 @@
+"""Lesson 3.6: its exercises and its view."""

@@ -1,0 +1,1 @@
+"""Lesson 4.1: its exercises and its view."""

@@ -1,0 +1,1 @@
+"""Lesson 4.5: its exercises and its view."""

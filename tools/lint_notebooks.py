@@ -1,0 +1,392 @@
+"""Tell what is missing in a lesson: ``python -m tools.lint_notebooks [PATH ...]``.
+
+A lesson is written in a fixed shape (see ``docs/instructors.md``), and a program can check a good
+part of it: the sections and their order, exercises, descriptions of figures, what the machine left
+behind. A line is printed for each fault, and the exit code is 1 if there is one; what is only
+advice is marked as such and does not count. The start page (lesson 0) is no lesson: it needs no
+incident, no widget and not five exercises.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import re
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass
+from itertools import pairwise
+from pathlib import Path
+from typing import Any
+
+from helpers.course.exercises.core import lessons
+
+USUAL_SECONDS = 60
+MOST_SECONDS = 120
+MOST_LINES = 15
+FEWEST_EXERCISES = 5
+FEWEST_SOURCES = 3
+OUTCOMES = range(3, 6)
+BOXES = ("Note", "Caution", "In real life", "Go deeper")
+START = "0"  # the lesson number of the start page
+
+BADGE = re.compile(r"\]\(https://colab\.research\.google\.com/github/[^/\s]+/[^/\s]+/blob/(\S+)\)")
+SETUP = "%load_ext helpers"
+# Sections of a lesson in their order; the setup cell stands between the second and the third.
+BEFORE = ("The incident", "You will be able to")
+AFTER = ("In production", "What you learned", "Next", "Sources")
+_FIGURE = re.compile(r"^\*The figure: [^*]*\S\*", re.M)
+_LINK = re.compile(r"\]\(https?://[^)\s]+\)")
+_MACHINE = re.compile(
+    r"/(?:home|Users)/\w+|/root/|/private/var/|/tmp/(?:tmp|ipykernel_)|\b[A-Z]:\\+Users"
+)
+_FILE = re.compile(r"(?<![\w:/.~-])/[^\s\"'<>:]+\.py\b")
+_ANSI = re.compile(r"\x1b\[[\d;]*m")
+_VIEW = "application/vnd.jupyter.widget-view+json"
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong in a notebook, and where.
+
+    Attributes
+    ----------
+    path : pathlib.Path
+        The notebook.
+    cell : int or None
+        Number of the cell, from 0; None if it is about the whole notebook.
+    message : str
+        What is wrong and what was expected.
+    advice : bool
+        It is only advice, and no reason to fail.
+    """
+
+    path: Path
+    cell: int | None
+    message: str
+    advice: bool = False
+
+    def __str__(self) -> str:
+        where = "" if self.cell is None else f" cell {self.cell}:"
+        return f"{self.path}:{where} {'advice: ' if self.advice else ''}{self.message}"
+
+
+def lint(path: Path | str) -> list[Fault]:
+    """Find what is wrong in one notebook.
+
+    Parameters
+    ----------
+    path : path
+        A notebook, as it is committed: executed.
+
+    Returns
+    -------
+    list of Fault
+        Empty if all is well; advice is among them.
+
+    Examples
+    --------
+    >>> from pathlib import Path
+    >>> sorted(Path("notebooks").glob("*.ipynb")) and lint("notebooks/0_start_here.ipynb")
+    []
+    """
+    path = Path(path)
+    try:
+        notebook = json.loads(path.read_text(encoding="utf-8"))
+        cells = [_Cell.read(cell) for cell in notebook["cells"]]
+    except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
+        return [Fault(path, None, f"is no notebook that can be read ({error})")]
+    about = notebook.get("metadata", {}).get("first_dance", {})
+    page = _Page(path, about, cells)
+    rules = _RULES if page.number == START else (*_RULES, *_LESSON_RULES)
+    found = [Fault(path, *fault) for rule in rules for fault in rule(page)]
+    return sorted(found, key=lambda fault: -1 if fault.cell is None else fault.cell)
+
+
+def notebooks(places: Sequence[Path | str]) -> list[Path]:
+    """List the notebooks that stand in the given files and folders.
+
+    Parameters
+    ----------
+    places : sequence of path
+        Notebooks, and folders that are searched with all that is below them.
+
+    Returns
+    -------
+    list of pathlib.Path
+    """
+    found = []
+    for place in map(Path, places):
+        below = sorted(place.rglob("*.ipynb")) if place.is_dir() else [place]
+        found += [path for path in below if ".ipynb_checkpoints" not in path.parts]
+    return found
+
+
+def main(argv: Sequence[str] | None = None) -> int:
+    """Print what is wrong in the notebooks and return the exit code."""
+    parser = argparse.ArgumentParser(
+        prog="python -m tools.lint_notebooks", description=__doc__.partition("\n")[0]
+    )
+    parser.add_argument("path", nargs="*", default=["notebooks"], help="notebooks or folders")
+    faults = [fault for path in notebooks(parser.parse_args(argv).path) for fault in lint(path)]
+    for fault in faults:
+        print(fault)
+    return int(any(not fault.advice for fault in faults))
+
+
+@dataclass(frozen=True)
+class _Cell:
+    kind: str
+    source: str
+    outputs: list[dict[str, Any]]
+    tags: list[str]
+    count: int | None
+
+    @classmethod
+    def read(cls, cell: dict[str, Any]) -> _Cell:
+        tags = cell.get("metadata", {}).get("tags", [])
+        outputs, count = cell.get("outputs", []), cell.get("execution_count")
+        return cls(cell["cell_type"], "".join(cell["source"]), outputs, tags, count)
+
+    @property
+    def commands(self) -> list[str]:
+        """List the lines that do something."""
+        return [
+            line for line in map(str.strip, self.source.splitlines()) if line[:1] not in ("#", "")
+        ]
+
+    @property
+    def data(self) -> list[dict[str, str]]:
+        """Give what its outputs show, by kind of data."""
+        bundles = [output.get("data", {}) for output in self.outputs]
+        return [{kind: "".join(_text(value)) for kind, value in one.items()} for one in bundles]
+
+
+@dataclass(frozen=True)
+class _Page:
+    path: Path
+    about: dict[str, Any]
+    cells: list[_Cell]
+
+    @property
+    def number(self) -> str:
+        return str(self.about.get("lesson", ""))
+
+    @property
+    def code(self) -> list[tuple[int, _Cell]]:
+        return [(at, cell) for at, cell in enumerate(self.cells) if cell.kind == "code"]
+
+    @property
+    def text(self) -> list[tuple[int, _Cell]]:
+        return [(at, cell) for at, cell in enumerate(self.cells) if cell.kind == "markdown"]
+
+    @property
+    def code_text(self) -> str:
+        return "\n".join(cell.source for _, cell in self.code)
+
+    def heading(self, title: str) -> int | None:
+        """Find the cell with this heading, or with these words in bold at the start of a line."""
+        form = re.compile(rf"^(?:#+ |\*\*){re.escape(title)}\b", re.M)
+        return next((at for at, cell in self.text if form.search(cell.source)), None)
+
+    def checks(self) -> list[tuple[int, str]]:
+        """List the cells with a check, each with the exercise's id."""
+        found = [
+            (at, re.findall(r"^check\(\s*[\"']([^\"']*)", c.source, re.M)) for at, c in self.code
+        ]
+        return [(at, id) for at, ids in found for id in ids]
+
+
+_Faults = Iterator[tuple[int | None, str] | tuple[int | None, str, bool]]
+
+
+def _says_what_it_is(page: _Page) -> _Faults:
+    lacking = {"track", "lesson", "minutes", "budget_s"} - set(page.about)
+    if lacking:
+        yield None, f"its metadata first_dance lacks {', '.join(sorted(lacking))}"
+    seconds = page.about.get("budget_s", USUAL_SECONDS)
+    if not isinstance(seconds, int | float) or not 0 < seconds <= MOST_SECONDS:
+        yield None, f"its time budget is {seconds!r} s; expected at most {MOST_SECONDS}"
+    elif seconds > USUAL_SECONDS:
+        yield None, f"its time budget is {seconds} s; {USUAL_SECONDS} is usual", True
+
+
+def _begins_with_title_badge_and_context(page: _Page) -> _Faults:
+    first = page.cells[0].source if page.cells and page.cells[0].kind == "markdown" else ""
+    title = "# " if page.number == START else f"# {page.number} "
+    if not first.startswith(title):
+        yield 0, f"expected the title, a line that starts {title!r}"
+    badge = BADGE.search(first)
+    if not badge:
+        yield 0, "expected the Colab badge below the title: run `make stamp`"
+    elif Path(badge[1]).name != page.path.name:
+        yield 0, f"the Colab badge leads to {badge[1]}: run `make stamp`"
+    context = re.search(r"^\*Track (\S+?),? .*about (\d+) minutes.*\*$", first, re.M)
+    about = (str(page.about.get("track")), str(page.about.get("minutes")))
+    if not context:
+        yield 0, "expected a line of context: *Track 2, Data lifecycle · about 60 minutes · ...*"
+    elif context.groups() != about:
+        yield (
+            0,
+            f"the line of context says track and minutes {context.groups()}, the metadata {about}",
+        )
+
+
+def _has_one_setup_cell(page: _Page) -> _Faults:
+    setups = [at for at, cell in page.code if SETUP in cell.source]
+    if setups != [at for at, _ in page.code][:1]:
+        yield (setups or [None])[-1], f"expected one setup cell ({SETUP}), the first cell with code"
+
+
+def _was_run_from_top_to_bottom(page: _Page) -> _Faults:
+    for (_, before), (at, cell) in pairwise([(None, None), *page.code]):
+        if cell.count is None:
+            yield at, "was never run: run `make notebooks`"
+        elif before and before.count and cell.count <= before.count:
+            yield at, "was not run after the one above it: run `make notebooks`"
+
+
+def _shows_no_error_and_no_warning(page: _Page) -> _Faults:
+    for at, cell in page.code:
+        if "raises-exception" in cell.tags:
+            continue
+        kinds = {output.get("name") or output["output_type"] for output in cell.outputs}
+        if "error" in kinds:
+            yield at, "shows an error; one that is meant needs the tag raises-exception"
+        if "stderr" in kinds:
+            yield at, "shows a warning (text on stderr)"
+
+
+def _names_no_place_of_one_machine(page: _Page) -> _Faults:
+    for at, cell in enumerate(page.cells):
+        raised = "\n".join(line for out in cell.outputs for line in out.get("traceback", []))
+        shown = ["".join(output.get("text", "")) for output in cell.outputs]
+        shown += [text for one in cell.data for kind, text in one.items() if "image" not in kind]
+        for where, text, form in (
+            ("text", cell.source, _MACHINE),
+            ("output", "\n".join(shown), _MACHINE),
+            ("traceback", _ANSI.sub("", raised), _FILE),
+        ):
+            if found := form.search(text):
+                yield at, f"its {where} has a path of one machine: {found[0]}"
+
+
+def _says_why_an_output_is_not_compared(page: _Page) -> _Faults:
+    for at, cell in page.code:
+        lines = cell.source.splitlines() or [""]
+        first = lines[1] if lines[0].startswith("%%") and len(lines) > 1 else lines[0]
+        if "nbval-ignore-output" in cell.tags and not re.match(r"#.*\w", first):
+            yield at, "has the tag nbval-ignore-output; its first line should say why, in a comment"
+
+
+def _describes_its_figures(page: _Page) -> _Faults:
+    for at, cell in enumerate(page.cells):
+        for tag in re.findall(
+            r"<img\b[^>]*>", "".join([cell.source, *(d.get("text/html", "") for d in cell.data)])
+        ):
+            if "alt=" not in tag:
+                yield at, "has an <img> without alt"
+        if cell.kind == "markdown" and re.search(r"!\[\s*\]\(", cell.source):
+            yield at, "has a picture without alt text: ![what it shows](...)"
+        if not any(kind.startswith("image/") or kind == _VIEW for one in cell.data for kind in one):
+            continue
+        below = page.cells[at + 1] if at + 1 < len(page.cells) else None
+        if not (below and below.kind == "markdown" and _FIGURE.search(below.source)):
+            yield at, "shows a figure; the cell below should describe it: *The figure: ...*"
+
+
+def _asks_its_exercises(page: _Page) -> _Faults:
+    known = {exercise.id for group in lessons().values() for exercise in group}
+    own = [exercise.id for exercise in lessons().get(page.number, [])]
+    asked = page.checks()
+    for at, id in asked:
+        if id not in known:
+            yield at, f"there is no exercise {id!r}"
+        elif id not in own:
+            yield at, f"exercise {id!r} is of another lesson"
+        if "answer = ..." not in page.cells[at].commands:
+            yield at, f"the answer of {id} is given away; expected `answer = ...`"
+        above = "\n".join(cell.source for place, cell in page.text if place < at)
+        if not re.search(rf"^#+ Exercise {re.escape(id)}\b", above, re.M):
+            yield at, f"expected the question above it, under the heading `Exercise {id}`"
+        below = page.cells[at + 1].source.splitlines() if at + 1 < len(page.cells) else []
+        if [line.replace("'", '"') for line in below] != [f'# hint("{id}")', f'# solution("{id}")']:
+            yield at, f'expected below it a cell with # hint("{id}") and # solution("{id}")'
+    for id in own:
+        if (times := [id for _, id in asked].count(id)) != 1:
+            yield None, f"exercise {id} is asked {times} times; expected once"
+
+
+def _keeps_to_short_cells_and_known_boxes(page: _Page) -> _Faults:
+    for at, cell in page.code:
+        if len(cell.commands) > MOST_LINES:
+            yield at, f"has {len(cell.commands)} lines of code; {MOST_LINES} are enough", True
+    for at, cell in page.text:
+        for word in re.findall(r"^> \*\*(.+?)\.?\*\*", cell.source, re.M):
+            if word not in BOXES:
+                yield at, f"has a box {word!r}; boxes are {', '.join(BOXES)}"
+
+
+def _has_its_sections_in_order(page: _Page) -> _Faults:
+    setup = next((at for at, cell in page.code if SETUP in cell.source), None)
+    order = [(title, page.heading(title)) for title in BEFORE]
+    order += [("the setup cell", setup), *((title, page.heading(title)) for title in AFTER)]
+    for title, at in order:
+        if at is None and title != "the setup cell":
+            yield None, f"has no section {title!r}"
+    there = [(title, at) for title, at in order if at is not None]
+    for (one, first), (other, second) in pairwise(there):
+        if first > second:
+            yield second, f"{other!r} stands before {one!r}"
+
+
+def _names_outcomes_and_sources(page: _Page) -> _Faults:
+    if (at := page.heading(BEFORE[1])) is not None:
+        outcomes = len(re.findall(r"^(?:\d+\.|[-*]) ", page.cells[at].source, re.M))
+        if outcomes not in OUTCOMES:
+            yield at, f"names {outcomes} outcomes; expected a list of 3 to 5"
+    if (at := page.heading("Sources")) is not None:
+        links = len(_LINK.findall(page.cells[at].source.split("Sources", 1)[1]))
+        if links < FEWEST_SOURCES:
+            yield at, f"has {links} sources with links; expected at least {FEWEST_SOURCES}"
+
+
+def _teaches_by_doing(page: _Page) -> _Faults:
+    if (asked := len(page.checks())) < FEWEST_EXERCISES:
+        yield None, f"has {asked} exercises; expected at least {FEWEST_EXERCISES}"
+    words = "\n".join(cell.source for _, cell in page.text)
+    for habit in ("Predict", "Read"):
+        if not re.search(rf"^\*\*{habit}\b", words, re.M):
+            yield None, f"never says **{habit}**: predict, run, read"
+    if not re.search(r"ipywidgets|helpers\.course\.(views|lesson_)", page.code_text):
+        yield None, "has no widget (nothing from helpers.course.views, no ipywidgets)"
+
+
+def _text(value: Any) -> list[str]:
+    return (
+        value
+        if isinstance(value, list)
+        else [value if isinstance(value, str) else json.dumps(value)]
+    )
+
+
+_Rule = Callable[[_Page], _Faults]
+_RULES: tuple[_Rule, ...] = (
+    _says_what_it_is,
+    _begins_with_title_badge_and_context,
+    _has_one_setup_cell,
+    _was_run_from_top_to_bottom,
+    _shows_no_error_and_no_warning,
+    _names_no_place_of_one_machine,
+    _says_why_an_output_is_not_compared,
+    _describes_its_figures,
+    _asks_its_exercises,
+    _keeps_to_short_cells_and_known_boxes,
+)
+_LESSON_RULES: tuple[_Rule, ...] = (
+    _has_its_sections_in_order,
+    _names_outcomes_and_sources,
+    _teaches_by_doing,
+)
+
+if __name__ == "__main__":
+    raise SystemExit(main())
