@@ -10,8 +10,8 @@ from scipy import stats
 
 from helpers import drift
 from helpers.base import resources
+from helpers.course.lesson_1_4 import view as module
 from helpers.course.lesson_1_4.view import CALM, WATCHES, drift_lab
-from helpers.course.views import drift_lab as module
 from helpers.drift import compare, make_detector, monitor, monitor_windows, replay, score
 from helpers.world import World, incidents
 

@@ -19,7 +19,7 @@ EXERCISES = [Exercise(f"9.9-{x}", "?", lambda _: None, ("h",), "", ()) for x in 
 @pytest.fixture(autouse=True)
 def exercises_of_the_template(monkeypatch):
     known = {"2.1": [Exercise("2.1-a", "?", lambda _: None, ("h",), "", ())], "9.9": EXERCISES}
-    monkeypatch.setattr(lint_notebooks, "lessons", lambda: known)
+    monkeypatch.setattr(lint_notebooks, "exercises_by_lesson", lambda: known)
 
 
 class Draft:
