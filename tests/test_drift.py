@@ -12,8 +12,8 @@ from helpers import drift
 from helpers.base import resources
 from helpers.course.lesson_1_4 import view as module
 from helpers.course.lesson_1_4.view import CALM, WATCHES, drift_lab
-from helpers.drift import compare, make_detector, monitor, monitor_windows, replay, score
-from helpers.world import World, incidents
+from helpers.drift import compare, make_detector, monitor, monitor_windows, score
+from helpers.world import World, incidents, replay
 
 FEATURES = ["age", "income", "purpose", "term_months", "utilization", "credit_history_years"]
 
@@ -361,25 +361,6 @@ def test_delay_and_false_alarms_are_counted_from_the_onset():
 def test_without_times_there_is_no_delay():
     with pytest.raises(ValueError, match="times"):
         monitor(CALM_THEN_HIGH).score("2026-01-01")
-
-
-@pytest.mark.parametrize("name", incidents)
-def test_a_replayed_year_is_calm_until_the_onset(name):
-    onset = pd.Timestamp(incidents[name].onset)
-    month = pd.Period(onset, "M")
-    months = (str(month - 1), str(month))
-    calm, year = replay(months=months, n=300), replay(name, months=months, n=300)
-    before, after = year["applied_at"] < onset, year["applied_at"] >= onset
-    pd.testing.assert_frame_equal(
-        year[before].reset_index(drop=True), calm[calm["applied_at"] < onset], check_dtype=False
-    )
-    rest = calm[calm["applied_at"] >= onset].reset_index(drop=True).astype(str)
-    assert not rest.equals(year[after].reset_index(drop=True).astype(str))
-
-
-def test_an_unknown_incident_is_answered_with_those_that_exist():
-    with pytest.raises(ValueError, match=r"'flood'.*recession"):
-        replay("flood")
 
 
 # The view

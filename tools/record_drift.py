@@ -40,7 +40,7 @@ from tqdm import tqdm
 
 from helpers import drift
 from helpers.base import resources
-from helpers.world import CHANNELS, EMPLOYMENTS, PURPOSES, REGIONS, World, incidents, profit
+from helpers.world import CHANNELS, EMPLOYMENTS, PURPOSES, REGIONS, World, incidents, profit, replay
 
 SEEDS = range(1, 51)
 TUNING_SEEDS = range(1_000, 1_020)
@@ -200,10 +200,10 @@ def _worlds(seed: int, names: Iterable[str] = tuple(ONSETS)) -> tuple[pd.DataFra
     after = {}
     for name in names:
         months = (str(ONSETS[name])[:7], str(ONSETS[name] + HORIZON)[:7])
-        frame = drift.replay(name, months=months, seed=seed)
+        frame = replay(name, months=months, seed=seed)
         after[name] = _scored(frame[frame["applied_at"] < ONSETS[name] + HORIZON])
     reference = World(seed).applications(("2025-07", "2025-12"))
-    return _scored(reference), _scored(drift.replay(months=YEAR, seed=seed)), after
+    return _scored(reference), _scored(replay(months=YEAR, seed=seed)), after
 
 
 def _alarms(detectors: list[Any], seen: np.ndarray, times: pd.Series) -> set[pd.Timestamp]:

@@ -5,7 +5,6 @@
 * :func:`monitor` runs one of river's detectors over a stream of values or errors;
   :func:`monitor_windows` runs :func:`compare` over windows of a stream.
 * :func:`score` holds detections against a known onset: the delay, and the false alarms.
-* :func:`replay` gives Harbor Credit's production months with one incident in them.
 
 The tests are scipy's, the classifier is scikit-learn's, the detectors are river's. Distances
 against a threshold in a schema are TFDV's (``helpers.validation``), and are not repeated here.
@@ -31,7 +30,6 @@ from helpers.drift.monitoring import (
     monitor_windows,
     score,
 )
-from helpers.drift.production import replay
 
 __all__ = [
     "DETECTORS",
@@ -43,6 +41,5 @@ __all__ = [
     "make_detector",
     "monitor",
     "monitor_windows",
-    "replay",
     "score",
 ]

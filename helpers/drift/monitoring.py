@@ -354,8 +354,7 @@ def monitor_windows(
 
     Examples
     --------
-    >>> from helpers.drift import replay
-    >>> from helpers.world import World
+    >>> from helpers.world import World, replay
     >>> monitor_windows(World().applications("2025-12"), replay("campaign")).score("2026-08-01")
     found after 28.0 days; 0 false alarms in 212 calm days
     """

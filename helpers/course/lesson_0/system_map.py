@@ -75,7 +75,7 @@ COLUMNS = (
             "later.",
             "The campaign brought other people than those whom the model had learned from.",
             ("1.3", "2.8"),
-            ("helpers/world.py", "helpers/datasets.py"),
+            ("helpers/world/*.py", "helpers/datasets.py"),
         ),
         Box(
             "Feature extraction",

@@ -114,7 +114,7 @@ def drift_lab(
     calm = model.predict_proba(reference[columns])[:, 1]
     years = {}
     for name in progress(SHOWN, f"2026, replayed {len(SHOWN)} times"):
-        year = drift.replay(None if name == CALM else name, n=n, seed=seed)
+        year = world.replay(None if name == CALM else name, n=n, seed=seed)
         score = model.predict_proba(year[columns])[:, 1]
         granted = world.profit(year, score) > 0
         seen = {
