@@ -211,7 +211,7 @@ def _alarms(detectors: list[Any], seen: np.ndarray, times: pd.Series) -> set[pd.
     found = set()
     for detector, stream in zip(detectors, seen.T, strict=True):
         if not np.isnan(stream).all():
-            found |= set(drift.monitor(stream, detector, times=times).detections["time"])
+            found |= set(drift.monitor(stream, detector, times=times).to_frame()["time"])
     return found
 
 
@@ -256,8 +256,8 @@ def _windows(frame: pd.DataFrame, days: int) -> Iterator[tuple[pd.Timestamp, pd.
 def _fired(reference: pd.DataFrame, window: pd.DataFrame, days: int, joint: bool) -> set[Window]:
     """The rules that see drift in a window."""
     features = drift.compare(reference, window, columns=FEATURES, joint=joint)
-    score = drift.compare(reference, window, columns=["score"], joint=False).table
-    table = features.table
+    score = drift.compare(reference, window, columns=["score"], joint=False).to_frame()
+    table = features.to_frame()
     verdicts = {
         ("PSI", "features", "0.1"): (table["psi"] >= 0.1).any(),
         ("PSI", "features", "0.25"): (table["psi"] >= 0.25).any(),

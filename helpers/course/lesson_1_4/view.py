@@ -179,7 +179,12 @@ class DriftLab:
     def _compare(self, incident: str, statistic: str, days: int) -> drift.Monitoring:
         year = self.years[incident]
         return drift.monitor_windows(
-            self.reference, year, days=days, statistic=statistic, columns=self.columns
+            self.reference,
+            year,
+            times="applied_at",
+            days=days,
+            statistic=statistic,
+            columns=self.columns,
         )
 
     def table(self, days: int = 30) -> pd.DataFrame:
