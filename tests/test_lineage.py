@@ -140,7 +140,7 @@ def test_frames_have_a_row_for_each_thing_and_say_who_made_it(store, ids):
 
 
 def test_runs_tell_what_ran_from_what_came_from_the_cache(store, ids):
-    runs = store.runs()
+    runs = store.runs
     assert list(runs.index) == ["run-1", "run-2", "run-3"]
     assert list(runs["cached"]) == [0, 0, 1]
     assert runs.loc["run-1", "span"] == 202501
@@ -148,7 +148,7 @@ def test_runs_tell_what_ran_from_what_came_from_the_cache(store, ids):
 
 
 def test_models_know_what_they_started_from_and_what_became_of_them(store, ids):
-    models = store.models()
+    models = store.models
     first, second = ids["Model", "run-1"], ids["Model", "run-2"]
     assert list(models.index) == [first, second]
     assert models["started_from"].isna().loc[first]
@@ -292,7 +292,7 @@ def test_an_empty_store_has_empty_frames(tmp_path):
     session().push("path", str(path))
     session().run(WRITER.split("kinds = {}")[0] + "store.get_artifacts()")
     store = Store(path)
-    for frame in (store.artifacts, store.executions, store.contexts, store.runs(), store.models()):
+    for frame in (store.artifacts, store.executions, store.contexts, store.runs, store.models):
         assert frame.empty and len(frame.columns)
     with pytest.raises(ValueError, match="run a pipeline first"):
         lineage_walk(store)

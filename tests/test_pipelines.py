@@ -180,11 +180,11 @@ def test_the_exported_graph_makes_the_features_that_training_saw(model, root):
 
 def test_the_record_of_the_run_explains_the_model(first, root):
     store = Store(root / "metadata.sqlite")
-    (model,) = store.models().index
+    (model,) = store.models.index
     text = str(store.explain(model))
     assert "202501/*.csv" in text and "loans_model, version" in text and "fresh weights" in text
     assert str(first.pushed) in text
-    assert store.models()["blessed"].all()
+    assert store.models["blessed"].all()
 
 
 def test_what_was_done_comes_from_the_cache_and_what_is_not_good_enough_is_not_pushed(first, root):

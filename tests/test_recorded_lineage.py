@@ -52,7 +52,7 @@ def test_the_record_is_small():
 
 
 def test_there_is_a_run_for_each_line_of_the_calendar(store, recorder):
-    runs = store.runs()
+    runs = store.runs
     assert list(runs["span"]) == [int(run.month.replace("-", "")) for run in recorder.RUNS]
     assert list(runs.index) == [run.start.isoformat() for run in recorder.RUNS]
     begun = runs["started"].reset_index(drop=True)
@@ -69,7 +69,7 @@ def test_what_is_made_in_a_run_is_made_within_some_minutes(store, recorder):
 
 
 def test_one_candidate_was_not_let_in_and_the_next_model_begins_before_it(store):
-    models = store.models()
+    models = store.models
     (refused,) = models.index[~models["blessed"].astype(bool)]
     assert models.loc[refused, "pushed"] == ""
     at = list(models.index).index(refused)
@@ -78,7 +78,7 @@ def test_one_candidate_was_not_let_in_and_the_next_model_begins_before_it(store)
 
 
 def test_two_months_that_were_found_in_order_do_not_differ_in_that(store):
-    runs = list(store.runs().index)
+    runs = list(store.runs.index)
     for one, other in itertools.pairwise(runs):
         difference = store.diff(one, other)
         verdicts = difference.query("component == 'ExampleValidator' and what == 'blessed'")
@@ -91,7 +91,7 @@ def test_the_wrong_file_taints_also_the_model_that_no_longer_learns_from_it(stor
     tainted = {
         i for (kind, i), data in store.impact(wrong).nodes(data=True) if data["type"] == "Model"
     }
-    models = list(store.models().index)
+    models = list(store.models.index)
     assert tainted == set(models[2:])
     spans = re.findall(r"/harbor/data/(\d{6})/", str(store.explain(models[-1])))
     assert str(WRONG_SPAN) not in spans
@@ -99,7 +99,7 @@ def test_the_wrong_file_taints_also_the_model_that_no_longer_learns_from_it(stor
 
 def test_each_decision_was_made_by_a_model_that_was_in_force(store):
     decisions = pd.read_csv(FOLDER / "decisions.csv", parse_dates=["decided_at"])
-    models = store.models().query("pushed != ''")
+    models = store.models.query("pushed != ''")
     pushed = models["pushed"].str.extract(r"(\d+)$", expand=False).astype(int)
     began = pd.Series(models["created"].to_numpy(), pushed)
     assert set(decisions["model_version"]) == set(pushed)

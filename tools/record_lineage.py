@@ -184,8 +184,8 @@ def decide(root: Path, right: Path) -> pd.DataFrame:
 def _pushed(root: Path) -> dict[str, Path]:
     """Folder of the model that each run pushed, by the run's day."""
     store = Store(root / "metadata.sqlite")
-    pushed = store.models()["pushed"]
-    models = zip(RUNS, store.runs()["model"], strict=True)
+    pushed = store.models["pushed"]
+    models = zip(RUNS, store.runs["model"], strict=True)
     return {run.day: Path(pushed[model]) for run, model in models if pushed[model]}
 
 
@@ -288,7 +288,7 @@ def keep(root: Path, folder: Path) -> None:
         (target / "loans_model.py").write_bytes(text)
     shutil.copytree(root / "schemas", folder / "schemas")
     store = Store(root / "metadata.sqlite")
-    first = store.models().index[0]
+    first = store.models.index[0]
     for kind, i in sorted(store.lineage(first)):
         if kind == "execution" or store.artifacts.loc[i, "made_by"] not in KEPT:
             continue
