@@ -1,4 +1,4 @@
-"""Lineage: what a metadata store knows, as frames, graphs, sentences and differences."""
+"""Lineage: a metadata store as frames, graphs, sentences and differences."""
 
 import hashlib
 import itertools
@@ -168,7 +168,7 @@ def test_a_model_comes_from_its_files_and_from_those_of_the_model_that_it_began_
     assert ("Examples", ids["Examples", "run-2"]) in second
 
 
-def test_what_comes_from_the_cache_made_nothing(store, ids):
+def test_a_cached_execution_made_nothing(store, ids):
     graph = store.lineage(ids["Model", "run-2"])
     makers = list(graph.predecessors(("artifact", ids["Model", "run-2"])))
     assert len(makers) == 1
@@ -186,7 +186,7 @@ def test_a_wrong_file_taints_all_that_learned_from_it_and_nothing_before(store, 
     }
 
 
-def test_a_condensed_graph_keeps_who_came_of_whom(store, ids):
+def test_a_condensed_graph_keeps_what_was_made_from_what(store, ids):
     january = ids["Examples", "run-1"]
     small = condense(store.impact(january), ("Examples", "Model"))
     first, second = (("artifact", ids["Model", run]) for run in ("run-1", "run-2"))
@@ -198,7 +198,7 @@ def test_a_condensed_graph_keeps_who_came_of_whom(store, ids):
 def test_the_explanation_names_files_schema_code_and_the_model_that_was_replaced(store, ids):
     first, second = ids["Model", "run-1"], ids["Model", "run-2"]
     text = str(store.explain(second))
-    for said in (
+    for phrase in (
         f"Model {second} was made on",
         "by Trainer in run run-2, with TFX 1.16.0",
         "2 deliveries: /data/202501/*.csv (1 file, 2,048 bytes, written 2025-01-01 00:00 UTC)",
@@ -210,7 +210,7 @@ def test_the_explanation_names_files_schema_code_and_the_model_that_was_replaced
         "pushed to /serving/202502 on",
         f"replaced model {first}",
     ):
-        assert said in text, said
+        assert phrase in text, phrase
     assert "It was pushed" in store.explain(second)._repr_html_()
     text = str(store.explain(first))
     assert "fresh weights" in text and "first one there" in text
@@ -256,7 +256,7 @@ def test_a_foreign_file_is_refused_by_name(tmp_path):
         Store(other)
 
 
-def test_a_store_of_a_format_to_come_is_refused(path, tmp_path):
+def test_a_store_of_a_future_format_is_refused(path, tmp_path):
     later = tmp_path / "later.sqlite"
     later.write_bytes(path.read_bytes())
     with sqlite3.connect(later) as database:
@@ -265,7 +265,7 @@ def test_a_store_of_a_format_to_come_is_refused(path, tmp_path):
         Store(later)
 
 
-def test_reading_changes_nothing_and_needs_no_end_of_writing(path):
+def test_reading_changes_nothing_and_works_during_writing(path):
     before = hashlib.sha256(path.read_bytes()).hexdigest()
     writer = sqlite3.connect(path, isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
@@ -298,15 +298,15 @@ def test_an_empty_store_has_empty_frames(tmp_path):
         lineage_walk(store)
 
 
-def test_a_drawing_has_every_label_and_none_upon_another(store, ids):
+def test_a_drawing_has_every_label_and_none_overlap(store, ids):
     graph = store.lineage(ids["Model", "run-2"])
     ax = draw(graph)
     ax.figure.canvas.draw()
     shown = {text.get_text() for text in ax.texts}
     assert shown == {data["label"] for _, data in graph.nodes(data=True)}
     boxes = [text.get_bbox_patch().get_window_extent() for text in ax.texts]
-    for one, other in itertools.combinations(boxes, 2):
-        assert not one.overlaps(other)
+    for first, second in itertools.combinations(boxes, 2):
+        assert not first.overlaps(second)
 
 
 def test_a_drawing_goes_from_left_to_right(store, ids):
@@ -319,13 +319,13 @@ def test_a_drawing_goes_from_left_to_right(store, ids):
     assert set(ways) == set(graph.edges)
 
 
-def test_one_node_alone_can_be_drawn(store, ids):
+def test_a_single_node_can_be_drawn(store, ids):
     graph = store.impact(ids["PushedModel", "run-2"])
     assert len(graph) == 1
     assert len(draw(graph).texts) == 1
 
 
-def test_graphs_are_those_of_networkx_and_have_no_circles(store, ids):
+def test_graphs_are_networkx_graphs_without_cycles(store, ids):
     graph = store.impact(ids["Schema", "run-1"])
     assert isinstance(graph, nx.DiGraph)
     assert nx.is_directed_acyclic_graph(graph)

@@ -1,4 +1,4 @@
-"""The recorded metadata store that lesson 2.6 reads: what it tells, and what it must not tell."""
+"""The recorded metadata store that lesson 2.6 reads: what it contains, and what it must not."""
 
 import hashlib
 import importlib.util
@@ -60,7 +60,7 @@ def test_there_is_a_run_for_each_line_of_the_calendar(store, recorder):
     assert ((begun - expected).abs() < pd.Timedelta(seconds=1)).all()
 
 
-def test_what_is_made_in_a_run_is_made_within_some_minutes(store, recorder):
+def test_what_a_run_makes_is_made_within_minutes(store, recorder):
     artifacts = store.artifacts
     starts = artifacts["run"].map({run.start.isoformat(): run.start for run in recorder.RUNS})
     took = artifacts["created"] - starts
@@ -77,10 +77,10 @@ def test_one_candidate_was_not_let_in_and_the_next_model_begins_before_it(store)
     assert (models["pushed"].drop(refused) != "").all()
 
 
-def test_two_months_that_were_found_in_order_do_not_differ_in_that(store):
+def test_two_months_without_anomalies_do_not_differ_in_that(store):
     runs = list(store.runs.index)
-    for one, other in itertools.pairwise(runs):
-        difference = store.diff(one, other)
+    for earlier, later in itertools.pairwise(runs):
+        difference = store.diff(earlier, later)
         verdicts = difference.query("component == 'ExampleValidator' and what == 'blessed'")
         assert verdicts.empty
 
@@ -105,7 +105,7 @@ def test_each_decision_was_made_by_a_model_that_was_in_force(store):
     assert set(decisions["model_version"]) == set(pushed)
     for version, rows in decisions.groupby("model_version"):
         later = began[began > began[version]]
-        # The calendar's start stands for the minute in which a model is pushed.
+        # The calendar has the start of the run, not the minute in which a model is pushed.
         slack = pd.Timedelta(minutes=10)
         assert rows["decided_at"].min() > began[version] - slack
         assert later.empty or rows["decided_at"].max() < later.min() + slack
@@ -135,7 +135,7 @@ def test_code_and_schemas_are_those_whose_hashes_the_record_has(recorder):
         assert f"/harbor/schemas/{file.name}" in known
 
 
-def test_the_kept_artifacts_stand_where_the_record_says(store):
+def test_the_kept_artifacts_are_where_the_record_says(store):
     uris = {uri.replace("/harbor", str(FOLDER)) for uri in store.artifacts["uri"]}
     kept = [uri for uri in uris if Path(uri).exists()]
     assert len(kept) == 6
@@ -148,7 +148,7 @@ def test_the_kept_artifacts_stand_where_the_record_says(store):
     }
 
 
-def test_versions_of_code_and_schema_differ_in_one_place(recorder):
+def test_versions_of_code_and_schema_differ_as_meant(recorder):
     assert len({recorder.code(version) for version in (1, 2, 3)}) == 3
     assert "late_payments" not in recorder.code(2).split("BUCKETED")[0]
     assert recorder.schema(2).replace(recorder.schema(1), "") != ""
