@@ -152,5 +152,5 @@ def test_versions_of_code_and_schema_differ_as_meant(recorder):
     assert len({recorder.code(version) for version in (1, 2, 3)}) == 3
     assert "late_payments" not in recorder.code(2).split("BUCKETED")[0]
     assert recorder.schema(2).replace(recorder.schema(1), "") != ""
-    with pytest.raises(ValueError, match="stands 0 times"):
+    with pytest.raises(ValueError, match="occurs 0 times"):
         recorder._without("text", "other")
