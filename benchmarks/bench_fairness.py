@@ -49,7 +49,9 @@ def run() -> list[dict]:
     )
     for n in (10_000, 100_000, 1_000_000):
         y, _, score, group = _people(n, groups=3)
-        explorer, made = _timed(lambda y=y, s=score, g=group: threshold_explorer(y, s, sensitive=g))
+        explorer, made = _timed(
+            lambda y=y, s=score, g=group: threshold_explorer(y, s, sensitive_features=g)
+        )
         explorer.picture(explorer.table())
         moves = []
         for threshold in np.linspace(0.2, 0.8, 20):
@@ -84,7 +86,9 @@ def _frame(y, decided, group, **settings):
 
 
 def _audit(y, decided, group, resamples):
-    return fairness.audit(y, decided, sensitive=group, metrics=list(METRICS), resamples=resamples)
+    return fairness.audit(
+        y, decided, sensitive_features=group, metrics=list(METRICS), resamples=resamples
+    )
 
 
 def _timed(call):
