@@ -17,9 +17,18 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from helpers import explanation, world
-from helpers.explanation import Phrase, agreement, explain, faithfulness, reason_codes
-from helpers.explanation.explainer import Explainer, origins, output_of
+from helpers import world
+from helpers.course.lesson_3_6.phrases import HARBOR_CREDIT
+from helpers.explanation import (
+    Explainer,
+    Phrase,
+    agreement,
+    explain,
+    faithfulness,
+    output_of,
+    reason_codes,
+)
+from helpers.explanation.columns import origins
 
 NUMBERS = ["income", "amount", "late_payments", "utilization"]
 TEXTS = ["region", "purpose"]
@@ -333,6 +342,10 @@ def test_the_world_s_own_attributions_are_found_when_the_model_is_the_truth():
 # --- reasons --------------------------------------------------------------------------------------
 
 
+def reasons_of(found, row=0, k=4, *, adverse="low", phrases=HARBOR_CREDIT):
+    return reason_codes(found, row, k, adverse=adverse, phrases=phrases)
+
+
 def applicant(values, data, names):
     return shap.Explanation(
         np.array([values], float),
@@ -343,24 +356,32 @@ def applicant(values, data, names):
 
 def test_reasons_come_strongest_first_in_words_with_values():
     found = applicant([-0.2, -2.0, 1.0], [30_000, 4, "West"], ["income", "late_payments", "region"])
-    reasons = reason_codes(found)
-    assert reasons.table["feature"].tolist() == ["late_payments", "income"]
+    reasons = reasons_of(found)
+    assert reasons.to_frame()["feature"].tolist() == ["late_payments", "income"]
     assert "Late payments on record in the last two years: 4" in reasons.letter()
-    assert reasons.table["share"].sum() == pytest.approx(1)
+    assert reasons.to_frame()["share"].sum() == pytest.approx(1)
 
 
 def test_the_direction_that_is_adverse_is_said_not_guessed():
     found = applicant([0.5, -0.5], [1, 2], ["income", "amount"])
-    assert reason_codes(found, adverse="low").table["feature"].tolist() == ["amount"]
-    assert reason_codes(found, adverse="high").table["feature"].tolist() == ["income"]
-    with pytest.raises(ValueError, match="adverse"):
-        reason_codes(found, adverse="bad")
+    for adverse, feature in (("low", "amount"), ("high", "income")):
+        assert reasons_of(found, adverse=adverse).to_frame()["feature"].tolist() == [feature]
+    with pytest.raises(ValueError, match="adverse is 'bad'"):
+        reasons_of(found, adverse="bad")
+    with pytest.raises(ValueError, match="adverse='low' if a low output is bad"):
+        reason_codes(found, phrases=HARBOR_CREDIT)
+
+
+def test_the_phrase_book_is_the_caller_s():
+    found = applicant([0.5, -0.5], [1, 2], ["income", "amount"])
+    with pytest.raises(ValueError, match=r"phrases=\{'late_payments': Phrase\("):
+        reason_codes(found, adverse="low")
 
 
 def test_an_unlawful_reason_is_neither_stated_nor_left_out():
     found = applicant([-1.0, -0.5], ["f", 9_000], ["sex", "amount"])
-    reasons = reason_codes(found)
-    assert reasons.table["feature"].tolist() == ["sex", "amount"]
+    reasons = reasons_of(found)
+    assert reasons.to_frame()["feature"].tolist() == ["sex", "amount"]
     assert not reasons.may_be_sent and "review the model" in repr(reasons)
     with pytest.raises(ValueError, match="sex is among"):
         reasons.letter()
@@ -368,40 +389,43 @@ def test_an_unlawful_reason_is_neither_stated_nor_left_out():
 
 def test_what_cannot_be_changed_is_stated_and_marked():
     found = applicant([-1.0, -0.5], [2.0, 25], ["credit_history_years", "age"])
-    reasons = reason_codes(found)
+    reasons = reasons_of(found)
     assert reasons.letter().count("not something you can change soon") == 2
     assert "none of these can be changed" in repr(reasons)
 
 
 def test_reasons_that_tie_at_the_cut_are_all_given():
     found = applicant([-1.0, -0.5, -0.5, -0.1], [1, 2, 3, 4], list("abcd"))
-    reasons = reason_codes(found, k=2)
-    assert reasons.table["feature"].tolist() == ["a", "b", "c"]
+    reasons = reasons_of(found, k=2)
+    assert reasons.to_frame()["feature"].tolist() == ["a", "b", "c"]
     assert "1 more than 2: c" in repr(reasons)
 
 
 def test_a_value_that_is_missing_is_said_to_be_unknown():
     found = applicant([-1.0, -0.6], [np.nan, np.nan], ["utilization", "income"])
-    reasons = reason_codes(found)
-    assert "not known" in reasons.table["reason"][0] and "not known" in reasons.table["reason"][1]
+    reasons = reasons_of(found)
+    assert (
+        "not known" in reasons.to_frame()["reason"][0]
+        and "not known" in reasons.to_frame()["reason"][1]
+    )
 
 
 def test_an_own_phrase_book_and_a_feature_without_a_phrase():
     found = applicant([-1.0, -0.6], [3, 7], ["late_payments", "shoe_size"])
-    reasons = reason_codes(found, phrases={"late_payments": Phrase("{value} arrears")})
-    assert reasons.table["reason"].tolist() == ["3 arrears", "shoe_size: 7"]
+    reasons = reasons_of(found, phrases={"late_payments": Phrase("{value} arrears")})
+    assert reasons.to_frame()["reason"].tolist() == ["3 arrears", "shoe_size: 7"]
 
 
 def test_there_are_no_reasons_when_nothing_counted_against():
     found = applicant([1.0, 0.5], [1, 2], ["income", "amount"])
     with pytest.raises(ValueError, match="nothing counted against"):
-        reason_codes(found)
+        reasons_of(found)
     with pytest.raises(ValueError, match="row is 5"):
-        reason_codes(found, 5)
+        reasons_of(found, 5)
     with pytest.raises(ValueError, match="k is 0"):
-        reason_codes(found, k=0)
+        reasons_of(found, k=0)
 
 
 def test_every_feature_of_the_loan_book_has_a_phrase():
     features = set(world.COLUMNS) - {"application_id", "applied_at", "defaulted"}
-    assert features <= set(explanation.HARBOR_CREDIT)
+    assert features <= set(HARBOR_CREDIT)
