@@ -514,7 +514,7 @@ def test_a_copy_is_independent(schema):
 
 def test_a_file_that_is_no_schema_is_refused(tmp_path):
     (tmp_path / "a.pbtxt").write_text("feature { nonsense: 1 }")
-    with pytest.raises(ValueError, match="no Schema as text"):
+    with pytest.raises(ValueError, match="not a Schema as text"):
         Schema.load(tmp_path / "a.pbtxt")
 
 
