@@ -22,7 +22,7 @@ def run() -> list[dict]:
     y, decided, _, group = _people(100_000)
     frame, theirs = _timed(lambda: _frame(y, decided, group, n_boot=20))
     _, ours = _timed(lambda: _audit(y, decided, group, resamples=20))
-    low, high = (one.to_numpy() for one in frame.by_group_ci)
+    low, high = (ends.to_numpy() for ends in frame.by_group_ci)
     wide = _audit(y, decided, group, resamples=2_000)
     names = list(METRICS)
     ours_low, ours_high = (

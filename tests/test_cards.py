@@ -56,7 +56,7 @@ def test_a_crash_while_writing_leaves_the_old_card(tmp_path, monkeypatch):
     assert path.read_text() == "old"
 
 
-def test_what_is_no_figure_or_no_markdown_is_named(tmp_path):
+def test_a_wrong_figure_or_file_ending_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"figures\['x'\] is a str"):
         helpers.model_card(LogisticRegression(), figures={"x": "y"}, **TEXTS)
     with pytest.raises(ValueError, match=r"ends in \.md"):

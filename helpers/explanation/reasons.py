@@ -121,7 +121,7 @@ def reason_codes(
     Parameters
     ----------
     explanation : shap.Explanation
-        Of one or more rows. Best against a background of approved applicants: the reasons then say
+        One or more rows, best against a background of approved applicants: then the reasons say
         what separates this applicant from them.
     row : int, default 0
         Which row.

@@ -250,7 +250,7 @@ def audit(
     others = {"y_pred": y_pred, "y_score": y_score, "sensitive_features": sensitive_features}
     for name, other in (others | {"control_features": control_features}).items():
         same_order(y_true, other, name)
-    groups, levels = Groups.of(sensitive_features, "sensitive_features", n), Groups.one(n)
+    groups, levels = Groups.of(sensitive_features, "sensitive_features", n), Groups.single(n)
     if control_features is not None:
         levels = Groups.of(control_features, "control_features", n)
     if clash := set(groups.names) & set(levels.names):

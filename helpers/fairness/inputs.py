@@ -23,7 +23,7 @@ class Groups:
     Attributes
     ----------
     names : tuple of str
-        Of the columns.
+        Names of the columns.
     keys : list of tuple
         Values of the columns for each code: all combinations, in order, with or without rows.
     code : numpy.ndarray of shape (n,)
@@ -57,13 +57,13 @@ class Groups:
         return cls(tuple(map(str, frame.columns)), keys, code)
 
     @classmethod
-    def one(cls, n: int) -> Groups:
+    def single(cls, n: int) -> Groups:
         """Return all rows in one group without a name."""
         return cls((), [()], np.zeros(n, dtype=np.int64))
 
     def index(self, within: Groups | None = None) -> pd.Index:
         """Return the index of a table with a row for each group, within each of other groups."""
-        outer = within if within is not None else Groups.one(0)
+        outer = within if within is not None else Groups.single(0)
         names = [*outer.names, *self.names]
         keys = [(*level, *key) for level in outer.keys for key in self.keys]
         if len(names) == 1:
