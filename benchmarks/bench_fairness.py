@@ -22,7 +22,7 @@ def run() -> list[dict]:
     y, decided, _, group = _people(100_000)
     frame, theirs = _timed(lambda: _frame(y, decided, group, n_boot=20))
     _, ours = _timed(lambda: _audit(y, decided, group, resamples=20))
-    low, high = (one.to_numpy() for one in frame.by_group_ci)
+    low, high = (ends.to_numpy() for ends in frame.by_group_ci)
     wide = _audit(y, decided, group, resamples=2_000)
     names = list(METRICS)
     ours_low, ours_high = (
@@ -49,7 +49,9 @@ def run() -> list[dict]:
     )
     for n in (10_000, 100_000, 1_000_000):
         y, _, score, group = _people(n, groups=3)
-        explorer, made = _timed(lambda y=y, s=score, g=group: threshold_explorer(y, s, sensitive=g))
+        explorer, made = _timed(
+            lambda y=y, s=score, g=group: threshold_explorer(y, s, sensitive_features=g)
+        )
         explorer.picture(explorer.table())
         moves = []
         for threshold in np.linspace(0.2, 0.8, 20):
@@ -84,7 +86,9 @@ def _frame(y, decided, group, **settings):
 
 
 def _audit(y, decided, group, resamples):
-    return fairness.audit(y, decided, sensitive=group, metrics=list(METRICS), resamples=resamples)
+    return fairness.audit(
+        y, decided, sensitive_features=group, metrics=list(METRICS), resamples=resamples
+    )
 
 
 def _timed(call):

@@ -25,7 +25,7 @@ def explorer():
     group = rng.choice(["old", "young"], 3_000)
     score = 1 / (1 + np.exp(-rng.normal(0.7 * (group == "old"), 1)))
     y = (rng.random(3_000) < score).astype(int)
-    return threshold_explorer(y, score, sensitive=group, utility=(1.0, -2.0), unit="euro")
+    return threshold_explorer(y, score, sensitive_features=group, utility=(1.0, -2.0), unit="euro")
 
 
 def test_a_slider_changes_its_group_alone(explorer):
@@ -63,7 +63,9 @@ def test_every_control_has_a_visible_label(explorer):
 
 
 def test_an_undefined_preset_is_left_out_and_said():
-    explorer = threshold_explorer([1, 1, 1, 0], [0.1, 0.2, 0.3, 0.4], sensitive=list("aabb"))
+    explorer = threshold_explorer(
+        [1, 1, 1, 0], [0.1, 0.2, 0.3, 0.4], sensitive_features=list("aabb")
+    )
     view = explorer.view()
     assert "equalized odds" not in of_kind(view.widget, w.Dropdown)[0].options
     assert "Equalized odds is undefined" in of_kind(view.widget, w.HTML)[1].value
@@ -71,8 +73,12 @@ def test_an_undefined_preset_is_left_out_and_said():
 
 def test_the_quick_picture_is_the_same_as_one_drawn_anew(explorer):
     """What stands still is drawn once: nothing of an earlier state may stay behind."""
-    fresh = threshold_explorer([0, 1] * 20, np.linspace(0.1, 0.9, 40), sensitive=["a", "b"] * 20)
-    other = threshold_explorer([0, 1] * 20, np.linspace(0.1, 0.9, 40), sensitive=["a", "b"] * 20)
+    fresh = threshold_explorer(
+        [0, 1] * 20, np.linspace(0.1, 0.9, 40), sensitive_features=["a", "b"] * 20
+    )
+    other = threshold_explorer(
+        [0, 1] * 20, np.linspace(0.1, 0.9, 40), sensitive_features=["a", "b"] * 20
+    )
     fresh.picture(fresh.table({"a": 0.9, "b": 0.1}))
     moved = fresh.picture(fresh.table({"a": 0.4, "b": 0.6}))
     assert moved == other.picture(other.table({"a": 0.4, "b": 0.6}))

@@ -12,8 +12,8 @@ from helpers import fairness
 from helpers.base import style
 from helpers.course.views.canvas import Canvas
 from helpers.course.views.view import View
-from helpers.fairness.by_threshold import PRESETS, RATES, STEPS, Thresholds
 from helpers.fairness.counts import rate
+from helpers.fairness.group_thresholds import PRESETS, RATES, STEPS, Thresholds
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -23,13 +23,18 @@ _MARKERS = "osD^vP"
 
 
 def threshold_explorer(
-    y_true: Any, y_score: Any, *, sensitive: Any, utility: Any = (1.0, -1.0), unit: str = ""
+    y_true: Any,
+    y_score: Any,
+    *,
+    sensitive_features: Any,
+    utility: Any = (1.0, -1.0),
+    unit: str = "",
 ) -> ThresholdExplorer:
     """Explore decision thresholds of groups by sliders and presets.
 
     Parameters
     ----------
-    y_true, y_score, sensitive, utility
+    y_true, y_score, sensitive_features, utility
         As in :func:`helpers.fairness.thresholds`.
     unit : str, default ""
         Unit of the utility, such as ``"euro"``.
@@ -39,7 +44,9 @@ def threshold_explorer(
     ThresholdExplorer
         Displays itself; ``.table(thresholds)`` gives its numbers.
     """
-    found = fairness.thresholds(y_true, y_score, sensitive=sensitive, utility=utility)
+    found = fairness.thresholds(
+        y_true, y_score, sensitive_features=sensitive_features, utility=utility
+    )
     return ThresholdExplorer(found, unit)
 
 
