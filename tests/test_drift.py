@@ -8,11 +8,12 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from scipy import stats
+from views import controls, picture, words
 
 from helpers import drift
 from helpers.base import resources
 from helpers.course.lesson_1_4 import view as module
-from helpers.course.lesson_1_4.view import CALM, WATCHES, drift_lab
+from helpers.course.lesson_1_4.view import CALM, WATCHES, DriftLab
 from helpers.drift import compare, make_detector, monitor, monitor_windows, score
 from helpers.world import World, incidents, replay
 
@@ -392,32 +393,40 @@ def lab(published):
     patch.setattr("IPython.display.display", lambda data, raw=False: published.append(data))
     patch.setattr(module, "SHOWN", ("monthly income", "recession", CALM))
     reference = World().applications("2025-12", 1_000)
-    yield drift_lab(ByIncome(), columns=["income", "age"], reference=reference, n=400)
+    yield DriftLab(ByIncome(), columns=["income", "age"], reference=reference, n=400)
     patch.undo()
 
 
 def test_the_table_says_who_finds_what(lab):
-    table = lab.table()
-    assert table.loc["monthly income", "tests of the features"] == "31 days"
-    assert table.loc["recession", "PSI of the features"] == "not found"
-    assert "false alarms" in table.loc[CALM, "ADWIN on the score"]
-    assert list(table.columns) == list(WATCHES)
+    table = lab.to_frame()
+    delay = table["delay_days"].unstack("detector")
+    assert delay.loc["monthly income", "tests of the features"] == 31
+    assert np.isnan(delay.loc["recession", "PSI of the features"])
+    assert table.loc[(CALM, "ADWIN on the score"), "false_alarms"] >= 0
+    assert set(delay.columns) == set(WATCHES)
 
 
 def test_moving_a_control_changes_picture_and_words(lab):
-    incident, detector, days, threshold, picture, words = lab.view().widget.children
-    assert not days.disabled and threshold.value == 0.1
-    seen = {picture.value}
-    controls = [(threshold, 0.02), (days, 60), (incident, "recession")]
-    controls += [(detector, "DDM on wrong decisions"), (threshold, 2.0)]
-    for control, value in controls:
-        before = words.value
-        control.value = value
-        assert picture.value not in seen and words.value != before
-        seen.add(picture.value)
-    assert days.disabled and threshold.description == "drift threshold"
-    assert "365 days later" in words.value
-    assert all(one.description for one in (incident, detector, days, threshold))
+    view = lab.view()
+    assert list(controls(view)) == ["incident", "detector", "window", "PSI"]
+    assert not controls(view)["window"].disabled and controls(view)["PSI"].value == 0.1
+    seen = {picture(view).value}
+    moves = [("PSI", 0.02), ("window", 60), ("incident", "recession")]
+    moves += [("detector", "DDM on wrong decisions"), ("drift threshold", 2.0)]
+    for label, value in moves:
+        before = words(view).value
+        controls(view)[label].value = value
+        assert picture(view).value not in seen and words(view).value != before
+        seen.add(picture(view).value)
+    assert controls(view)["window"].disabled
+    assert "365 days later" in words(view).value
+
+
+def test_another_detector_is_drawn_once_with_its_own_threshold(lab, monkeypatch):
+    view, drawn = lab.view(), []
+    monkeypatch.setattr(lab, "picture", lambda **state: drawn.append(state) or b"png")
+    controls(view)["detector"].value = "ADWIN on the score"
+    assert [state["threshold"] for state in drawn] == [2e-3]
 
 
 def test_where_no_kernel_runs_there_is_a_picture_and_its_description(lab, published):

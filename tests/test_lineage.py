@@ -6,8 +6,9 @@ import sqlite3
 
 import networkx as nx
 import pytest
+from views import controls, picture, words
 
-from helpers.course.lesson_2_6.view import DIRECTIONS, lineage_walk
+from helpers.course.lesson_2_6.view import DIRECTIONS, LineageWalk
 from helpers.lineage import Store, condense, draw
 from helpers.tfx import session
 
@@ -295,7 +296,7 @@ def test_an_empty_store_has_empty_frames(tmp_path):
     for frame in (store.artifacts, store.executions, store.contexts, store.runs, store.models):
         assert frame.empty and len(frame.columns)
     with pytest.raises(ValueError, match="run a pipeline first"):
-        lineage_walk(store)
+        LineageWalk(store)
 
 
 def test_a_drawing_has_every_label_and_none_overlap(store, ids):
@@ -332,27 +333,27 @@ def test_graphs_are_networkx_graphs_without_cycles(store, ids):
 
 
 def test_the_walk_begins_at_the_last_model_and_goes_where_it_is_sent(store, ids):
-    walk = lineage_walk(store)
+    walk = LineageWalk(store)
     assert walk.artifact == ids["Model", "run-2"]
     near = walk.nearest(walk.artifact, DIRECTIONS[0])
     assert ids["Model", "run-1"] in near and ids["Schema", "run-2"] not in near
     view = walk.view()
-    where, direction, _, onward, picture, words = view.widget.children
-    assert f"Model {walk.artifact}" in words.value
+    where, direction, onward = (controls(view)[name] for name in ("at", "look at", "walk to"))
+    assert f"Model {walk.artifact}" in words(view).value
     assert onward.label == "(stay here)"
     onward.value = ids["Model", "run-1"]
     assert onward.label == "(stay here)", "one has arrived"
     assert where.value == ids["Model", "run-1"]
-    assert f"Model {ids['Model', 'run-1']}, made by Trainer" in words.value
-    before = picture.value
+    assert f"Model {ids['Model', 'run-1']}, made by Trainer" in words(view).value
+    before = picture(view).value
     direction.value = DIRECTIONS[1]
-    assert picture.value != before
-    assert "PushedModel" in words.value
+    assert picture(view).value != before
+    assert "PushedModel" in words(view).value
 
 
 def test_steps_widen_what_the_walk_shows(store, ids):
-    walk = lineage_walk(store, ids["Model", "run-2"])
+    walk = LineageWalk(store, ids["Model", "run-2"])
     one, two = (walk.graph(walk.artifact, DIRECTIONS[0], steps) for steps in (1, 2))
     assert set(one) < set(two)
     with pytest.raises(KeyError, match="no artifact 999"):
-        lineage_walk(store, 999)
+        LineageWalk(store, 999)

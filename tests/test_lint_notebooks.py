@@ -133,7 +133,7 @@ def test_fewer_than_five_exercises_are_a_fault(draft):
 
 def test_a_lesson_without_a_widget_is_a_fault(draft):
     draft.replace("import ipywidgets as w", "")
-    draft.replace("from helpers.course.views.view import", "from views import")
+    draft.replace("from helpers.course.views import", "from views import")
     assert any("has no widget" in found for found in draft.messages())
 
 

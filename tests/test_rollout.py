@@ -10,8 +10,9 @@ import numpy as np
 import pandas as pd
 import pytest
 from fake_models import PREDICT, FakeModel, Load, mortal_model
+from views import picture, words
 
-from helpers.course.lesson_4_5.view import rollout_view
+from helpers.course.lesson_4_5.view import RolloutView
 from helpers.rollout import (
     Analysis,
     Batch,
@@ -350,24 +351,23 @@ def test_a_variant_that_the_router_does_not_have():
 def test_the_view_follows_the_roll_out_until_it_is_over(monkeypatch):
     monkeypatch.setattr("helpers.course.lesson_4_5.view._SECONDS", 0)
     rollout = Rollout(steps=(0.1, 1), analysis=Analysis((ErrorRate(),), step_requests=1_000))
-    view = rollout_view(rollout).view()
-    picture, words = view.widget.children
-    seen = {picture.value}
+    view = RolloutView(rollout).view()
+    seen = {picture(view).value}
     for batch in (Batch(GOOD, GOOD), Batch(GOOD, BAD)):
         rollout.observe(batch)
-        assert picture.value not in seen
-        seen.add(picture.value)
-    assert "rolled back" in words.value and "errors: 50.0 %" in words.value
+        assert picture(view).value not in seen
+        seen.add(picture(view).value)
+    assert "rolled back" in words(view).value and "errors: 50.0 %" in words(view).value
     assert view.picture.startswith(b"\x89PNG")
 
 
 def test_a_busy_roll_out_is_not_drawn_more_often_than_can_be_seen():
     rollout = Rollout(analysis=Analysis((ErrorRate(),), step_requests=10**6))
-    picture, _ = rollout_view(rollout).view().widget.children
-    before = picture.value
+    view = RolloutView(rollout).view()
+    before = picture(view).value
     begun = time.monotonic()
     rollout.observe(Batch(GOOD, GOOD))
-    assert picture.value == before or time.monotonic() - begun > 0.3
+    assert picture(view).value == before or time.monotonic() - begun > 0.3
 
 
 def test_a_view_that_fails_does_not_stop_a_roll_out():
@@ -382,7 +382,7 @@ def test_the_view_can_be_drawn_on_given_axes_and_described(monkeypatch):
     published = []
     monkeypatch.setattr("IPython.display.display", lambda data, raw=False: published.append(data))
     rollout = Rollout(analysis=Analysis((ErrorRate(), Latency())))
-    view = rollout_view(rollout)
+    view = RolloutView(rollout)
     axes = Figure().subplots(2, 2).ravel()
     assert view.plot(axes) is axes
     assert all(ax.get_xlabel() and ax.get_ylabel() for ax in axes)
