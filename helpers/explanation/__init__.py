@@ -14,6 +14,10 @@ Examples
 ('prediction, by LinearExplainer', 3.0)
 """
 
+from helpers.base import extras
+
+extras.require("explanation", by=__name__)
+
 from helpers.explanation.explainer import Explainer, explain, output_of
 from helpers.explanation.reasons import HARBOR_CREDIT, Phrase, Reasons, reason_codes
 from helpers.explanation.truth import Agreement, Faithfulness, agreement, faithfulness

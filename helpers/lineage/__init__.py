@@ -27,6 +27,10 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
+from helpers.base import extras
+
+extras.require("validation", by=__name__)
+
 from helpers.lineage.drawing import condense, draw
 from helpers.tfx import session
 

@@ -30,6 +30,10 @@ from typing import Any
 import pandas as pd
 import pyarrow.parquet as pq
 
+from helpers.base import extras
+
+extras.require("validation", by=__name__)
+
 from helpers.validation.anomalies import Anomalies
 from helpers.validation.inputs import (
     check_columns,
