@@ -2,7 +2,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-colab test-browser notebooks stamp bench lock clean environments
+.PHONY: help lab test test-weekly test-colab test-browser notebooks lint-notebooks stamp bench lock \
+	clean environments
 
 # Threads that wait by spinning starve each other where notebooks run side by side.
 export OMP_WAIT_POLICY := passive
@@ -10,20 +11,26 @@ export OMP_WAIT_POLICY := passive
 PYTHON := .venv/bin/python
 LAB_ARGS ?=
 TEST_ARGS ?=
-COMPILE := .venv/bin/uv pip compile --quiet --upgrade --generate-hashes --no-emit-index-url \
-	--no-emit-find-links --no-header --no-annotate
+UPGRADE ?= --upgrade
+COMPILE := .venv/bin/uv pip compile --quiet --generate-hashes --no-emit-index-url \
+	--no-emit-find-links --no-header --no-annotate $(UPGRADE)
+PYTEST := $(PYTHON) -m pytest -n logical --maxprocesses 4 --dist loadfile
 
 help: ## list the commands
 	@sed -nE 's/^([a-z-]+):[^#]*## (.*)/  make \1\t\2/p' $(MAKEFILE_LIST) | expand -t 18
 
 lab: environments ## set everything up and open the lessons in JupyterLab (LAB_ARGS="--no-browser")
-	$(PYTHON) -m jupyterlab --LabApp.default_url=/lab/tree/notebooks/0_start_here.ipynb $(LAB_ARGS)
+	PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m jupyterlab \
+		--LabApp.default_url=/lab/tree/notebooks/0_start_here.ipynb $(LAB_ARGS)
 
 test: environments ## lint, then unit tests, exercises and every notebook (TEST_ARGS="-k world")
 	.venv/bin/ruff check .
 	.venv/bin/ruff format --check .
-	$(PYTHON) -m pytest -n logical --maxprocesses 4 --dist loadfile --nbval --nbval-current-env \
+	$(PYTEST) --no-loadscope-reorder -m "not weekly" --nbval --nbval-current-env \
 		--nbval-sanitize-with tests/nbval_sanitize.cfg tests notebooks $(TEST_ARGS)
+
+test-weekly: environments ## the slow statistical simulations that `make test` leaves out
+	$(PYTEST) -m weekly tests $(TEST_ARGS)
 
 test-colab: environments ## run every notebook as on Colab: its Python, its versions, the setup cell
 	$(PYTHON) tools/test_colab.py
@@ -35,6 +42,9 @@ notebooks: environments ## execute the committed notebooks in place (all outputs
 	$(PYTHON) tools/notebooks.py $(NOTEBOOKS)
 	.venv/bin/ruff format --quiet notebooks
 
+lint-notebooks: environments ## say what is missing in the shape of a lesson (NOTEBOOKS=path)
+	$(PYTHON) -m tools.lint_notebooks $(NOTEBOOKS)
+
 stamp: environments ## write the repository's address into badges and setup cells (REPO=owner/name)
 	$(PYTHON) tools/stamp.py $(REPO)
 
@@ -42,9 +52,9 @@ bench: environments ## measure what the design promises: prints a table, and wri
 	$(PYTHON) -m benchmarks.times
 	$(PYTHON) -m benchmarks
 
-lock: environments ## compile the lock files anew, with hashes
-	$(COMPILE) --universal --python-version 3.11 --extra lab --extra test \
-		pyproject.toml -o requirements/lab.txt
+lock: environments ## compile the lock files, with hashes (UPGRADE= keeps what is locked)
+	$(COMPILE) --universal --python-version 3.11 --extra lessons --extra lab --extra test \
+		--group bench pyproject.toml -o requirements/lab.txt
 	$(COMPILE) --universal --python-version 3.11 --directory requirements/tfx-1.16 \
 		pyproject.toml -o ../tfx-1.16.txt
 	$(COMPILE) --no-deps --python-version 3.10 \

@@ -12,7 +12,9 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from helpers.base import files
+from helpers.base import extras, files
+
+extras.require("fairness", by=__name__)
 
 if TYPE_CHECKING:
     from helpers.fairness import Audit, MitigationComparison

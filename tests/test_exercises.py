@@ -59,23 +59,28 @@ def test_an_exercise_is_complete_and_gives_nothing_away(exercise):
         assert solved not in text
 
 
+ODD = [
+    "None", "object()", "lambda: 1", "[]", "{}", "set()", "()", "float('nan')", "''", "b'x'",
+    "True", "1e400", "int", "range(3)", "[[1], [2]]", "{1: 2}", "('a', 'b', 'c')", "{None}",
+    "__import__('pandas').DataFrame({'a': [1]})", "__import__('numpy').arange(3)",
+    "__import__('numpy').array([1, 2])", "__import__('pandas').Series([1, 2])", "Exception()",
+    "[[]]", "[{}]", "{'age': []}", "(1, {})",
+]  # fmt: skip
+
+
 @pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.id)
-@pytest.mark.parametrize(
-    "odd",
-    [
-        "None", "object()", "lambda: 1", "[]", "{}", "set()", "()", "float('nan')", "''", "b'x'",
-        "True", "1e400", "int", "range(3)", "[[1], [2]]", "{1: 2}", "('a', 'b', 'c')", "{None}",
-        "__import__('pandas').DataFrame({'a': [1]})", "__import__('numpy').arange(3)",
-        "__import__('numpy').array([1, 2])", "__import__('pandas').Series([1, 2])", "Exception()",
-        "[[]]", "[{}]", "{'age': []}", "(1, {})",
-    ],
-)  # fmt: skip
-def test_no_odd_answer_is_right_or_raises(exercise, odd, monkeypatch):
+def test_no_odd_answer_is_right_or_raises(exercise, monkeypatch):
     monkeypatch.delenv(RAISE)
-    feedback = exercise.feedback(evaluate(odd))
-    assert feedback.status == "wrong"
-    assert len(feedback.message) > 10
-    repr(feedback), feedback._repr_html_()
+    faults = {}
+    for odd in ODD:
+        try:
+            feedback = exercise.feedback(evaluate(odd))
+            assert feedback.status == "wrong"
+            assert len(feedback.message) > 10
+            repr(feedback), feedback._repr_html_()
+        except Exception as error:
+            faults[odd] = repr(error)
+    assert not faults
 
 
 def test_ids_are_unique_and_belong_to_their_lesson():

@@ -48,8 +48,12 @@ fi
 .venv/bin/uv pip sync --python .venv/bin/python --require-hashes "$lock"
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
 # JupyterLab asks for news from the network at every first start; the lab works without a network.
-mkdir -p .venv/share/jupyter/lab/settings
+mkdir -p .venv/share/jupyter/lab/settings .venv/etc/jupyter
 cat >.venv/share/jupyter/lab/settings/overrides.json <<'JSON'
 {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}
+JSON
+# Its terminals have the lab's Python first, whatever a login shell or the user's settings do to PATH.
+cat >.venv/etc/jupyter/jupyter_server_config.json <<JSON
+{"ServerApp": {"terminado_settings": {"shell_command": ["bash", "--rcfile", "$PWD/tools/terminal.sh"]}}}
 JSON
 echo "$wanted" >.venv/ready

@@ -43,7 +43,7 @@ def pins(lock: str) -> list[str]:
 def text(lock: str) -> str:
     """Return the whole of ``environment.yml`` for a lock."""
     lines = [f'      - "{pin}"\n' for pin in pins(lock)]
-    return HEADER + "".join(lines) + "      - --editable .\n"
+    return HEADER + "".join(lines) + "      - --editable .[lessons]\n"
 
 
 if __name__ == "__main__":

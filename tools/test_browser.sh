@@ -26,4 +26,4 @@ export MLOPS_BROWSER MLOPS_SHOTS=${MLOPS_SHOTS:-${TMPDIR:-/tmp}/first-dance-shot
 .venv/bin/uv pip install --quiet --python .venv/bin/python --require-hashes \
     --requirement requirements/browser.txt
 echo "== Browser: $MLOPS_BROWSER; screenshots go to $MLOPS_SHOTS"
-.venv/bin/python -m pytest --quiet tests/browser "$@"
+.venv/bin/python -m pytest --quiet -n 2 tests/browser "$@"

@@ -21,6 +21,10 @@ np.True_
 
 from __future__ import annotations
 
+from helpers.base import extras
+
+extras.require("drift", by=__name__)
+
 from helpers.drift.comparison import Comparison, Joint, compare
 from helpers.drift.monitoring import (
     DETECTORS,

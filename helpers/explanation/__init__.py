@@ -14,6 +14,10 @@ Examples
 ('prediction, by LinearExplainer', 3.0)
 """
 
+from helpers.base import extras
+
+extras.require("explanation", by=__name__)
+
 from helpers.explanation.evaluation import Agreement, Faithfulness, agreement, faithfulness
 from helpers.explanation.explainer import Explainer, explain
 from helpers.explanation.models import output_of

@@ -15,6 +15,10 @@ Examples
 {'selection_rate': 0.5}
 """
 
+from helpers.base import extras
+
+extras.require("fairness", by=__name__)
+
 from helpers.fairness.audits import Audit, audit
 from helpers.fairness.group_thresholds import Preset, Thresholds, thresholds
 from helpers.fairness.mitigation import MitigationComparison, compare_mitigations, reweighing

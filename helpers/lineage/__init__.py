@@ -14,6 +14,10 @@ Examples
 
 from __future__ import annotations
 
+from helpers.base import extras
+
+extras.require("validation", by=__name__)
+
 from helpers.lineage.drawing import condense, draw
 from helpers.lineage.provenance import Provenance
 from helpers.lineage.store import Store

@@ -36,7 +36,10 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from helpers.base import files
+from helpers.base import extras, files
+
+extras.require("validation", by=__name__)
+
 from helpers.world import parse_months
 
 __all__ = [

@@ -14,6 +14,10 @@ Examples
 rollback at most 1 %>
 """
 
+from helpers.base import extras
+
+extras.require("serving", by=__name__)
+
 from helpers.rollout.analysis import (
     STANDARD,
     Analysis,

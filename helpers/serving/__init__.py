@@ -10,6 +10,10 @@ on ML Systems at NIPS 2017.
 
 from __future__ import annotations
 
+from helpers.base import extras
+
+extras.require("serving", by=__name__)
+
 from helpers.serving.client import ServingError, predict
 from helpers.serving.export import export
 from helpers.serving.load import LoadTest, load_test

@@ -12,6 +12,10 @@ from __future__ import annotations
 import importlib
 from typing import Any
 
+from helpers.base import extras
+
+extras.require("validation", by=__name__)
+
 _HOMES = {
     "Session": "session",
     "SessionDied": "session",

@@ -19,6 +19,10 @@ feature  severity  what                 details
 age      ERROR     Out-of-range values  Unexpectedly large value: 300.
 """
 
+from helpers.base import extras
+
+extras.require("validation", by=__name__)
+
 from helpers.validation.anomalies import Anomalies
 from helpers.validation.schema import Feature, Schema
 from helpers.validation.statistics import Statistics

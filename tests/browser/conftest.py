@@ -1,4 +1,4 @@
-"""One browser and one JupyterLab for all lessons; each lesson is opened and run once."""
+"""Each worker has a browser and a JupyterLab; each lesson is opened and run once."""
 
 import os
 import tempfile
@@ -7,10 +7,26 @@ from pathlib import Path
 import pytest
 from lab import Lesson, Server
 from playwright.sync_api import sync_playwright
+from xdist.scheduler import LoadScopeScheduling
 
-from tools.lint_notebooks import notebooks
+from helpers.base import resources
 
 ROOT = Path(__file__).resolve().parents[2]
+# Those that may run longest start first.
+LESSONS = [
+    lesson.path for lesson in sorted(resources.lessons(), key=lambda lesson: -lesson.budget_s)
+]
+
+
+class ByLesson(LoadScopeScheduling):
+    """All tests of a lesson go to one worker (`--dist loadgroup` does nothing with pytest 9.2)."""
+
+    def _split_scope(self, nodeid):
+        return nodeid.rpartition("[")[2]
+
+
+def pytest_xdist_make_scheduler(config, log):
+    return ByLesson(config, log)
 
 
 @pytest.fixture(scope="session")
@@ -38,7 +54,7 @@ def shots():
     return folder
 
 
-@pytest.fixture(scope="module", params=notebooks([ROOT / "notebooks"]), ids=lambda path: path.stem)
+@pytest.fixture(scope="module", params=LESSONS, ids=lambda path: path.stem)
 def lesson(request, browser, server):
     context = browser.new_context(viewport={"width": 1400, "height": 1400})
     place = request.param.relative_to(ROOT).as_posix()

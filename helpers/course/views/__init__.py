@@ -20,6 +20,10 @@ Examples
 A line of slope 1.
 """
 
+from helpers.base import extras
+
+extras.require("lessons", by=__name__)
+
 from helpers.course.views.canvas import Canvas, MovingExplorer
 from helpers.course.views.explorer import Explorer
 from helpers.course.views.view import View, image, png, progress, subplots
