@@ -6,12 +6,9 @@ import json
 import math
 import os
 import shutil
-import signal
 import socket
 import stat
-import subprocess
 import sys
-import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -839,32 +836,6 @@ def test_docker_is_given_the_folder_and_the_ports(tmp_path, folder, monkeypatch)
         assert predict(server.grpc_address, [1.0], model="half") == [0.5]
         pid = server.pid
     assert gone([pid])
-
-
-def test_a_server_ends_when_its_notebook_is_killed(tmp_path, folder):
-    """Also while a fork of the notebook's process lives on and holds the pipe."""
-    program = f"""
-        import multiprocessing, time
-        from helpers.serving import ModelServer
-        server = ModelServer({str(folder / "half")!r}, timeout=200)
-        sleeper = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
-        sleeper.start()
-        print(server.pid, sleeper.pid, server.url, flush=True)
-        time.sleep(600)
-    """
-    notebook = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        pid, sleeper, url = notebook.stdout.readline().split()
-        assert httpx.get(f"{url}/v1/models/model").status_code == 200
-        notebook.send_signal(signal.SIGKILL)
-        assert gone([int(pid)])
-        os.kill(int(sleeper), signal.SIGKILL)
-    finally:
-        notebook.kill()
-        notebook.wait()
-        notebook.stdout.close()
 
 
 def test_it_listens_on_this_machine_only(server):

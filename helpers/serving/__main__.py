@@ -1,6 +1,6 @@
 """The embedded server's process: ``python -m helpers.serving --model_base_path=...``.
 
-It takes the flags of ``tensorflow_model_server`` that matter here, and ends with its leash.
+It takes the flags of ``tensorflow_model_server`` that matter here, and ends with its parent.
 """
 
 from __future__ import annotations
@@ -14,10 +14,9 @@ import os
 import socket
 import sys
 import tempfile
-import threading
 from pathlib import Path
 
-from helpers.base import files, leash
+from helpers.base import files, process
 from helpers.serving import config
 from helpers.serving.batching import Limits
 
@@ -44,12 +43,11 @@ def main(arguments: list[str]) -> int:
     loop = asyncio.new_event_loop()
 
     def end() -> None:
-        # Also where a thread hangs in a model: nothing outlives the notebook.
-        threading.Timer(_GRACE_SECONDS + 1, os._exit, [1]).start()
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(stop.set)
 
-    leash.hold(end)
+    # Killed where a thread hangs in a model: nothing outlives the notebook.
+    process.end_with_parent(end, seconds=_GRACE_SECONDS + 1)
     try:
         return loop.run_until_complete(_serve(options, listener, stop))
     except (OSError, ValueError) as error:

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import subprocess
 import tempfile
 import threading
@@ -12,7 +11,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers.base import leash
+from helpers.base import process
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -189,22 +188,23 @@ def load_test(
     }
     (folder / "plan.json").write_text(json.dumps(plan))
     total = len(stages) * (duration + warmup)
-    process = leash.start(["-m", "helpers.serving.locust_run"], folder, stdout=subprocess.PIPE)
-    limit = threading.Timer(_START_SECONDS + total + _FINISH_SECONDS, process.kill)
+    module = ["-m", "helpers.serving.locust_run"]
+    child = process.Child(module, folder, stdout=subprocess.PIPE)
+    limit = threading.Timer(_START_SECONDS + total + _FINISH_SECONDS, child.kill)
     limit.start()
     try:
         with _reporter(progress, total) as report:
-            for line in process.stdout:
+            for line in child.stdout:
                 report(json.loads(line))
-        if process.wait() or not (folder / "requests.parquet").exists():
+        if child.wait() or not (folder / "requests.parquet").exists():
             said = "\n".join((folder / "log").read_text(errors="replace").splitlines()[-15:])
-            raise RuntimeError(f"the load generator failed ({process.returncode}):\n{said}")
+            raise RuntimeError(f"the load generator failed ({child.returncode}):\n{said}")
         seconds = json.loads((folder / "seconds.json").read_text())
         requests = pd.read_parquet(folder / "requests.parquet")
         return LoadTest(requests, {int(users): taken for users, taken in seconds.items()})
     finally:
         limit.cancel()
-        leash.stop(process, folder, os.getpid(), seconds=1)
+        child.stop(seconds=1)
 
 
 class _reporter:  # noqa: N801 (used as a function)

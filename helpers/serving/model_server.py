@@ -15,7 +15,7 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers.base import leash
+from helpers.base import process
 from helpers.serving import client, config
 from helpers.serving.config import Versions
 from helpers.serving.export import versions as version_numbers
@@ -153,7 +153,7 @@ class ModelServer:
             flags += [f"--request_log={self.request_log}", f"--request_log_sampling={sampling}"]
         self._started = time.monotonic()
         self._process = self._launch(flags, rest_port, grpc_port)
-        self._stop = weakref.finalize(self, leash.stop, self._process, self._folder, os.getpid())
+        self._stop = weakref.finalize(self, self._process.stop)
         try:
             self._await_ready(timeout)
         except BaseException:
@@ -345,7 +345,7 @@ class ModelServer:
 
     def _launch(
         self, flags: list[str], rest_port: int | None, grpc_port: int | None
-    ) -> subprocess.Popen:
+    ) -> process.Child:
         flags = [f"--model_config_file={self._inside(self._config_file)}", *flags]
         if self.backend == "embedded":
             flags += [
@@ -353,7 +353,7 @@ class ModelServer:
                 f"--port={grpc_port or 0}",
                 f"--ready_file={self._folder / 'ready'}",
             ]
-            return leash.start(["-m", "helpers.serving", *flags], self._folder)
+            return process.Child(["-m", "helpers.serving", *flags], self._folder)
         rest_port, grpc_port = rest_port or _free_port(), grpc_port or _free_port()
         self._set_ports(rest_port, grpc_port)
         if self.backend == "docker":
@@ -366,7 +366,7 @@ class ModelServer:
         else:
             command = [shutil.which(self.backend)]
             command += [f"--rest_api_port={rest_port}", f"--port={grpc_port}"]
-        return leash.start(["-m", "helpers.base.leashed", *command, *flags], self._folder)
+        return process.Child(["-m", "helpers.base.process", *command, *flags], self._folder)
 
     def _set_ports(self, rest: int, grpc: int) -> None:
         self.url = f"http://127.0.0.1:{rest}"
