@@ -4,15 +4,10 @@ import asyncio
 import base64
 import json
 import math
-import os
 import re
 import shlex
 import shutil
-import signal
 import socket
-import subprocess
-import sys
-import textwrap
 import threading
 import time
 from concurrent.futures import ThreadPoolExecutor
@@ -866,32 +861,6 @@ def test_tensorflow_serving_in_docker_gets_the_same_models_and_limits(folder):
         "enable_large_batch_splitting": "true",
         "max_execution_batch_size": "8",
     }
-
-
-def test_a_server_ends_when_its_notebook_is_killed(tmp_path, folder):
-    """Also while a fork of the notebook's process lives on and holds the pipe."""
-    program = f"""
-        import multiprocessing, time
-        from helpers.serving import ModelServer
-        server = ModelServer({str(folder / "half")!r}, timeout=200)
-        sleeper = multiprocessing.get_context("fork").Process(target=time.sleep, args=(60,))
-        sleeper.start()
-        print(server.pid, sleeper.pid, server.url, flush=True)
-        time.sleep(600)
-    """
-    notebook = subprocess.Popen(
-        [sys.executable, "-c", textwrap.dedent(program)], stdout=subprocess.PIPE, text=True
-    )
-    try:
-        pid, sleeper, url = notebook.stdout.readline().split()
-        assert httpx.get(f"{url}/v1/models/model", timeout=300).status_code == 200
-        notebook.send_signal(signal.SIGKILL)
-        assert until(lambda: not runs(int(pid)))
-        os.kill(int(sleeper), signal.SIGKILL)
-    finally:
-        notebook.kill()
-        notebook.wait()
-        notebook.stdout.close()
 
 
 def test_it_listens_on_this_machine_only(server):

@@ -9,11 +9,10 @@ import json
 import os
 import socket
 import sys
-import threading
 from pathlib import Path
 from typing import Any
 
-from helpers.base import files, leash
+from helpers.base import files, process
 from helpers.serving.batching import Limits
 
 _GRACE_SECONDS = 3
@@ -39,12 +38,10 @@ def main() -> int:
     loop = asyncio.new_event_loop()
 
     def end() -> None:
-        # Even if a thread hangs in a model, nothing outlives the notebook.
-        threading.Timer(_GRACE_SECONDS + 1, os._exit, [1]).start()
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(stop.set)
 
-    leash.hold(end)
+    process.end_with_parent(end, seconds=_GRACE_SECONDS + 1)
     try:
         return loop.run_until_complete(_serve(settings, listener, stop))
     except (OSError, ValueError) as error:
@@ -98,6 +95,8 @@ async def _serve(settings: dict[str, Any], listener: socket.socket, stop: asynci
         print(f"REST on port {ports['rest']}, gRPC on port {ports['grpc']}", flush=True)
         await asyncio.wait([serving, stopped], return_when=asyncio.FIRST_COMPLETED)
         web.should_exit = True
+        if log is not None:
+            log.flush()  # at once: too slow an end is cut short
         await asyncio.gather(serving, grpc_server.stop(_GRACE_SECONDS))
     watch.cancel()
     flush.cancel()

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import contextlib
 import json
-import os
 import subprocess
 import tempfile
 import threading
@@ -13,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers.base import leash
+from helpers.base import process
 from helpers.base.checks import whole
 
 if TYPE_CHECKING:
@@ -193,23 +192,24 @@ def load_test(
     (folder / "plan.json").write_text(json.dumps(plan))
     result = folder / "result.json"
     total = len(stages) * (duration + warmup)
-    process = leash.start(["-m", "helpers.serving.locust_run"], folder, stdout=subprocess.PIPE)
-    limit = threading.Timer(_START_SECONDS + total + _FINISH_SECONDS, process.kill)
+    program = ["-m", "helpers.serving.locust_run"]
+    child = process.Child(program, folder, stdout=subprocess.PIPE)
+    limit = threading.Timer(_START_SECONDS + total + _FINISH_SECONDS, child.kill)
     limit.start()
     try:
         with _reporter(progress, total) as report:
-            for line in process.stdout:
+            for line in child.stdout:
                 report(json.loads(line))
-        if process.wait() or not result.exists():
-            lines = (folder / "log").read_text(errors="replace").splitlines()[-15:]
-            message = f"the load generator failed ({process.returncode}):"
+        if child.wait() or not result.exists():
+            lines = child.log.read_text(errors="replace").splitlines()[-15:]
+            message = f"the load generator failed ({child.returncode}):"
             raise RuntimeError("\n".join([message, *lines]))
         measured = json.loads(result.read_text())
         requests = pd.DataFrame(measured["requests"], columns=list(_KINDS)).astype(_KINDS)
         return LoadTest(requests, dict(zip(stages, measured["seconds"], strict=True)))
     finally:
         limit.cancel()
-        leash.stop(process, folder, os.getpid(), seconds=1)
+        child.stop(seconds=1)
 
 
 @contextlib.contextmanager

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-import os
 import tempfile
 import time
 import weakref
@@ -12,7 +11,7 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers.base import leash
+from helpers.base import process
 from helpers.base.checks import share, whole
 from helpers.serving import client, config
 from helpers.serving.batching import Limits
@@ -139,8 +138,8 @@ class ModelServer:
         }
         (self._folder / "settings.json").write_text(json.dumps(settings))
         self._started = time.monotonic()
-        self._process = leash.start(["-m", "helpers.serving"], self._folder)
-        self._stop = weakref.finalize(self, leash.stop, self._process, self._folder, os.getpid())
+        self._process = process.Child(["-m", "helpers.serving"], self._folder)
+        self._stop = weakref.finalize(self, self._process.stop)
         try:
             self._await_ready(timeout)
         except BaseException:
@@ -171,7 +170,7 @@ class ModelServer:
     def log(self) -> str:
         """What the process wrote to its standard output and error."""
         try:
-            return (self._folder / "log").read_text(errors="replace")
+            return self._process.log.read_text(errors="replace")
         except OSError:
             return ""
 
