@@ -6,8 +6,6 @@ import os
 import re
 import signal
 import socket
-import subprocess
-import sys
 import threading
 import time
 
@@ -523,29 +521,6 @@ def test_weights_set_before_the_start_hold(upstreams):
         _ = router.url
     with router:
         assert served_by(ask(router)) == "candidate"
-
-
-@pytest.mark.parametrize("forked", [False, True])
-def test_the_router_ends_with_its_notebook_even_if_that_is_killed(upstreams, forked):
-    program = (
-        "import os, sys, time\n"
-        "from helpers.rollout import Router\n"
-        f"router = Router({upstreams!r}).start()\n"
-        f"child = os.fork() if {forked} else 1\n"  # a worker, which inherits the open pipe
-        "if child: print(router.pid, child, flush=True)\n"
-        "time.sleep(60)\n"
-    )
-    notebook = subprocess.Popen([sys.executable, "-c", program], stdout=subprocess.PIPE, text=True)
-    router, child = map(int, notebook.stdout.readline().split())
-    assert psutil.pid_exists(router)
-    notebook.kill()
-    notebook.wait()
-    notebook.stdout.close()
-    try:
-        assert until(lambda: not psutil.pid_exists(router), seconds=5)
-    finally:
-        if forked:
-            os.kill(child, signal.SIGKILL)
 
 
 def test_requests_under_way_are_answered_before_the_router_ends(upstreams, models):

@@ -1,8 +1,8 @@
 """The router's process: forwards requests to variants of a model, mirrors, notes what happened.
 
 ``helpers.rollout.Router`` runs this file in a Python of its own and talks to it through its
-standard input and output, one line of JSON each way. The input is also the leash. Nothing that
-takes long is imported here, so that it starts quickly.
+standard input and output, one line of JSON each way. The end of the input is the end of this
+process. Nothing that takes long is imported here, so that it starts quickly.
 """
 
 from __future__ import annotations
@@ -14,17 +14,15 @@ import importlib.util
 import itertools
 import json
 import math
-import os
 import random
 import socket
 import sys
-import threading
 import time
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from helpers.base import leash
+from helpers.base import process
 
 MAX_BODY = 64 * 2**20  # bytes; TensorFlow Serving's own limit
 MAX_READ = 2**20  # bytes of an answer; reading scores of larger ones would delay other requests
@@ -442,8 +440,6 @@ async def _serve(settings: dict[str, Any], listener: socket.socket) -> None:
     loop = asyncio.get_running_loop()
 
     def leave() -> None:
-        # Also where an answer does not come: nothing outlives the notebook.
-        threading.Timer(_GRACE_SECONDS + 1, os._exit, [1]).start()
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(setattr, server, "should_exit", True)
 
@@ -462,7 +458,8 @@ async def _serve(settings: dict[str, Any], listener: socket.socket) -> None:
             reply = {"error": f"{type(problem).__name__}: {problem}"}
         _say({"order": order["order"], **reply})
 
-    leash.hold(leave, take)
+    # Killed where an answer does not come: nothing outlives the notebook.
+    process.end_with_parent(leave, take, seconds=_GRACE_SECONDS + 1)
     work = asyncio.create_task(proxy.work())
     _say({"order": 0, "port": listener.getsockname()[1]})
     await server.serve(sockets=[listener])

@@ -5,7 +5,6 @@ from __future__ import annotations
 import contextlib
 import json
 import math
-import os
 import subprocess
 import tempfile
 import threading
@@ -18,7 +17,7 @@ from urllib.parse import urlsplit
 import numpy as np
 import pandas as pd
 
-from helpers.base import leash
+from helpers.base import process
 from helpers.rollout import proxy
 
 COLUMNS = (
@@ -206,10 +205,8 @@ class Router:
             }
             (self._folder / "settings.json").write_text(json.dumps(self._settings | settings))
             command = [proxy.__file__]
-            self._process = leash.start(command, self._folder, stdout=subprocess.PIPE)
-            self._stop = weakref.finalize(
-                self, leash.stop, self._process, self._folder, os.getpid(), _STOP_SECONDS
-            )
+            self._process = process.Child(command, self._folder, stdout=subprocess.PIPE)
+            self._stop = weakref.finalize(self, self._process.stop, _STOP_SECONDS)
             self._fetched = self._orders = 0
             slow = threading.Timer(_START_SECONDS, self._process.kill)
             slow.start()
