@@ -248,12 +248,12 @@ def test_a_missing_file_says_where_such_files_are(tmp_path):
 def test_a_foreign_file_is_refused_by_name(tmp_path):
     text = tmp_path / "notes.txt"
     text.write_text("no database " * 100)
-    with pytest.raises(ValueError, match=r"notes\.txt is no metadata store"):
+    with pytest.raises(ValueError, match=r"notes\.txt is not a metadata store"):
         Store(text)
     other = tmp_path / "other.sqlite"
     with sqlite3.connect(other) as database:
         database.execute("CREATE TABLE birds (name TEXT)")
-    with pytest.raises(ValueError, match=r"other\.sqlite is no metadata store"):
+    with pytest.raises(ValueError, match=r"other\.sqlite is not a metadata store"):
         Store(other)
 
 

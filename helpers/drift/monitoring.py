@@ -261,8 +261,8 @@ def monitor(
     TypeError
         If `detector` is neither a name nor a detector, or has no such setting.
     ValueError
-        If there is no such detector, the stream holds something else than numbers (for the DDM
-        family, than 0 and 1), or the times do not fit.
+        If there is no such detector, the stream holds anything but numbers (for the DDM family:
+        0 and 1), or the times do not fit.
 
     References
     ----------

@@ -130,7 +130,7 @@ def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
                 source.backup(target)
                 target.execute("SELECT schema_version FROM MLMDEnv").fetchone()
         except sqlite3.Error as error:
-            raise ValueError(f"{path} is no metadata store of ML Metadata: {error}") from None
+            raise ValueError(f"{path} is not a metadata store of ML Metadata: {error}") from None
         return _read_in_tfx(copy)
 
 
