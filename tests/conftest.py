@@ -1,3 +1,3 @@
-"""The browser tests need a browser and packages of their own: `make test-browser` runs them."""
+"""Browser and site need packages of their own: `make test-browser` and `make test-site`."""
 
-collect_ignore = ["browser"]
+collect_ignore = ["browser", "site"]
