@@ -59,6 +59,7 @@ html_context = {
 }
 html_static_path = ["static"]
 html_css_files = ["site.css"]
+html_js_files = ["site.js"]
 html_favicon = "static/logo.svg"
 html_copy_source = False
 html_show_sourcelink = False

@@ -38,7 +38,7 @@ def inline_math(translator: HTML5Translator, node: nodes.math) -> None:
 def display_math(translator: HTML5Translator, node: nodes.math_block) -> None:
     """Write a formula of its own."""
     formula = convert(node.astext(), display="block")
-    translator.body.append(f'<div class="fd-math" tabindex="0">{formula}</div>\n')
+    translator.body.append(f'<div class="fd-math">{formula}</div>\n')
     raise nodes.SkipNode
 
 
