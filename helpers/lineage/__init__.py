@@ -580,7 +580,7 @@ def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def _ask_tfx(copy: Path) -> dict[str, list[dict[str, Any]]]:
-    from helpers.tfx.session import TFXError
+    from helpers.tfx import TFXError
 
     tfx = session()
     tfx.push("_mlops_store", {"path": str(copy), "source": _SOURCE.read_text(encoding="utf-8")})

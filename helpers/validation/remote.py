@@ -4,13 +4,9 @@ from __future__ import annotations
 
 import threading
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from helpers.tfx import session
-
-if TYPE_CHECKING:
-    from helpers.tfx.session import Session
-
+from helpers.tfx import Session, session
 
 _one_at_a_time = threading.RLock()  # calls share variables of the TFX process
 
