@@ -5,7 +5,7 @@ SHELL := bash
 .PHONY: help lab test test-weekly test-colab test-browser notebooks lint-notebooks stamp bench lock \
 	clean environments
 
-# Threads that wait by spinning starve each other where notebooks run side by side.
+# Threads that spin while they wait starve each other where notebooks run side by side.
 export OMP_WAIT_POLICY := passive
 
 PYTHON := .venv/bin/python
@@ -38,11 +38,11 @@ test-colab: environments ## run every notebook as on Colab: its Python, its vers
 test-browser: environments ## open every notebook in JupyterLab in a real browser and use it
 	tools/test_browser.sh $(TEST_ARGS)
 
-notebooks: environments ## execute the committed notebooks in place (all outputs made anew)
+notebooks: environments ## execute the committed notebooks in place (all outputs are replaced)
 	$(PYTHON) tools/notebooks.py $(NOTEBOOKS)
 	.venv/bin/ruff format --quiet notebooks
 
-lint-notebooks: environments ## say what is missing in the shape of a lesson (NOTEBOOKS=path)
+lint-notebooks: environments ## print what is missing in the shape of a lesson (NOTEBOOKS=path)
 	$(PYTHON) -m tools.lint_notebooks $(NOTEBOOKS)
 
 stamp: environments ## write the repository's address into badges and setup cells (REPO=owner/name)
