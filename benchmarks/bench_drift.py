@@ -1,20 +1,15 @@
-"""What drift costs: a comparison, the classifier, and a stream beside river's own loop."""
+"""The time that drift takes: a comparison, the classifier, and a stream beside river's own loop."""
 
 from __future__ import annotations
 
 import statistics
-import time
+import timeit
 from collections.abc import Callable
 
 
 def _seconds(action: Callable[[], object], repeats: int = 5) -> float:
-    """Median wall time of an action, after one to warm up."""
-    times = []
-    for _ in range(repeats + 1):
-        begun = time.perf_counter()
-        action()
-        times.append(time.perf_counter() - begun)
-    return statistics.median(times[1:])
+    """Return the median wall time of an action, after a first call to warm up."""
+    return statistics.median(timeit.repeat(action, number=1, repeat=repeats + 1)[1:])
 
 
 def run() -> list[dict]:

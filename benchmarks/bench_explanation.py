@@ -6,7 +6,8 @@ import numpy as np
 import shap
 
 from helpers import datasets
-from helpers.course.lesson_3_6.view import what_if
+from helpers.course.lesson_3_6.view import WhatIf
+from helpers.course.views import image
 from helpers.explanation import Explainer
 
 NUMBERS = ["age", "income", "amount", "utilization", "late_payments", "credit_history_years"]
@@ -38,10 +39,10 @@ def run() -> list[dict]:
         }
     )
     for name, model in (models | {"Keras": _keras(X, y)}).items():
-        view = what_if(model, X, 7)
-        view.picture(view.table())
+        view = WhatIf(model, X, 7)
+        _show(view, {})
         moves = [
-            _timed(lambda v=view, i=income: v.picture(v.table({"income": i})))
+            _timed(lambda v=view, i=income: _show(v, {"income": i}))
             for income in range(20_000, 60_000, 2_000)
         ]
         rows.append(
@@ -53,6 +54,10 @@ def run() -> list[dict]:
             }
         )
     return rows
+
+
+def _show(view, changes):
+    return image(view.picture(changes=changes), view.describe(changes))
 
 
 def _pipeline(last, X, y):

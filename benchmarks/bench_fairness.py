@@ -7,7 +7,8 @@ from fairlearn import metrics as fair
 from sklearn.metrics import precision_score
 
 from helpers import fairness
-from helpers.course.lesson_3_5.view import threshold_explorer
+from helpers.course.lesson_3_5.view import ThresholdExplorer
+from helpers.course.views import image
 
 METRICS = {
     "selection_rate": fair.selection_rate,
@@ -22,7 +23,7 @@ def run() -> list[dict]:
     y, decided, _, group = _people(100_000)
     frame, theirs = _timed(lambda: _frame(y, decided, group, n_boot=20))
     _, ours = _timed(lambda: _audit(y, decided, group, resamples=20))
-    low, high = (one.to_numpy() for one in frame.by_group_ci)
+    low, high = (ends.to_numpy() for ends in frame.by_group_ci)
     wide = _audit(y, decided, group, resamples=2_000)
     names = list(METRICS)
     ours_low, ours_high = (
@@ -49,12 +50,15 @@ def run() -> list[dict]:
     )
     for n in (10_000, 100_000, 1_000_000):
         y, _, score, group = _people(n, groups=3)
-        explorer, made = _timed(lambda y=y, s=score, g=group: threshold_explorer(y, s, sensitive=g))
-        explorer.picture(explorer.table())
+        explorer, made = _timed(
+            lambda y=y, s=score, g=group: ThresholdExplorer(y, s, sensitive_features=g)
+        )
+        start = explorer.presets["one threshold"].thresholds
+        _show(explorer, start)
         moves = []
         for threshold in np.linspace(0.2, 0.8, 20):
-            chosen = dict.fromkeys(explorer.found.groups, threshold)
-            moves.append(_timed(lambda c=chosen, e=explorer: e.picture(e.table(c)))[1])
+            chosen = dict.fromkeys(start, threshold)
+            moves.append(_timed(lambda c=chosen, e=explorer: _show(e, c))[1])
         rows.append(
             {
                 "what": f"threshold explorer, {n:,} rows: one move, value to picture",
@@ -63,6 +67,10 @@ def run() -> list[dict]:
             }
         )
     return rows
+
+
+def _show(explorer, chosen):
+    return image(explorer.picture(thresholds=chosen), explorer.describe(chosen))
 
 
 def _people(n, groups=10, seed=0):
@@ -84,7 +92,9 @@ def _frame(y, decided, group, **settings):
 
 
 def _audit(y, decided, group, resamples):
-    return fairness.audit(y, decided, sensitive=group, metrics=list(METRICS), resamples=resamples)
+    return fairness.audit(
+        y, decided, sensitive_features=group, metrics=list(METRICS), resamples=resamples
+    )
 
 
 def _timed(call):

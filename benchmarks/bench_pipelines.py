@@ -25,7 +25,7 @@ def run() -> list[dict]:
         _, cached = timed(lambda: pipelines.run(month, data=data, root=root))
         session().run("import ml_metadata")
         store, read = timed(lambda: Store(f"{root}/metadata.sqlite"))
-        model = store.models().index[-1]
+        model = store.models.index[-1]
         _, told = timed(lambda: store.explain(model))
     return [
         {

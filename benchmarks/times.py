@@ -26,7 +26,7 @@ import psutil
 from tqdm import tqdm
 
 from helpers.base import files, resources
-from helpers.course.exercises.core import lessons as exercises_by_lesson
+from helpers.course.exercises.core import exercises_by_lesson
 
 ROOT = Path(__file__).resolve().parents[1]
 README = ROOT / "README.md"

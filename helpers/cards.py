@@ -1,7 +1,8 @@
-"""Model cards: what a model is for, how it does for whom, and where not to trust it."""
+"""Model cards: a model's purpose, its performance by group, and its limits."""
 
 from __future__ import annotations
 
+import io
 import os
 import re
 from collections.abc import Mapping, Sequence
@@ -16,22 +17,16 @@ from helpers.base import extras, files
 extras.require("fairness", by=__name__)
 
 if TYPE_CHECKING:
-    from helpers.fairness import Audit, Comparison
+    from helpers.fairness import Audit, MitigationComparison
 
-# Sections that readers of such cards expect, in this order.
-# Source: Mitchell et al. (2019), "Model Cards for Model Reporting".
-_USE, _DATA, _RESULTS, _FIGURES, _LIMITS = (
-    "Intended use",
-    "Data",
-    "Results",
-    "Figures",
-    "Limits and caveats",
-)
+# The sections of a card, in this order, are those of
+# Mitchell et al. (2019), "Model Cards for Model Reporting".
+_RESULTS = "Results"
 
 
 @dataclass(frozen=True)
 class ModelCard:
-    """A model card; made by :func:`model_card`.
+    """A model card; result of :func:`model_card`.
 
     Attributes
     ----------
@@ -40,7 +35,7 @@ class ModelCard:
     text : str
         The card in Markdown, without its figures.
     figures : dict of str to bytes
-        PNG pictures by what they show.
+        PNG pictures by description.
     """
 
     title: str
@@ -54,16 +49,16 @@ class ModelCard:
         from IPython.display import Image, Markdown, display
 
         display(Markdown(self.text))
-        for shows, picture in self.figures.items():
-            display(Image(picture, alt=shows))
+        for description, picture in self.figures.items():
+            display(Image(picture, alt=description))
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the card as Markdown, its figures in a folder beside it.
+        """Write the card as Markdown, its figures to a folder beside it.
 
         Parameters
         ----------
         path : path
-            Of the Markdown file; it is written whole or not at all.
+            The Markdown file; it is written whole or not at all.
 
         Returns
         -------
@@ -79,11 +74,11 @@ class ModelCard:
         lines = [self.text.rstrip()]
         if self.figures:
             folder.mkdir(exist_ok=True)
-            lines.append(f"\n## {_FIGURES}\n")
-        for shows, picture in self.figures.items():
-            name = re.sub(r"[^a-z0-9]+", "_", shows.lower())[:60].strip("_") + ".png"
+            lines.append("\n## Figures\n")
+        for description, picture in self.figures.items():
+            name = re.sub(r"[^a-z0-9]+", "_", description.lower())[:60].strip("_") + ".png"
             files.write(folder / name, picture)
-            lines.append(f"![{shows}]({folder.name}/{name})\n\n*{shows}*\n")
+            lines.append(f"![{description}]({folder.name}/{name})\n\n*{description}*\n")
         files.write(path, "\n".join(lines) + "\n")
         return path
 
@@ -97,42 +92,42 @@ def model_card(
     limits: str | Sequence[str],
     metrics: Mapping[str, Any] | pd.DataFrame | None = None,
     audit: Audit | None = None,
-    comparison: Comparison | None = None,
+    comparison: MitigationComparison | None = None,
     decision: str = "",
     figures: Mapping[str, Any] | None = None,
 ) -> ModelCard:
-    """Write a model card from what was measured.
+    """Return a model card with the measurements that were made.
 
     Parameters
     ----------
     model : object
-        The model; its kind and parameters are stated.
+        The model; the card states its kind and parameters.
     title : str
         Name of the model.
     intended_use, data : str
-        What it is for, for whom and what not; what it was fitted and tested on.
+        Its purpose, its users and what it is not for; the data for fitting and testing.
     limits : str or sequence of str
         Where it must not be trusted, what is not known. A card without limits is refused.
     metrics : mapping of str to value, or DataFrame, optional
         Performance on data not used for fitting.
     audit : helpers.fairness.Audit, optional
         Metrics by group, with intervals.
-    comparison : helpers.fairness.Comparison, optional
-        The mitigations that were weighed.
+    comparison : helpers.fairness.MitigationComparison, optional
+        The mitigations that were considered.
     decision : str, optional
-        What was chosen and why.
+        The choice and its reasons.
     figures : mapping of str to Figure, Axes or PNG, optional
-        Pictures by what they show: the sentence becomes the figure's description.
+        Pictures by description, a sentence that becomes the caption.
 
     Returns
     -------
     ModelCard
-        Shows itself in a notebook; ``.save("card.md")`` writes it.
+        Displays itself in a notebook; ``.save("card.md")`` writes it.
 
     Raises
     ------
     ValueError
-        If a required text is empty or a figure is none.
+        If a required text is empty, or a figure is not one.
 
     Examples
     --------
@@ -154,17 +149,17 @@ def model_card(
     for name, text in texts.items():
         if not isinstance(text, str) or not text.strip():
             raise ValueError(f"{name} is empty; expected a sentence or more: a card owes it")
-    pictures = {shows: _png(shows, figure) for shows, figure in (figures or {}).items()}
+    pictures = {text: _png(text, figure) for text, figure in (figures or {}).items()}
     card = Card(model, template=None, model_diagram=False)
-    card.add(folded=False, **{f"{title}/{_USE}": intended_use})
+    card.add(folded=False, **{f"{title}/Intended use": intended_use})
     card.add(folded=False, **{f"{title}/Model": _described(model)})
-    card.add(folded=False, **{f"{title}/{_DATA}": data})
+    card.add(folded=False, **{f"{title}/Data": data})
     results = {}
     if metrics is not None:
         table = metrics if isinstance(metrics, pd.DataFrame) else pd.DataFrame({"value": metrics})
         results["Performance"] = table.rename_axis("metric").reset_index()
     if audit is not None:
-        results["By group"] = audit.table().reset_index()
+        results["By group"] = audit.text().reset_index()
     if comparison is not None:
         results["Mitigations compared"] = comparison.text().reset_index()
     for name, table in results.items():
@@ -172,8 +167,8 @@ def model_card(
     if decision:
         card.add(folded=False, **{f"{title}/Decision": decision})
     listed = "\n".join(f"- {limit}" for limit in limits)
-    card.add(folded=False, **{f"{title}/{_LIMITS}": listed})
-    # skops heads a table with its whole path
+    card.add(folded=False, **{f"{title}/Limits and caveats": listed})
+    # skops writes the whole path above a table
     text = card.render().replace(f"{title}/{_RESULTS}/", "").strip() + "\n"
     return ModelCard(title, text, pictures)
 
@@ -187,17 +182,15 @@ def _described(model: Any) -> str:
     return f"{kind}."
 
 
-def _png(shows: str, figure: Any) -> bytes:
+def _png(description: str, figure: Any) -> bytes:
     if isinstance(figure, bytes):
         return figure
     figure = getattr(figure, "figure", figure)  # an Axes belongs to a figure
     if not hasattr(figure, "savefig"):
         raise ValueError(
-            f"figures[{shows!r}] is a {type(figure).__name__}; expected a matplotlib Figure or "
-            "Axes, or the bytes of a PNG"
+            f"figures[{description!r}] is a {type(figure).__name__}; expected a matplotlib Figure "
+            "or Axes, or the bytes of a PNG"
         )
-    import io
-
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png")
     return buffer.getvalue()

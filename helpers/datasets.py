@@ -1,4 +1,4 @@
-"""The data sets of the lessons, by name, with the types that their columns are meant to have."""
+"""The lessons' data sets, loaded by name and with the right types."""
 
 from __future__ import annotations
 
@@ -20,12 +20,11 @@ def load(name: str, *, months: str | tuple[str, str] | Sequence[str] | None = No
     ----------
     name : {"loans"}
         ``"loans"`` is the loan book of Harbor Credit in 2025, 2,000 applications a month; its
-        columns are described in ``helpers.world.COLUMNS`` and in ``data/README.md``. The files
-        that wait at the door are read one by one and as they are, faults included:
-        ``pd.read_csv(path("incoming", file))``.
+        columns are described in ``helpers.world.COLUMNS`` and in ``data/README.md``. Read the
+        incoming files one by one, with their faults: ``pd.read_csv(path("incoming", file))``.
     months : str, tuple of two str, or list of str, optional
         A month such as ``"2025-03"``, a range ``("2025-01", "2025-06")`` (both ends included), or
-        a list of months; all of them by default.
+        a list of months; all by default.
 
     Returns
     -------
@@ -47,25 +46,24 @@ def load(name: str, *, months: str | tuple[str, str] | Sequence[str] | None = No
             "; for 'incoming' use pd.read_csv(path('incoming', file))" if name in _FOLDERS else ""
         )
         raise ValueError(f"name is {name!r}; the data sets are ['loans']{hint}")
-    there = _files(name)
-    wanted = list(there) if months is None else [f"{p}.csv" for p in parse_months(months)]
-    missing = [file for file in wanted if file not in there]
+    files = {path.stem: path for path in _files(name).values()}
+    wanted = list(files) if months is None else list(map(str, parse_months(months)))
+    missing = [month for month in wanted if month not in files]
     if missing:
         raise ValueError(
-            f"months has {[Path(file).stem for file in missing]}, which {name!r} does not hold; "
-            f"it holds {[Path(file).stem for file in there]}"
+            f"months has {missing}, which {name!r} does not hold; it holds {list(files)}"
         )
-    frames = [pd.read_csv(there[file], parse_dates=["applied_at"]) for file in wanted]
+    frames = [pd.read_csv(files[month], parse_dates=["applied_at"]) for month in wanted]
     return pd.concat(frames, ignore_index=True)
 
 
 def path(name: str, file: str | None = None) -> Path:
-    """Path of a data set's folder, or of one of its files.
+    """Return the path of a data set's folder, or of one of its files.
 
     Parameters
     ----------
     name : {"loans", "incoming"}
-        ``"loans"``: one file a month; ``"incoming"``: files at the door, some of them wrong.
+        ``"loans"``: one file a month; ``"incoming"``: files that arrived, some of them wrong.
     file : str, optional
         Name of a file, such as ``"2026-03_partner.csv"``.
 
@@ -87,10 +85,10 @@ def path(name: str, file: str | None = None) -> Path:
         raise ValueError(f"name is {name!r}; there are {list(_FOLDERS)}")
     if file is None:
         return resources.path(*_FOLDERS[name])
-    there = _files(name)
-    if file not in there:
-        raise ValueError(f"file is {file!r}, which {name!r} does not hold; it holds {list(there)}")
-    return there[file]
+    files = _files(name)
+    if file not in files:
+        raise ValueError(f"file is {file!r}, which {name!r} does not hold; it holds {list(files)}")
+    return files[file]
 
 
 def _files(name: str) -> dict[str, Path]:

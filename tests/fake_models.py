@@ -98,7 +98,7 @@ class Load:
         content = content or (lambda i: {"instances": [i]})
 
         def use(first):
-            with httpx.Client(base_url=url, timeout=30) as client:
+            with httpx.Client(base_url=url, timeout=300) as client:
                 i = first
                 while not self._stop.is_set():
                     try:
@@ -117,22 +117,22 @@ class Load:
     def __exit__(self, *_):
         self._stop.set()
         for thread in self._threads:
-            thread.join(40)
+            thread.join(300)
 
     @property
     def statuses(self):
         return {answer.status_code for answer in self.answers}
 
-    def reaches(self, n, seconds=20):
-        """Wait until so many more requests have been answered."""
+    def reaches(self, n, seconds=120):
+        """Wait until this many more requests have been answered."""
         goal, deadline = len(self.answers) + n, time.monotonic() + seconds
         while len(self.answers) < goal:
             assert time.monotonic() < deadline, "the load stands still"
             time.sleep(0.01)
 
 
-def until(condition, seconds=10):
-    """Wait until something is so; whether it became so."""
+def until(condition, seconds=120):
+    """Wait until a condition holds, and return whether it does; `seconds` only bound a hang."""
     deadline = time.monotonic() + seconds
     while not condition():
         if time.monotonic() > deadline:

@@ -16,7 +16,9 @@ TEXTS = {
 
 
 def test_a_card_has_its_sections_in_order_and_the_audit_with_intervals():
-    audit = fairness.audit([1, 0] * 100, [1, 0, 0, 0] * 50, sensitive=["a", "b", "b", "a"] * 50)
+    audit = fairness.audit(
+        [1, 0] * 100, [1, 0, 0, 0] * 50, sensitive_features=["a", "b", "b", "a"] * 50
+    )
     card = helpers.model_card(LogisticRegression(), audit=audit, metrics={"AUC": 0.8}, **TEXTS)
     order = ["# Loans", "Intended use", "LogisticRegression", "Data", "Performance", "By group"]
     places = [card.text.index(words) for words in [*order, "Limits and caveats", "Small groups"]]
@@ -54,7 +56,7 @@ def test_a_crash_while_writing_leaves_the_old_card(tmp_path, monkeypatch):
     assert path.read_text() == "old"
 
 
-def test_what_is_no_figure_or_no_markdown_is_named(tmp_path):
+def test_a_wrong_figure_or_file_ending_is_named(tmp_path):
     with pytest.raises(ValueError, match=r"figures\['x'\] is a str"):
         helpers.model_card(LogisticRegression(), figures={"x": "y"}, **TEXTS)
     with pytest.raises(ValueError, match=r"ends in \.md"):

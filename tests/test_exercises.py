@@ -9,12 +9,12 @@ import pytest
 
 from helpers.course import exercises
 from helpers.course.exercises import UnknownExerciseError, check, hint, progress, solution
-from helpers.course.exercises.core import RAISE, Exercise, find, lessons
+from helpers.course.exercises.core import RAISE, Exercise, exercises_by_lesson, find
 from helpers.course.exercises.judges import assigned, behaves, chosen, name, number
 from helpers.course.exercises.panel import Progress
-from helpers.course.exercises.store import Store
+from helpers.course.exercises.store import ProgressFile
 
-ALL = [exercise for group in lessons().values() for exercise in group]
+ALL = [exercise for group in exercises_by_lesson().values() for exercise in group]
 WRONG = [(exercise, *wrong) for exercise in ALL for wrong in exercise.wrong]
 
 
@@ -86,7 +86,7 @@ def test_no_odd_answer_is_right_or_raises(exercise, monkeypatch):
 def test_ids_are_unique_and_belong_to_their_lesson():
     ids = [exercise.id for exercise in ALL]
     assert len(set(ids)) == len(ids)
-    for lesson, group in lessons().items():
+    for lesson, group in exercises_by_lesson().items():
         assert all(exercise.id.startswith(f"{lesson}-") for exercise in group)
 
 
@@ -179,15 +179,15 @@ def test_a_crash_while_writing_loses_nothing(tmp_path, monkeypatch):
     check("2.1-a", "utilization")
     monkeypatch.setattr("pathlib.Path.replace", lambda *_: 1 / 0)
     with pytest.raises(ZeroDivisionError):
-        Store().record("2.1-b", solved=True)
-    assert Store().read() == {"2.1-a": "solved"}
+        ProgressFile().record("2.1-b", solved=True)
+    assert ProgressFile().read() == {"2.1-a": "solved"}
 
 
 @pytest.mark.parametrize("broken", ["", "{", "[]", "null", '{"exercises": 3}', '{"other": {}}'])
 def test_an_unreadable_file_is_put_aside_and_not_lost(tmp_path, broken):
     path = tmp_path / "progress.json"
     path.write_text(broken)
-    assert Store().read() == {}
+    assert ProgressFile().read() == {}
     (aside,) = tmp_path.glob("progress.json.unreadable-*")
     assert aside.read_text() == broken
     check("2.1-a", "utilization")
@@ -196,8 +196,8 @@ def test_an_unreadable_file_is_put_aside_and_not_lost(tmp_path, broken):
 
 def test_two_notebooks_that_write_at_once_lose_nothing():
     with ThreadPoolExecutor(8) as pool:
-        list(pool.map(lambda k: Store().record(f"1-{k}", solved=True), range(40)))
-    assert len(Store().read()) == 40
+        list(pool.map(lambda k: ProgressFile().record(f"1-{k}", solved=True), range(40)))
+    assert len(ProgressFile().read()) == 40
 
 
 def test_a_disk_that_cannot_be_written_does_not_hide_the_reply(tmp_path, monkeypatch):

@@ -17,9 +17,18 @@ from sklearn.neighbors import KNeighborsClassifier
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
-from helpers import explanation, world
-from helpers.explanation import Phrase, agreement, explain, faithfulness, reason_codes
-from helpers.explanation.explainer import Explainer, origins, output_of
+from helpers import world
+from helpers.course.lesson_3_6.phrases import HARBOR_CREDIT
+from helpers.explanation import (
+    Explainer,
+    Phrase,
+    agreement,
+    explain,
+    faithfulness,
+    output_of,
+    reason_codes,
+)
+from helpers.explanation.columns import origins
 
 NUMBERS = ["income", "amount", "late_payments", "utilization"]
 TEXTS = ["region", "purpose"]
@@ -61,30 +70,30 @@ def fitted(request):
 def test_each_kind_of_pipeline_is_explained_in_its_original_columns(fitted):
     name, model, X = fitted
     rows = X.tail(5 if name == "neighbours" else 150)
-    found = explain(model, X.head(40), rows)
-    assert found.output_names == EXPECTED[name]
-    assert found.feature_names == NUMBERS + TEXTS
-    assert found.shape == rows.shape
-    output = output_of(model, output=found.output_names.split(",")[0])(rows)
-    np.testing.assert_allclose(found.values.sum(axis=1) + found.base_values, output, atol=1e-3)
-    assert found.display_data[0, 4] == rows["region"].iloc[0]
+    result = explain(model, X.head(40), rows)
+    assert result.output_names == EXPECTED[name]
+    assert result.feature_names == NUMBERS + TEXTS
+    assert result.shape == rows.shape
+    output = output_of(model, output=result.output_names.split(",")[0])(rows)
+    np.testing.assert_allclose(result.values.sum(axis=1) + result.base_values, output, atol=1e-3)
+    assert result.display_data[0, 4] == rows["region"].iloc[0]
 
 
-def test_what_it_used_is_still_said_of_a_slice(fitted):
+def test_a_slice_still_names_its_output_and_explainer(fitted):
     name, model, X = fitted
     if name == "linear":
-        found = explain(model, X.head(40), X.tail(9))
-        assert found[2].output_names == found[:3].output_names == EXPECTED[name]
-        assert found[:, "region"].values.shape == (9,)
+        result = explain(model, X.head(40), X.tail(9))
+        assert result[2].output_names == result[:3].output_names == EXPECTED[name]
+        assert result[:, "region"].values.shape == (9,)
 
 
 def test_a_linear_model_s_attributions_are_coefficient_times_distance():
     X, _ = applications(50)
     X = X[["income", "amount"]]
     model = LinearRegression().fit(X, X["income"] * 3 - X["amount"])
-    found = explain(model, X, X.head(4))
+    result = explain(model, X, X.head(4))
     np.testing.assert_allclose(
-        found.values, (X.head(4) - X.mean()).to_numpy() * [3, -1], rtol=1e-6, atol=1e-6
+        result.values, (X.head(4) - X.mean()).to_numpy() * [3, -1], rtol=1e-6, atol=1e-6
     )
 
 
@@ -106,8 +115,8 @@ def test_numbers_that_sit_on_a_threshold_do_not_fall_to_the_wrong_side():
     X = rng.normal(size=(3_000, 4))
     model = HistGradientBoostingClassifier(max_iter=60, random_state=0)
     model.fit(X, X[:, 0] * X[:, 1] > 0)
-    found = explain(model, X[:200], X[200:400], method="tree")
-    sums = found.values.sum(axis=1) + found.base_values
+    result = explain(model, X[:200], X[200:400], method="tree")
+    sums = result.values.sum(axis=1) + result.base_values
     np.testing.assert_allclose(sums, model.decision_function(X[200:400]), atol=1e-4)
 
 
@@ -117,8 +126,8 @@ def test_a_model_that_trees_explain_wrongly_is_explained_by_permutation_instead(
     model = HistGradientBoostingClassifier(
         categorical_features="from_dtype", max_iter=5, random_state=0
     ).fit(X, y)
-    found = explain(model, X.head(10), X.tail(3))
-    assert found.output_names.endswith("PermutationExplainer")
+    result = explain(model, X.head(10), X.tail(3))
+    assert result.output_names.endswith("PermutationExplainer")
     with pytest.raises(ValueError):
         explain(model, X.head(10), X.tail(3), method="tree")
 
@@ -130,17 +139,17 @@ def test_a_callable_takes_frames_with_text():
         assert list(frame) == NUMBERS + TEXTS
         return 2.0 * (frame["region"] == "East") + (frame["late_payments"] > 0)
 
-    found = explain(rule, X.head(30), X.tail(6))
-    assert found.output_names == "prediction, by PermutationExplainer"
-    assert np.abs(found.values[:, [0, 1, 3, 5]]).max() < 1e-9
-    assert np.abs(found.values[:, 4]).max() > 0.5
+    result = explain(rule, X.head(30), X.tail(6))
+    assert result.output_names == "prediction, by PermutationExplainer"
+    assert np.abs(result.values[:, [0, 1, 3, 5]]).max() < 1e-9
+    assert np.abs(result.values[:, 4]).max() > 0.5
 
 
 def test_missing_values_reach_the_model_as_missing():
     X, _ = applications(50)
     X = X.assign(utilization=np.where(np.arange(50) % 2, np.nan, 0.5))
-    found = explain(lambda f: f["utilization"].isna().astype(float), X, X.head(4))
-    np.testing.assert_allclose(found[:, "utilization"].values, [-0.5, 0.5, -0.5, 0.5])
+    result = explain(lambda f: f["utilization"].isna().astype(float), X, X.head(4))
+    np.testing.assert_allclose(result[:, "utilization"].values, [-0.5, 0.5, -0.5, 0.5])
 
 
 @pytest.mark.parametrize("kind", ["functional", "sequential"])
@@ -158,12 +167,12 @@ def test_keras_models_are_explained_by_gradients(kind):
         model = keras.Sequential([keras.Input((3,)), keras.layers.Dense(1, activation="sigmoid")])
     model.compile("adam", "binary_crossentropy")
     model.fit(X, X["a"] > 0, epochs=20, verbose=0)
-    found = explain(model, X.head(100), X.tail(20))
-    assert found.output_names == "probability, by GradientExplainer"
+    result = explain(model, X.head(100), X.tail(20))
+    assert result.output_names == "probability, by GradientExplainer"
     output = model.predict(X.tail(20), verbose=0)[:, 0]
-    assert np.abs(found.values.sum(axis=1) + found.base_values - output).mean() < 0.03
+    assert np.abs(result.values.sum(axis=1) + result.base_values - output).mean() < 0.03
     again = explain(model, X.head(100), X.tail(20))
-    assert (again.values == found.values).all()
+    assert (again.values == result.values).all()
 
 
 def test_keras_models_with_named_inputs_take_frames():
@@ -179,10 +188,10 @@ def test_keras_models_with_named_inputs_take_frames():
     joined = keras.layers.Concatenate()([code, keras.layers.Rescaling(1e-4)(income)])
     model = keras.Model([region, income], keras.layers.Dense(1, activation="sigmoid")(joined))
     X = X[["income", "region"]]
-    found = explain(model, X.head(20), X.tail(3))
-    assert found.output_names == "probability, by PermutationExplainer"
+    result = explain(model, X.head(20), X.tail(3))
+    assert result.output_names == "probability, by PermutationExplainer"
     output = output_of(model)(X.tail(3))
-    np.testing.assert_allclose(found.values.sum(axis=1) + found.base_values, output, atol=1e-4)
+    np.testing.assert_allclose(result.values.sum(axis=1) + result.base_values, output, atol=1e-4)
 
 
 def test_one_of_several_classes_must_be_named():
@@ -192,8 +201,8 @@ def test_one_of_several_classes_must_be_named():
     rows = X[NUMBERS[:3]].tail(4)
     with pytest.raises(ValueError, match=r"classes \[.*\]; say which"):
         explain(model, rows, rows)
-    found = explain(model, rows, rows, target=2)
-    sums = found.values.sum(axis=1) + found.base_values
+    result = explain(model, rows, rows, target=2)
+    sums = result.values.sum(axis=1) + result.base_values
     np.testing.assert_allclose(sums, model.predict_proba(rows)[:, 2], atol=1e-6)
     with pytest.raises(ValueError, match="target is 7"):
         explain(model, rows, rows, target=7)
@@ -223,9 +232,9 @@ def test_origins_come_from_what_changes_not_from_names():
     encoder = make_column_transformer(
         (OneHotEncoder(), ["region", "region_x"]), remainder="passthrough"
     ).fit(X)
-    found = origins(lambda f: encoder.transform(f).toarray(), X)
+    result = origins(lambda f: encoder.transform(f).toarray(), X)
     counts = [X["region"].nunique(), X["region_x"].nunique(), 1]
-    assert found.tolist() == np.repeat([0, 1, 2], counts).tolist()
+    assert result.tolist() == np.repeat([0, 1, 2], counts).tolist()
 
 
 def test_a_column_made_of_several_is_not_divided():
@@ -279,8 +288,8 @@ def test_an_explanation_agrees_with_itself_and_not_with_its_opposite():
 
 def test_only_order_counts_so_that_probabilities_compare_with_log_odds():
     values = np.random.default_rng(0).normal(size=(40, 5))
-    found = agreement(made(np.tanh(values) / 10), values)
-    assert found.overall.loc["rank_correlation", "mean"] == pytest.approx(1)
+    result = agreement(made(np.tanh(values) / 10), values)
+    assert result.overall.loc["rank_correlation", "mean"] == pytest.approx(1)
 
 
 def test_frames_are_matched_by_name_and_arrays_by_place():
@@ -298,19 +307,19 @@ def test_frames_are_matched_by_name_and_arrays_by_place():
 def test_a_true_explanation_is_faithful_and_a_random_one_is_not():
     X, y = applications(600)
     model = pipeline(LogisticRegression(max_iter=500)).fit(X, y)
-    found = explain(model, X.head(50), X.tail(40))
-    curves = faithfulness(model, found, X.tail(40), X.head(50))
+    result = explain(model, X.head(50), X.tail(40))
+    curves = faithfulness(model, result, X.tail(40), X.head(50))
     areas = curves.areas
     assert areas["deletion"] > areas["deletion, random order"] + 0.1
     assert areas["insertion"] < areas["insertion, random order"] - 0.1
-    shuffled = found[:]
-    shuffled.values = np.random.default_rng(0).permuted(found.values, axis=1)
+    shuffled = result[:]
+    shuffled.values = np.random.default_rng(0).permuted(result.values, axis=1)
     assert (
         faithfulness(model, shuffled, X.tail(40), X.head(50)).areas["deletion"] < areas["deletion"]
     )
     assert curves.curves["deletion"].iloc[0] == 0
     with pytest.raises(ValueError, match="same rows"):
-        faithfulness(model, found, X.tail(39), X.head(50))
+        faithfulness(model, result, X.tail(39), X.head(50))
 
 
 def test_the_world_s_own_attributions_are_found_when_the_model_is_the_truth():
@@ -324,13 +333,17 @@ def test_the_world_s_own_attributions_are_found_when_the_model_is_the_truth():
             full[name] = frame[name].iloc[0]
         return world.World().log_odds(full[list(frame)])
 
-    found = explain(log_odds, frame[features].head(30), frame[features].tail(4))
-    result = agreement(found, truth)
-    assert result.overall.loc["rank_correlation", "mean"] > 0.95
-    assert result.overall.loc["sign_agreement", "mean"] > 0.98
+    result = explain(log_odds, frame[features].head(30), frame[features].tail(4))
+    overall = agreement(result, truth).overall
+    assert overall.loc["rank_correlation", "mean"] > 0.95
+    assert overall.loc["sign_agreement", "mean"] > 0.98
 
 
 # --- reasons --------------------------------------------------------------------------------------
+
+
+def reasons_of(result, row=0, k=4, *, adverse="low", phrases=HARBOR_CREDIT):
+    return reason_codes(result, row, k, adverse=adverse, phrases=phrases)
 
 
 def applicant(values, data, names):
@@ -342,66 +355,79 @@ def applicant(values, data, names):
 
 
 def test_reasons_come_strongest_first_in_words_with_values():
-    found = applicant([-0.2, -2.0, 1.0], [30_000, 4, "West"], ["income", "late_payments", "region"])
-    reasons = reason_codes(found)
-    assert reasons.table["feature"].tolist() == ["late_payments", "income"]
+    result = applicant(
+        [-0.2, -2.0, 1.0], [30_000, 4, "West"], ["income", "late_payments", "region"]
+    )
+    reasons = reasons_of(result)
+    assert reasons.to_frame()["feature"].tolist() == ["late_payments", "income"]
     assert "Late payments on record in the last two years: 4" in reasons.letter()
-    assert reasons.table["share"].sum() == pytest.approx(1)
+    assert reasons.to_frame()["share"].sum() == pytest.approx(1)
 
 
-def test_the_direction_that_is_adverse_is_said_not_guessed():
-    found = applicant([0.5, -0.5], [1, 2], ["income", "amount"])
-    assert reason_codes(found, adverse="low").table["feature"].tolist() == ["amount"]
-    assert reason_codes(found, adverse="high").table["feature"].tolist() == ["income"]
-    with pytest.raises(ValueError, match="adverse"):
-        reason_codes(found, adverse="bad")
+def test_the_adverse_direction_is_stated_not_guessed():
+    result = applicant([0.5, -0.5], [1, 2], ["income", "amount"])
+    for adverse, feature in (("low", "amount"), ("high", "income")):
+        assert reasons_of(result, adverse=adverse).to_frame()["feature"].tolist() == [feature]
+    with pytest.raises(ValueError, match="adverse is 'bad'"):
+        reasons_of(result, adverse="bad")
+    with pytest.raises(ValueError, match="adverse='low' if a low output is bad"):
+        reason_codes(result, phrases=HARBOR_CREDIT)
+
+
+def test_the_phrase_book_is_the_caller_s():
+    result = applicant([0.5, -0.5], [1, 2], ["income", "amount"])
+    with pytest.raises(ValueError, match=r"phrases=\{'late_payments': Phrase\("):
+        reason_codes(result, adverse="low")
 
 
 def test_an_unlawful_reason_is_neither_stated_nor_left_out():
-    found = applicant([-1.0, -0.5], ["f", 9_000], ["sex", "amount"])
-    reasons = reason_codes(found)
-    assert reasons.table["feature"].tolist() == ["sex", "amount"]
+    result = applicant([-1.0, -0.5], ["f", 9_000], ["sex", "amount"])
+    reasons = reasons_of(result)
+    assert reasons.to_frame()["feature"].tolist() == ["sex", "amount"]
     assert not reasons.may_be_sent and "review the model" in repr(reasons)
     with pytest.raises(ValueError, match="sex is among"):
         reasons.letter()
 
 
 def test_what_cannot_be_changed_is_stated_and_marked():
-    found = applicant([-1.0, -0.5], [2.0, 25], ["credit_history_years", "age"])
-    reasons = reason_codes(found)
+    result = applicant([-1.0, -0.5], [2.0, 25], ["credit_history_years", "age"])
+    reasons = reasons_of(result)
     assert reasons.letter().count("not something you can change soon") == 2
     assert "none of these can be changed" in repr(reasons)
 
 
 def test_reasons_that_tie_at_the_cut_are_all_given():
-    found = applicant([-1.0, -0.5, -0.5, -0.1], [1, 2, 3, 4], list("abcd"))
-    reasons = reason_codes(found, k=2)
-    assert reasons.table["feature"].tolist() == ["a", "b", "c"]
+    result = applicant([-1.0, -0.5, -0.5, -0.1], [1, 2, 3, 4], list("abcd"))
+    reasons = reasons_of(result, k=2)
+    assert reasons.to_frame()["feature"].tolist() == ["a", "b", "c"]
     assert "1 more than 2: c" in repr(reasons)
 
 
-def test_a_value_that_is_missing_is_said_to_be_unknown():
-    found = applicant([-1.0, -0.6], [np.nan, np.nan], ["utilization", "income"])
-    reasons = reason_codes(found)
-    assert "not known" in reasons.table["reason"][0] and "not known" in reasons.table["reason"][1]
+def test_a_missing_value_is_called_not_known():
+    result = applicant([-1.0, -0.6], [np.nan, np.nan], ["utilization", "income"])
+    reasons = reasons_of(result)
+    assert (
+        "not known" in reasons.to_frame()["reason"][0]
+        and "not known" in reasons.to_frame()["reason"][1]
+    )
 
 
 def test_an_own_phrase_book_and_a_feature_without_a_phrase():
-    found = applicant([-1.0, -0.6], [3, 7], ["late_payments", "shoe_size"])
-    reasons = reason_codes(found, phrases={"late_payments": Phrase("{value} arrears")})
-    assert reasons.table["reason"].tolist() == ["3 arrears", "shoe_size: 7"]
+    result = applicant([-1.0, -0.6], [3, 7], ["late_payments", "shoe_size"])
+    reasons = reasons_of(result, phrases={"late_payments": Phrase("{value} arrears")})
+    assert reasons.to_frame()["reason"].tolist() == ["3 arrears", "shoe_size: 7"]
 
 
 def test_there_are_no_reasons_when_nothing_counted_against():
-    found = applicant([1.0, 0.5], [1, 2], ["income", "amount"])
+    result = applicant([1.0, 0.5], [1, 2], ["income", "amount"])
     with pytest.raises(ValueError, match="nothing counted against"):
-        reason_codes(found)
+        reasons_of(result)
     with pytest.raises(ValueError, match="row is 5"):
-        reason_codes(found, 5)
+        reasons_of(result, 5)
     with pytest.raises(ValueError, match="k is 0"):
-        reason_codes(found, k=0)
+        reasons_of(result, k=0)
 
 
 def test_every_feature_of_the_loan_book_has_a_phrase():
     features = set(world.COLUMNS) - {"application_id", "applied_at", "defaulted"}
-    assert features <= set(explanation.HARBOR_CREDIT)
+    assert features <= set(HARBOR_CREDIT)

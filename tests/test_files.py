@@ -1,7 +1,5 @@
-"""A file is there whole or as it was before; a process ends with the one that started it."""
+"""A file is there whole or as it was before."""
 
-import subprocess
-import sys
 import threading
 
 import pytest
@@ -43,19 +41,3 @@ def test_two_who_write_at_once_do_not_mix(tmp_path):
     for writer in writers:
         writer.join()
     assert seen <= set(texts)
-
-
-def test_a_command_on_a_leash_ends_when_it_is_let_go_and_its_folder_goes(tmp_path):
-    program = (
-        "import os, pathlib, subprocess, sys\n"
-        "from helpers.base import leash\n"
-        f"folder = pathlib.Path({str(tmp_path / 'folder')!r}); folder.mkdir()\n"
-        "sleep = [sys.executable, '-c', 'import time; time.sleep(60)']\n"
-        "one = leash.start(['-m', 'helpers.base.leashed', *sleep], folder)\n"
-        "leash.stop(one, folder, owner=0)\n"
-        "print(one.poll(), folder.exists())\n"  # a fork of the owner may not
-        "leash.stop(one, folder, os.getpid(), seconds=20)\n"
-        "print(one.returncode not in (None, 0), folder.exists())\n"
-    )
-    done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
-    assert done.stdout.split() == ["None", "True", "True", "False"], done.stderr

@@ -1,4 +1,4 @@
-"""Lineage: what a metadata store knows, as frames, graphs, sentences and differences."""
+"""Lineage: a metadata store as frames, graphs, sentences and differences."""
 
 import hashlib
 import itertools
@@ -6,8 +6,9 @@ import sqlite3
 
 import networkx as nx
 import pytest
+from views import controls, picture, words
 
-from helpers.course.lesson_2_6.view import DIRECTIONS, lineage_walk
+from helpers.course.lesson_2_6.view import DIRECTIONS, LineageWalk
 from helpers.lineage import Store, condense, draw
 from helpers.tfx import session
 
@@ -140,7 +141,7 @@ def test_frames_have_a_row_for_each_thing_and_say_who_made_it(store, ids):
 
 
 def test_runs_tell_what_ran_from_what_came_from_the_cache(store, ids):
-    runs = store.runs()
+    runs = store.runs
     assert list(runs.index) == ["run-1", "run-2", "run-3"]
     assert list(runs["cached"]) == [0, 0, 1]
     assert runs.loc["run-1", "span"] == 202501
@@ -148,7 +149,7 @@ def test_runs_tell_what_ran_from_what_came_from_the_cache(store, ids):
 
 
 def test_models_know_what_they_started_from_and_what_became_of_them(store, ids):
-    models = store.models()
+    models = store.models
     first, second = ids["Model", "run-1"], ids["Model", "run-2"]
     assert list(models.index) == [first, second]
     assert models["started_from"].isna().loc[first]
@@ -168,7 +169,7 @@ def test_a_model_comes_from_its_files_and_from_those_of_the_model_that_it_began_
     assert ("Examples", ids["Examples", "run-2"]) in second
 
 
-def test_what_comes_from_the_cache_made_nothing(store, ids):
+def test_a_cached_execution_made_nothing(store, ids):
     graph = store.lineage(ids["Model", "run-2"])
     makers = list(graph.predecessors(("artifact", ids["Model", "run-2"])))
     assert len(makers) == 1
@@ -186,7 +187,7 @@ def test_a_wrong_file_taints_all_that_learned_from_it_and_nothing_before(store, 
     }
 
 
-def test_a_condensed_graph_keeps_who_came_of_whom(store, ids):
+def test_a_condensed_graph_keeps_what_was_made_from_what(store, ids):
     january = ids["Examples", "run-1"]
     small = condense(store.impact(january), ("Examples", "Model"))
     first, second = (("artifact", ids["Model", run]) for run in ("run-1", "run-2"))
@@ -198,7 +199,7 @@ def test_a_condensed_graph_keeps_who_came_of_whom(store, ids):
 def test_the_explanation_names_files_schema_code_and_the_model_that_was_replaced(store, ids):
     first, second = ids["Model", "run-1"], ids["Model", "run-2"]
     text = str(store.explain(second))
-    for said in (
+    for phrase in (
         f"Model {second} was made on",
         "by Trainer in run run-2, with TFX 1.16.0",
         "2 deliveries: /data/202501/*.csv (1 file, 2,048 bytes, written 2025-01-01 00:00 UTC)",
@@ -210,7 +211,7 @@ def test_the_explanation_names_files_schema_code_and_the_model_that_was_replaced
         "pushed to /serving/202502 on",
         f"replaced model {first}",
     ):
-        assert said in text, said
+        assert phrase in text, phrase
     assert "It was pushed" in store.explain(second)._repr_html_()
     text = str(store.explain(first))
     assert "fresh weights" in text and "first one there" in text
@@ -247,16 +248,16 @@ def test_a_missing_file_says_where_such_files_are(tmp_path):
 def test_a_foreign_file_is_refused_by_name(tmp_path):
     text = tmp_path / "notes.txt"
     text.write_text("no database " * 100)
-    with pytest.raises(ValueError, match=r"notes\.txt is no metadata store"):
+    with pytest.raises(ValueError, match=r"notes\.txt is not a metadata store"):
         Store(text)
     other = tmp_path / "other.sqlite"
     with sqlite3.connect(other) as database:
         database.execute("CREATE TABLE birds (name TEXT)")
-    with pytest.raises(ValueError, match=r"other\.sqlite is no metadata store"):
+    with pytest.raises(ValueError, match=r"other\.sqlite is not a metadata store"):
         Store(other)
 
 
-def test_a_store_of_a_format_to_come_is_refused(path, tmp_path):
+def test_a_store_of_a_future_format_is_refused(path, tmp_path):
     later = tmp_path / "later.sqlite"
     later.write_bytes(path.read_bytes())
     with sqlite3.connect(later) as database:
@@ -265,7 +266,7 @@ def test_a_store_of_a_format_to_come_is_refused(path, tmp_path):
         Store(later)
 
 
-def test_reading_changes_nothing_and_needs_no_end_of_writing(path):
+def test_reading_changes_nothing_and_works_during_writing(path):
     before = hashlib.sha256(path.read_bytes()).hexdigest()
     writer = sqlite3.connect(path, isolation_level=None)
     writer.execute("BEGIN IMMEDIATE")
@@ -292,21 +293,21 @@ def test_an_empty_store_has_empty_frames(tmp_path):
     session().push("path", str(path))
     session().run(WRITER.split("kinds = {}")[0] + "store.get_artifacts()")
     store = Store(path)
-    for frame in (store.artifacts, store.executions, store.contexts, store.runs(), store.models()):
+    for frame in (store.artifacts, store.executions, store.contexts, store.runs, store.models):
         assert frame.empty and len(frame.columns)
     with pytest.raises(ValueError, match="run a pipeline first"):
-        lineage_walk(store)
+        LineageWalk(store)
 
 
-def test_a_drawing_has_every_label_and_none_upon_another(store, ids):
+def test_a_drawing_has_every_label_and_none_overlap(store, ids):
     graph = store.lineage(ids["Model", "run-2"])
     ax = draw(graph)
     ax.figure.canvas.draw()
     shown = {text.get_text() for text in ax.texts}
     assert shown == {data["label"] for _, data in graph.nodes(data=True)}
     boxes = [text.get_bbox_patch().get_window_extent() for text in ax.texts]
-    for one, other in itertools.combinations(boxes, 2):
-        assert not one.overlaps(other)
+    for first, second in itertools.combinations(boxes, 2):
+        assert not first.overlaps(second)
 
 
 def test_a_drawing_goes_from_left_to_right(store, ids):
@@ -319,40 +320,40 @@ def test_a_drawing_goes_from_left_to_right(store, ids):
     assert set(ways) == set(graph.edges)
 
 
-def test_one_node_alone_can_be_drawn(store, ids):
+def test_a_single_node_can_be_drawn(store, ids):
     graph = store.impact(ids["PushedModel", "run-2"])
     assert len(graph) == 1
     assert len(draw(graph).texts) == 1
 
 
-def test_graphs_are_those_of_networkx_and_have_no_circles(store, ids):
+def test_graphs_are_networkx_graphs_without_cycles(store, ids):
     graph = store.impact(ids["Schema", "run-1"])
     assert isinstance(graph, nx.DiGraph)
     assert nx.is_directed_acyclic_graph(graph)
 
 
 def test_the_walk_begins_at_the_last_model_and_goes_where_it_is_sent(store, ids):
-    walk = lineage_walk(store)
+    walk = LineageWalk(store)
     assert walk.artifact == ids["Model", "run-2"]
     near = walk.nearest(walk.artifact, DIRECTIONS[0])
     assert ids["Model", "run-1"] in near and ids["Schema", "run-2"] not in near
     view = walk.view()
-    where, direction, _, onward, picture, words = view.widget.children
-    assert f"Model {walk.artifact}" in words.value
+    where, direction, onward = (controls(view)[name] for name in ("at", "look at", "walk to"))
+    assert f"Model {walk.artifact}" in words(view).value
     assert onward.label == "(stay here)"
     onward.value = ids["Model", "run-1"]
     assert onward.label == "(stay here)", "one has arrived"
     assert where.value == ids["Model", "run-1"]
-    assert f"Model {ids['Model', 'run-1']}, made by Trainer" in words.value
-    before = picture.value
+    assert f"Model {ids['Model', 'run-1']}, made by Trainer" in words(view).value
+    before = picture(view).value
     direction.value = DIRECTIONS[1]
-    assert picture.value != before
-    assert "PushedModel" in words.value
+    assert picture(view).value != before
+    assert "PushedModel" in words(view).value
 
 
 def test_steps_widen_what_the_walk_shows(store, ids):
-    walk = lineage_walk(store, ids["Model", "run-2"])
+    walk = LineageWalk(store, ids["Model", "run-2"])
     one, two = (walk.graph(walk.artifact, DIRECTIONS[0], steps) for steps in (1, 2))
     assert set(one) < set(two)
     with pytest.raises(KeyError, match="no artifact 999"):
-        lineage_walk(store, 999)
+        LineageWalk(store, 999)

@@ -19,7 +19,7 @@ EXERCISES = [Exercise(f"9.9-{x}", "?", lambda _: None, ("h",), "", ()) for x in 
 @pytest.fixture(autouse=True)
 def exercises_of_the_template(monkeypatch):
     known = {"2.1": [Exercise("2.1-a", "?", lambda _: None, ("h",), "", ())], "9.9": EXERCISES}
-    monkeypatch.setattr(lint_notebooks, "lessons", lambda: known)
+    monkeypatch.setattr(lint_notebooks, "exercises_by_lesson", lambda: known)
 
 
 class Draft:
@@ -133,7 +133,7 @@ def test_fewer_than_five_exercises_are_a_fault(draft):
 
 def test_a_lesson_without_a_widget_is_a_fault(draft):
     draft.replace("import ipywidgets as w", "")
-    draft.replace("from helpers.course.views.view import", "from views import")
+    draft.replace("from helpers.course.views import", "from views import")
     assert any("has no widget" in found for found in draft.messages())
 
 

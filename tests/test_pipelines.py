@@ -9,7 +9,6 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 from pathlib import Path
 
 import numpy as np
@@ -180,11 +179,11 @@ def test_the_exported_graph_makes_the_features_that_training_saw(model, root):
 
 def test_the_record_of_the_run_explains_the_model(first, root):
     store = Store(root / "metadata.sqlite")
-    (model,) = store.models().index
+    (model,) = store.models.index
     text = str(store.explain(model))
     assert "202501/*.csv" in text and "loans_model, version" in text and "fresh weights" in text
     assert str(first.pushed) in text
-    assert store.models()["blessed"].all()
+    assert store.models["blessed"].all()
 
 
 def test_what_was_done_comes_from_the_cache_and_what_is_not_good_enough_is_not_pushed(first, root):
@@ -323,31 +322,31 @@ def test_what_was_prepared_does_the_next_run_and_only_that_one(a_run):
     pipelines.prepare()
     (waiting,) = pipelines._spare
     with a_run_that_ends(a_run) as running:
-        assert running._process.pid == waiting.popen.pid
+        assert running._process.pid == waiting.child.pid
         assert next(iter(running)).component == "one"
     with a_run_that_ends(a_run) as other:
-        assert other._process.pid != waiting.popen.pid
-    assert not Path(waiting.log).parent.exists()
+        assert other._process.pid != waiting.child.pid
+    assert not Path(waiting.child.log).parent.exists()
 
 
 def test_what_was_prepared_and_died_is_not_waited_for(a_run):
     pipelines.prepare()
     (waiting,) = pipelines._spare
-    os.kill(waiting.popen.pid, signal.SIGKILL)
-    waiting.popen.wait()
+    os.kill(waiting.child.pid, signal.SIGKILL)
+    waiting.child.wait()
     with a_run_that_ends(a_run) as running:
         assert next(iter(running)).component == "one"
     assert not pipelines._spare
-    assert not Path(waiting.log).parent.exists()
+    assert not Path(waiting.child.log).parent.exists()
 
 
 def test_what_was_prepared_for_another_python_is_ended(a_run, monkeypatch):
     pipelines.prepare()
     (waiting,) = pipelines._spare
-    monkeypatch.setattr(waiting, "command", ["/another/python"])
+    monkeypatch.setattr(waiting, "python", Path("/another/python"))
     with a_run_that_ends(a_run) as running:
-        assert running._process.pid != waiting.popen.pid
-    assert waiting.popen.poll() is not None
+        assert running._process.pid != waiting.child.pid
+    assert waiting.child.poll() is not None
 
 
 def test_what_a_run_wrote_stays_beside_its_artifacts(a_run, tmp_path):
@@ -407,26 +406,6 @@ def test_an_error_survives_being_sent_to_another_process(a_run):
 def test_a_wrong_option_is_told_by_name_with_those_that_exist(a_run):
     with pytest.raises(TypeError, match=r"no option 'trails'; it has .*'trials'"):
         a_run(trails=1)
-
-
-def test_a_run_ends_with_its_notebook_also_if_that_is_killed(tmp_path):
-    deliver(world.World().applications(MONTH, 5), MONTH, tmp_path / "data")
-    program = (
-        "import sys, time\nfrom helpers import pipelines\n"
-        f"running = pipelines.start({MONTH!r}, data=sys.argv[1] + '/data', root=sys.argv[1])\n"
-        "print(running._process.pid, flush=True)\ntime.sleep(60)"
-    )
-    command = [sys.executable, "-c", program, str(tmp_path)]
-    notebook = subprocess.Popen(command, stdout=subprocess.PIPE, text=True)
-    run_of_it = psutil.Process(int(notebook.stdout.readline()))
-    time.sleep(1)
-    temporary = run_of_it.cwd()
-    notebook.kill()
-    notebook.wait()
-    notebook.stdout.close()
-    psutil.wait_procs([run_of_it], timeout=20)
-    assert not run_of_it.is_running() or run_of_it.status() == psutil.STATUS_ZOMBIE
-    assert Path(temporary).name.startswith("tfx-pipeline-") and not Path(temporary).exists()
 
 
 def test_the_same_pipeline_compiles_for_kubeflow(tmp_path):

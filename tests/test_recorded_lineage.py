@@ -1,4 +1,4 @@
-"""The recorded metadata store that lesson 2.6 reads: what it tells, and what it must not tell."""
+"""The recorded metadata store that lesson 2.6 reads: what it contains, and what it must not."""
 
 import hashlib
 import importlib.util
@@ -52,7 +52,7 @@ def test_the_record_is_small():
 
 
 def test_there_is_a_run_for_each_line_of_the_calendar(store, recorder):
-    runs = store.runs()
+    runs = store.runs
     assert list(runs["span"]) == [int(run.month.replace("-", "")) for run in recorder.RUNS]
     assert list(runs.index) == [run.start.isoformat() for run in recorder.RUNS]
     begun = runs["started"].reset_index(drop=True)
@@ -60,7 +60,7 @@ def test_there_is_a_run_for_each_line_of_the_calendar(store, recorder):
     assert ((begun - expected).abs() < pd.Timedelta(seconds=1)).all()
 
 
-def test_what_is_made_in_a_run_is_made_within_some_minutes(store, recorder):
+def test_what_a_run_makes_is_made_within_minutes(store, recorder):
     artifacts = store.artifacts
     starts = artifacts["run"].map({run.start.isoformat(): run.start for run in recorder.RUNS})
     took = artifacts["created"] - starts
@@ -69,7 +69,7 @@ def test_what_is_made_in_a_run_is_made_within_some_minutes(store, recorder):
 
 
 def test_one_candidate_was_not_let_in_and_the_next_model_begins_before_it(store):
-    models = store.models()
+    models = store.models
     (refused,) = models.index[~models["blessed"].astype(bool)]
     assert models.loc[refused, "pushed"] == ""
     at = list(models.index).index(refused)
@@ -77,10 +77,10 @@ def test_one_candidate_was_not_let_in_and_the_next_model_begins_before_it(store)
     assert (models["pushed"].drop(refused) != "").all()
 
 
-def test_two_months_that_were_found_in_order_do_not_differ_in_that(store):
-    runs = list(store.runs().index)
-    for one, other in itertools.pairwise(runs):
-        difference = store.diff(one, other)
+def test_two_months_without_anomalies_do_not_differ_in_that(store):
+    runs = list(store.runs.index)
+    for earlier, later in itertools.pairwise(runs):
+        difference = store.diff(earlier, later)
         verdicts = difference.query("component == 'ExampleValidator' and what == 'blessed'")
         assert verdicts.empty
 
@@ -91,7 +91,7 @@ def test_the_wrong_file_taints_also_the_model_that_no_longer_learns_from_it(stor
     tainted = {
         i for (kind, i), data in store.impact(wrong).nodes(data=True) if data["type"] == "Model"
     }
-    models = list(store.models().index)
+    models = list(store.models.index)
     assert tainted == set(models[2:])
     spans = re.findall(r"/harbor/data/(\d{6})/", str(store.explain(models[-1])))
     assert str(WRONG_SPAN) not in spans
@@ -99,13 +99,13 @@ def test_the_wrong_file_taints_also_the_model_that_no_longer_learns_from_it(stor
 
 def test_each_decision_was_made_by_a_model_that_was_in_force(store):
     decisions = pd.read_csv(FOLDER / "decisions.csv", parse_dates=["decided_at"])
-    models = store.models().query("pushed != ''")
+    models = store.models.query("pushed != ''")
     pushed = models["pushed"].str.extract(r"(\d+)$", expand=False).astype(int)
     began = pd.Series(models["created"].to_numpy(), pushed)
     assert set(decisions["model_version"]) == set(pushed)
     for version, rows in decisions.groupby("model_version"):
         later = began[began > began[version]]
-        # The calendar's start stands for the minute in which a model is pushed.
+        # The calendar has the start of the run, not the minute in which a model is pushed.
         slack = pd.Timedelta(minutes=10)
         assert rows["decided_at"].min() > began[version] - slack
         assert later.empty or rows["decided_at"].max() < later.min() + slack
@@ -135,7 +135,7 @@ def test_code_and_schemas_are_those_whose_hashes_the_record_has(recorder):
         assert f"/harbor/schemas/{file.name}" in known
 
 
-def test_the_kept_artifacts_stand_where_the_record_says(store):
+def test_the_kept_artifacts_are_where_the_record_says(store):
     uris = {uri.replace("/harbor", str(FOLDER)) for uri in store.artifacts["uri"]}
     kept = [uri for uri in uris if Path(uri).exists()]
     assert len(kept) == 6
@@ -148,9 +148,9 @@ def test_the_kept_artifacts_stand_where_the_record_says(store):
     }
 
 
-def test_versions_of_code_and_schema_differ_in_one_place(recorder):
+def test_versions_of_code_and_schema_differ_as_meant(recorder):
     assert len({recorder.code(version) for version in (1, 2, 3)}) == 3
     assert "late_payments" not in recorder.code(2).split("BUCKETED")[0]
     assert recorder.schema(2).replace(recorder.schema(1), "") != ""
-    with pytest.raises(ValueError, match="stands 0 times"):
+    with pytest.raises(ValueError, match="occurs 0 times"):
         recorder._without("text", "other")

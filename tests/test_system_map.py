@@ -4,6 +4,7 @@ from pathlib import Path
 
 import ipywidgets as w
 import pytest
+from views import controls, of_kind, words
 
 from helpers.base import resources
 from helpers.course.lesson_0.exercises import BOXES as NAMED
@@ -84,29 +85,27 @@ def test_a_package_without_its_repository_has_an_empty_count(tmp_path):
 def test_each_box_opens_and_names_only_lessons_that_are_there_or_to_come(the_map):
     there = {lesson.number for lesson in resources.lessons()}
     for name, box in BOXES.items():
-        told = the_map.tell(name)
-        assert box.what.split("'")[0] in told
+        about = the_map.about(name)
+        assert box.what.split("'")[0] in about
         for number in box.lessons:
-            assert number in told
-            assert (f"to come: {number}" in told) <= (number not in there)
+            assert number in about
+            assert (f"to come: {number}" in about) <= (number not in there)
 
 
 def test_buttons_open_boxes_and_the_areas_change_sizes_and_words(the_map):
     view = the_map.view()
-    _, areas, boxes, words, told = view.widget.children
-    buttons = {
-        button.description: button for column in boxes.children for button in column.children
-    }
+    areas, buttons = controls(view)["areas"], controls(view, w.Button)
+    (about,) = [each for each in of_kind(view, w.HTML) if "<h3>" in each.value]
     assert set(buttons) == set(BOXES) == set(NAMED)
     for name, button in buttons.items():
         button.click()
-        assert f"<h3>{name}</h3>" in told.value
+        assert f"<h3>{name}</h3>" in about.value
         assert [n for n, b in buttons.items() if "mod-active" in b._dom_classes] == [name]
-    before = (words.value, buttons["Monitoring"].layout.flex)
+    before = (words(view).value, buttons["Monitoring"].layout.flex)
     areas.value = HERE
-    assert words.value != before[0] and buttons["Monitoring"].layout.flex != before[1]
+    assert words(view).value != before[0] and buttons["Monitoring"].layout.flex != before[1]
     areas.value = PAPER
-    assert (words.value, buttons["Monitoring"].layout.flex) == before
+    assert (words(view).value, buttons["Monitoring"].layout.flex) == before
     assert isinstance(areas, w.ToggleButtons) and view.picture and "ML code" in view.alt
 
 

@@ -126,7 +126,7 @@ def test_slices_are_those_of_tfdv_in_memory_and_in_a_pipeline(tmp_path):
     # A row without a value belongs to no slice.
     assert memory.slices == pipeline.slices == ["All Examples", "region_East_term_12"]
     counted = ["slice", "feature", "type", "count", "missing", "unique"]
-    ours, theirs = (one.to_frame()[counted] for one in (memory, pipeline))
+    ours, theirs = (result.to_frame()[counted] for result in (memory, pipeline))
     pd.testing.assert_frame_equal(
         ours.sort_values(counted[:2], ignore_index=True),
         theirs.sort_values(counted[:2], ignore_index=True),
@@ -232,7 +232,7 @@ def test_the_table_that_was_given_is_not_changed():
     pd.testing.assert_frame_equal(frame, before)
 
 
-def test_what_cannot_be_validated_is_said_before_anything_is_computed(frame, tmp_path):
+def test_data_that_cannot_be_validated_are_refused_before_anything_is_computed(frame, tmp_path):
     with pytest.raises(ValueError, match="0 rows"):
         generate_statistics(frame[:0])
     with pytest.raises(ValueError, match=r"columns twice: \['age'\]"):
@@ -252,7 +252,7 @@ def test_what_cannot_be_validated_is_said_before_anything_is_computed(frame, tmp
         generate_statistics(None)
 
 
-def test_what_is_wrong_with_a_file_is_said_with_its_name(frame, tmp_path):
+def test_a_faulty_file_is_refused_by_name(frame, tmp_path):
     path = tmp_path / "a.csv"
     path.write_text("")
     with pytest.raises(ValueError, match="a.csv cannot be read"):
@@ -308,11 +308,11 @@ def test_every_rule_of_the_schema_is_enforced(frame, schema):
         extra="x",
     ).drop(columns="defaulted")
     table = validate_statistics(generate_statistics(bad), schema).to_frame()
-    said = dict(zip(table["feature"], table["what"] + ": " + table["details"], strict=True))
-    assert set(said) == {"age", "share", "region", "extra", "defaulted"}
-    assert "999" in said["age"] and "Moon" in said["region"]
-    assert "New column" in said["extra"] and "missing" in said["defaulted"]
-    assert "fewer examples" in said["share"]
+    reasons = dict(zip(table["feature"], table["what"] + ": " + table["details"], strict=True))
+    assert set(reasons) == {"age", "share", "region", "extra", "defaulted"}
+    assert "999" in reasons["age"] and "Moon" in reasons["region"]
+    assert "New column" in reasons["extra"] and "missing" in reasons["defaulted"]
+    assert "fewer examples" in reasons["share"]
     assert set(table["severity"]) == {"ERROR"}
 
 
@@ -514,7 +514,7 @@ def test_a_copy_is_independent(schema):
 
 def test_a_file_that_is_no_schema_is_refused(tmp_path):
     (tmp_path / "a.pbtxt").write_text("feature { nonsense: 1 }")
-    with pytest.raises(ValueError, match="no Schema as text"):
+    with pytest.raises(ValueError, match="not a Schema as text"):
         Schema.load(tmp_path / "a.pbtxt")
 
 

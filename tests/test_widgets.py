@@ -2,13 +2,15 @@
 
 import base64
 
+import ipywidgets as w
 import numpy as np
 import pytest
+from views import controls, picture, words
 
 from helpers import world
-from helpers.course.lesson_2_1.view import STRENGTHS, incident_lab
-from helpers.course.views import incident_lab as module
-from helpers.course.views import view
+from helpers.course.lesson_2_1 import view as module
+from helpers.course.lesson_2_1.view import STRENGTHS, IncidentLab
+from helpers.course.views import Explorer, image, progress, subplots
 from helpers.validation import generate_statistics, infer_schema
 
 
@@ -39,12 +41,12 @@ def lab(published):
     corrected = drafted.copy()
     corrected["income"].range = (6_000, 400_000)
     schemas = {"as inferred": drafted, "corrected": corrected}
-    yield incident_lab(ByIncome(), columns=["income"], schemas=schemas, n=300)
+    yield IncidentLab(ByIncome(), columns=["income"], schemas=schemas, n=300)
     patch.undo()
 
 
 def test_the_table_says_from_which_strength_on_each_schema_notices(lab):
-    table = lab.table()
+    table = lab.to_frame()
     assert table.loc["monthly income", "noticed as inferred"] == "never"
     assert table.loc["monthly income", "noticed corrected"] == "from 0.40"
     assert table.loc["missing history", "noticed as inferred"] == "from 0.40"
@@ -52,7 +54,7 @@ def test_the_table_says_from_which_strength_on_each_schema_notices(lab):
 
 
 def test_a_fault_that_the_model_feels_costs_money_and_one_that_it_does_not_feel_costs_none(lab):
-    lost = lab.table()["lost at full strength (euro per application)"]
+    lost = lab.to_frame()["lost at full strength (euro per application)"]
     assert lost["monthly income"] > 0
     assert lost["missing history"] == 0
     assert lost["recession"] > lost["monthly income"]
@@ -64,16 +66,17 @@ def test_nothing_is_noticed_at_strength_zero(lab):
 
 
 def test_moving_a_control_changes_picture_and_words(lab):
-    incident, schema, strength, picture, words = lab.view().widget.children
-    seen = {picture.value}
-    for control, value in ((strength, 1.0), (schema, "as inferred"), (incident, "recession")):
-        before = words.value
-        control.value = value
-        assert picture.value not in seen
-        assert words.value != before
-        seen.add(picture.value)
-    assert "recession at strength 1" in words.value and "notices nothing" in words.value
-    assert all(control.description for control in (incident, schema, strength))
+    view = lab.view()
+    seen = {picture(view).value}
+    assert list(controls(view)) == ["incident", "schema", "strength"]
+    for label, value in (("strength", 1.0), ("schema", "as inferred"), ("incident", "recession")):
+        before = words(view).value
+        controls(view)[label].value = value
+        assert picture(view).value not in seen
+        assert words(view).value != before
+        seen.add(picture(view).value)
+    text = words(view).value
+    assert "recession at strength 1" in text and "notices nothing" in text
 
 
 def test_where_no_kernel_runs_there_is_a_picture_and_its_description(lab, published):
@@ -100,14 +103,14 @@ def test_strengths_begin_at_nothing_and_end_at_full():
 
 
 def test_a_picture_carries_its_description_safely():
-    tag = view.image(b"\x89PNG", 'it "says" <this>')
+    tag = image(b"\x89PNG", 'it "says" <this>')
     assert 'alt="it &quot;says&quot; &lt;this&gt;"' in tag
 
 
 def test_progress_goes_through_all_items_and_leaves_one_plain_line(monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda data, raw=False: shown.append(data))
-    assert list(view.progress("abc", "three things")) == ["a", "b", "c"]
+    assert list(progress("abc", "three things")) == ["a", "b", "c"]
     assert [data["text/plain"] for data in shown] == ["three things"]
 
 
@@ -121,3 +124,71 @@ def test_the_style_is_set_once_for_all_figures():
         colours = matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]
         assert colours[0] == style.BLUE and len(set(colours)) == len(colours)
         assert min(matplotlib.rcParams[k] for k in ("xtick.labelsize", "legend.fontsize")) >= 9
+
+
+class Line(Explorer):
+    """A view as a lesson writes it, with a button and a control that sets another."""
+
+    def controls(self):
+        return {
+            "slope": w.IntSlider(value=1, min=-5, max=5, description="slope"),
+            "level": w.IntSlider(value=0, min=-5, max=5, description="level"),
+            "flat": w.Button(description="make it flat"),
+        }
+
+    def state(self, controls):
+        return {name: controls[name].value for name in ("slope", "level")}
+
+    def describe(self, slope, level):
+        if slope == 5:
+            raise ValueError("too <steep>")
+        return f"y = {slope} x + {level}"
+
+    def plot(self, slope, level, ax=None):
+        ax = subplots(ax, (3, 2))
+        ax.plot([0, 1], [level, level + slope])
+        return ax
+
+    def connect(self, view):
+        def flat(_):
+            with view.hold():
+                view.controls["slope"].value = 0
+                view.controls["level"].value = 0
+
+        view.controls["flat"].on_click(flat)
+
+
+def test_controls_that_are_set_together_are_drawn_once_and_what_does_not_change_is_not(monkeypatch):
+    line = Line()
+    view, drawn = line.view(), []
+    monkeypatch.setattr(line, "picture", lambda **state: drawn.append(state) or b"png")
+    controls(view)["level"].value = 3
+    controls(view)["make it flat"].click()
+    controls(view)["make it flat"].click()
+    assert drawn == [{"slope": 1, "level": 3}, {"slope": 0, "level": 0}]
+
+
+def test_a_state_that_is_refused_is_answered_in_words_and_the_picture_stays():
+    view = Line().view()
+    before = picture(view).value
+    controls(view)["slope"].value = 5
+    assert words(view).value == "<p role='alert'>too &lt;steep&gt;</p>"
+    assert picture(view).value == before and repr(view) == "y = 1 x + 0"
+    controls(view)["slope"].value = 1
+    assert words(view).value == "<p aria-live='polite'>y = 1 x + 0</p>"
+
+
+def test_two_views_of_one_explorer_do_not_move_each_other():
+    line = Line()
+    one, other = line.view(), line.view()
+    before = picture(other).value
+    controls(one)["slope"].value = 2
+    assert picture(one).value != before == picture(other).value
+
+
+def test_figures_of_views_are_not_known_to_pyplot():
+    import matplotlib.pyplot as plt
+
+    before = plt.get_fignums()
+    Line().plot(slope=1, level=0)
+    assert plt.get_fignums() == before

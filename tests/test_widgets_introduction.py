@@ -4,20 +4,10 @@ import ipywidgets as w
 import numpy as np
 import pandas as pd
 import pytest
+from views import controls, of_kind, picture, words
 
-from helpers.course.lesson_1_1.view import LIMITS, value_calculator
-from helpers.course.lesson_1_2.view import error_workbench
-
-
-def of_kind(widget, kind):
-    found = [widget] if isinstance(widget, kind) else []
-    for child in getattr(widget, "children", ()):
-        found += of_kind(child, kind)
-    return found
-
-
-def by_label(view, kind):
-    return {one.description: one for one in of_kind(view.widget, kind)}
+from helpers.course.lesson_1_1.view import LIMITS, ValueCalculator
+from helpers.course.lesson_1_2.view import ErrorWorkbench
 
 
 @pytest.fixture(scope="module")
@@ -26,12 +16,12 @@ def calculator():
     risk = rng.beta(1, 5, 4_000)
     y = (rng.random(4_000) < risk).astype(int)
     today = rng.random(4_000) < 0.2
-    return value_calculator(y, risk, today, gain=1_000, loss=4_000, build=1e6, run=5e4)
+    return ValueCalculator(y, risk, today, gain=1_000, loss=4_000, build=1e6, run=5e4)
 
 
 def test_profit_is_gain_and_loss_of_what_is_granted():
     y, risk, today = [0, 0, 1, 0], [0.1, 0.2, 0.3, 0.5], [0, 1, 0, 0]
-    found = value_calculator(y, risk, today, gain=100, loss=300)
+    found = ValueCalculator(y, risk, today, gain=100, loss=300)
     model, at_present, everybody = found.profits(100, 300)
     assert model[0] == 0, "whoever refuses all earns nothing"
     assert model[LIMITS.searchsorted(0.25)] == pytest.approx(200 / 4)
@@ -40,7 +30,7 @@ def test_profit_is_gain_and_loss_of_what_is_granted():
 
 
 def test_a_risk_at_the_limit_is_granted():
-    found = value_calculator([0], [LIMITS[40]], [1])
+    found = ValueCalculator([0], [LIMITS[40]], [1])
     assert found.value(limit=LIMITS[40], gain=10)["euro per case"] == 10
     assert found.value(limit=LIMITS[39], gain=10)["euro per case"] == 0
 
@@ -59,7 +49,7 @@ def test_payback_follows_from_volume_and_costs(calculator):
 
 
 def test_the_table_covers_all_cases(calculator):
-    table = calculator.table()
+    table = calculator.to_frame()
     assert table.index[0] == 0 and table.index[-1] == 0.6
     assert table["granted"].is_monotonic_increasing
     assert (table["refused and good"].iloc[0]) == pytest.approx(1 - 665 / 4_000, abs=0.05)
@@ -67,30 +57,24 @@ def test_the_table_covers_all_cases(calculator):
 
 def test_each_slider_changes_words_and_picture(calculator):
     view = calculator.view()
-    picture, words = of_kind(view.widget, w.HTML)
-    sliders = by_label(view, w.FloatSlider)
+    shown, text = picture(view), words(view)
+    sliders = controls(view, w.FloatSlider)
     assert len(sliders) == 6 and all(sliders)
     for name, slider in sliders.items():
-        before, said, start = picture.value, words.value, slider.value
+        before, said, start = shown.value, text.value, slider.value
         slider.value = start / 2
-        assert words.value != said, name
-        assert picture.value != before, name
+        assert text.value != said, name
+        assert shown.value != before, name
         slider.value = start
-        assert (picture.value, words.value) == (before, said), name
+        assert (shown.value, text.value) == (before, said), name
 
 
 def test_the_quick_picture_is_the_one_drawn_anew(calculator):
-    from helpers.course.lesson_1_1.view import _Picture
-
     state = {"limit": 0.3, "gain": 500, "loss": 3_000, "per_month": 100, "build": 1e5, "run": 50}
-    moved, fresh = _Picture(), _Picture()
-    for picture in (moved, fresh):
-        picture.freeze()
-    moved.move(calculator, state | {"per_month": 50_000})
-    moved.canvas.png()
-    moved.move(calculator, state)
-    fresh.move(calculator, state)
-    assert moved.canvas.png() == fresh.canvas.png()
+    calculator.picture(**state | {"per_month": 50_000})
+    fresh = calculator.still()
+    calculator.move(fresh, **state)
+    assert calculator.picture(**state) == fresh.png()
     assert len(calculator.plot(**state)) == 2
 
 
@@ -112,12 +96,12 @@ def test_no_gain_and_no_loss_are_possible(calculator):
 )
 def test_the_calculator_says_what_is_wrong(given, words):
     with pytest.raises(ValueError, match=words):
-        value_calculator(*given)
+        ValueCalculator(*given)
 
 
 def test_a_negative_cost_is_refused():
     with pytest.raises(ValueError, match="run is -1"):
-        value_calculator([0, 1], [0.1, 0.2], [0, 0], run=-1)
+        ValueCalculator([0, 1], [0.1, 0.2], [0, 0], run=-1)
 
 
 @pytest.fixture
@@ -132,12 +116,12 @@ def bench():
         },
         index=[f"row {i}" for i in range(200)],
     )
-    return error_workbench(frame, {"euro": rng.gamma(2, 10, 200), "surprise": rng.normal(size=200)})
+    return ErrorWorkbench(frame, {"euro": rng.gamma(2, 10, 200), "surprise": rng.normal(size=200)})
 
 
 @pytest.mark.parametrize("column", ["city", "income", "share used", "late"])
 def test_every_row_is_in_exactly_one_slice_of_a_column(bench, column):
-    table = bench.table(column)
+    table = bench.to_frame(column)
     assert table["rows"].sum() == 200
     assert table["share"].sum() == pytest.approx(1)
     assert table["size x mean"].sum() == pytest.approx(bench.measures["euro"].mean())
@@ -151,7 +135,7 @@ def test_a_name_with_a_space_and_missing_values_have_their_slices(bench):
 
 def test_a_slice_has_the_mean_and_interval_of_its_rows(bench):
     inside = bench.measures["euro"][(bench.frame["city"] == "north").to_numpy()]
-    row = bench.table("city == 'north'", "euro").iloc[0]
+    row = bench.to_frame("city == 'north'", "euro").iloc[0]
     assert row["mean"] == pytest.approx(inside.mean())
     off = 1.96 * inside.std(ddof=1) / np.sqrt(len(inside))
     assert (row["low"], row["high"]) == pytest.approx((inside.mean() - off, inside.mean() + off))
@@ -162,15 +146,15 @@ def test_the_interval_covers_the_truth_as_often_as_it_says():
     frame = pd.DataFrame({"a": ["x"] * 100})
     covered = 0
     for _ in range(400):
-        row = error_workbench(frame, {"m": rng.exponential(1, 100)}).table("a").iloc[0]
+        row = ErrorWorkbench(frame, {"m": rng.exponential(1, 100)}).to_frame("a").iloc[0]
         covered += row["low"] <= 1 <= row["high"]
     assert 0.9 < covered / 400 < 0.98
 
 
 def test_slices_of_no_row_and_of_one_row(bench):
-    assert bench.table("income > 1e9").iloc[0]["rows"] == 0
+    assert bench.to_frame("income > 1e9").iloc[0]["rows"] == 0
     assert "no rows" in bench.describe("income > 1e9")
-    one = bench.table("index == 'row 3'").iloc[0]
+    one = bench.to_frame("index == 'row 3'").iloc[0]
     assert one["rows"] == 1 and np.isnan(one["low"])
     assert "look at them" in bench.describe("index == 'row 3'")
 
@@ -206,44 +190,46 @@ def test_a_condition_that_cannot_be_read_is_told(bench, condition):
 def test_the_workbench_says_what_is_wrong(bench):
     frame = bench.frame
     good = np.zeros(len(frame))
-    for given, words in (
+    for given, message in (
         ((frame.iloc[:0], {"m": []}), "no rows"),
         ((frame.set_axis(["a"] * 200), {"m": good}), "repeats"),
         ((frame, {}), "measures is empty"),
         ((frame, {"m": good[:3]}), "shape"),
         ((frame, {"m": good * np.nan}), "200 missing"),
     ):
-        with pytest.raises(ValueError, match=words):
-            error_workbench(*given)
+        with pytest.raises(ValueError, match=message):
+            ErrorWorkbench(*given)
     with pytest.raises(ValueError, match="wrong.*lacks"):
-        error_workbench(frame, {"m": good}, columns=["wrong"])
+        ErrorWorkbench(frame, {"m": good}, columns=["wrong"])
     with pytest.raises(ValueError, match="measure is 'other'"):
-        bench.table("city", "other")
+        bench.to_frame("city", "other")
 
 
 def test_column_slice_and_condition_work_together(bench):
     view = bench.view()
-    menus, text = by_label(view, w.Dropdown), by_label(view, w.Text)["condition"]
-    picture, words, examples, _ = of_kind(view.widget, w.HTML)
+    menus, text = controls(view, w.Dropdown), controls(view)["condition"]
+    examples = next(each for each in of_kind(view, w.HTML) if "<table" in each.value)
     menus["column"].value = "income"
     assert text.value == menus["slice"].value == bench.conditions("income")[0]
     menus["slice"].value = bench.conditions("income")[2]
     assert text.value == bench.conditions("income")[2]
-    before = picture.value
+    before = picture(view).value
     text.value = "late == 2 and income > 50000"
     rows = int(((bench.frame["late"] == 2) & (bench.frame["income"] > 50_000)).sum())
-    assert f"{rows} rows" in words.value and picture.value != before
+    assert f"{rows} rows" in words(view).value and picture(view).value != before
     said = examples.value
     menus["measure"].value = "surprise"
-    assert examples.value != said and "surprise" in words.value
+    assert examples.value != said and "surprise" in words(view).value
+    before = picture(view).value
     text.value = "<b>late"
-    assert "cannot be read" in words.value and "<b>" not in words.value
+    assert "cannot be read" in words(view).value and "<b>" not in words(view).value
+    assert picture(view).value == before
 
 
 def test_a_tag_that_is_put_in_the_view_is_in_the_table(bench):
     view = bench.view()
-    buttons = by_label(view, w.Button)
-    tag, row = by_label(view, w.Combobox)["tag"], by_label(view, w.Dropdown)["row"]
+    buttons = controls(view, w.Button)
+    tag, row = controls(view)["tag"], controls(view)["row"]
     buttons["put the tag"].click()
     assert bench.tags().empty, "no tag was written"
     tag.value = "odd"
@@ -251,14 +237,13 @@ def test_a_tag_that_is_put_in_the_view_is_in_the_table(bench):
     buttons["put the tag"].click()
     assert list(bench.tags().index) == ["odd"] and "odd" in tag.options
     assert row.value == row.options[1], "the row stays chosen"
-    assert "odd" in of_kind(view.widget, w.HTML)[3].value
+    assert "odd" in of_kind(view, w.HTML)[-1].value
     buttons["remove its tags"].click()
     assert bench.tags().empty
 
 
 def test_every_control_has_a_label_and_a_picture_stands_for_the_view(bench, calculator):
-    kinds = (w.Dropdown, w.Text, w.Combobox, w.Button, w.FloatSlider)
     for one in (bench, calculator):
         view = one.view()
-        assert all(control.description for control in of_kind(view.widget, kinds))
+        assert len(controls(view)) >= 6 and all(controls(view))
         assert view.picture.startswith(b"\x89PNG") and len(repr(view)) > 40

@@ -6,17 +6,12 @@ import pandas as pd
 import pytest
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
+from views import controls, picture, words
 
-from helpers.course.lesson_3_5.view import threshold_explorer
-from helpers.course.lesson_3_6.view import what_if
-from helpers.course.views.canvas import Canvas
-
-
-def of_kind(widget, kind):
-    found = [widget] if isinstance(widget, kind) else []
-    for child in getattr(widget, "children", ()):
-        found += of_kind(child, kind)
-    return found
+from helpers.course.lesson_3_5.view import ThresholdExplorer
+from helpers.course.lesson_3_6.view import WhatIf
+from helpers.course.lesson_4_1.view import CapacityPlanner
+from helpers.course.views import Canvas
 
 
 @pytest.fixture(scope="module")
@@ -25,57 +20,60 @@ def explorer():
     group = rng.choice(["old", "young"], 3_000)
     score = 1 / (1 + np.exp(-rng.normal(0.7 * (group == "old"), 1)))
     y = (rng.random(3_000) < score).astype(int)
-    return threshold_explorer(y, score, sensitive=group, utility=(1.0, -2.0), unit="euro")
+    return ThresholdExplorer(y, score, sensitive_features=group, utility=(1.0, -2.0), unit="euro")
 
 
 def test_a_slider_changes_its_group_alone(explorer):
     view = explorer.view()
-    preset, (old, young), (picture, words) = (
-        of_kind(view.widget, kind) for kind in (w.Dropdown, w.FloatSlider, w.HTML)
-    )
-    before, said = picture.value, words.value
+    preset, old, young = controls(view).values()
+    before, said = picture(view).value, words(view).value
     old.value = 0.9
-    assert picture.value != before and words.value != said
-    assert preset[0].value == "by hand"
+    assert picture(view).value != before and words(view).value != said
+    assert preset.value == "by hand"
     assert young.value == explorer.presets["one threshold"].thresholds["young"]
-    now = explorer.table({"old": 0.9, "young": young.value})
-    assert f"old: {now.loc['old', 'selection_rate']:.0%} selected" in words.value
+    now = explorer.to_frame({"old": 0.9, "young": young.value})
+    assert f"old: {now.loc['old', 'selection_rate']:.0%} selected" in words(view).value
 
 
 def test_a_preset_moves_all_sliders_and_draws_once(explorer, monkeypatch):
     view = explorer.view()
     drawn = []
-    monkeypatch.setattr(explorer, "picture", lambda table: drawn.append(table) or "<img>")
-    (preset,) = of_kind(view.widget, w.Dropdown)
+    monkeypatch.setattr(explorer, "picture", lambda **state: drawn.append(state) or b"png")
+    preset, old, young = controls(view).values()
     preset.value = "demographic parity"
     expected = explorer.presets["demographic parity"].thresholds
-    sliders = of_kind(view.widget, w.FloatSlider)
-    assert [s.value for s in sliders] == pytest.approx([expected["old"], expected["young"]])
+    assert [old.value, young.value] == pytest.approx([expected["old"], expected["young"]])
     assert len(drawn) == 1
     assert preset.value == "demographic parity"
-    rates = drawn[0]["selection_rate"]
+    rates = explorer.to_frame(**drawn[0])["selection_rate"]
     assert abs(rates["old"] - rates["young"]) < 0.02
 
 
 def test_every_control_has_a_visible_label(explorer):
-    controls = of_kind(explorer.view().widget, (w.FloatSlider, w.Dropdown))
-    assert len(controls) == 3 and all(control.description for control in controls)
+    labels = list(controls(explorer.view()))
+    assert labels == ["preset", "threshold old", "threshold young"]
 
 
 def test_an_undefined_preset_is_left_out_and_said():
-    explorer = threshold_explorer([1, 1, 1, 0], [0.1, 0.2, 0.3, 0.4], sensitive=list("aabb"))
+    explorer = ThresholdExplorer(
+        [1, 1, 1, 0], [0.1, 0.2, 0.3, 0.4], sensitive_features=list("aabb")
+    )
     view = explorer.view()
-    assert "equalized odds" not in of_kind(view.widget, w.Dropdown)[0].options
-    assert "Equalized odds is undefined" in of_kind(view.widget, w.HTML)[1].value
+    assert "equalized odds" not in controls(view)["preset"].options
+    assert "Equalized odds is undefined" in words(view).value
 
 
 def test_the_quick_picture_is_the_same_as_one_drawn_anew(explorer):
     """What stands still is drawn once: nothing of an earlier state may stay behind."""
-    fresh = threshold_explorer([0, 1] * 20, np.linspace(0.1, 0.9, 40), sensitive=["a", "b"] * 20)
-    other = threshold_explorer([0, 1] * 20, np.linspace(0.1, 0.9, 40), sensitive=["a", "b"] * 20)
-    fresh.picture(fresh.table({"a": 0.9, "b": 0.1}))
-    moved = fresh.picture(fresh.table({"a": 0.4, "b": 0.6}))
-    assert moved == other.picture(other.table({"a": 0.4, "b": 0.6}))
+    fresh = ThresholdExplorer(
+        [0, 1] * 20, np.linspace(0.1, 0.9, 40), sensitive_features=["a", "b"] * 20
+    )
+    other = ThresholdExplorer(
+        [0, 1] * 20, np.linspace(0.1, 0.9, 40), sensitive_features=["a", "b"] * 20
+    )
+    fresh.picture(thresholds={"a": 0.9, "b": 0.1})
+    moved = fresh.picture(thresholds={"a": 0.4, "b": 0.6})
+    assert moved == other.picture(thresholds={"a": 0.4, "b": 0.6})
 
 
 def test_a_canvas_draws_what_moves_where_it_is_now():
@@ -85,7 +83,7 @@ def test_a_canvas_draws_what_moves_where_it_is_now():
     ax = figure.subplots()
     (point,) = ax.plot([0], [0], "o")
     ax.set(xlim=(-1, 1), ylim=(-1, 1))
-    canvas = Canvas(figure, [point])
+    canvas = Canvas(ax, point=point)
     first = canvas.png()
     point.set_data([0.5], [0.5])
     assert canvas.png() != first
@@ -109,29 +107,25 @@ def lab():
         city = (rows["city"] == "north") * 1.0
         return rows["income"] / 90_000 + rows["share"].isna() + city
 
-    return what_if(score, frame, 0)
+    return WhatIf(score, frame, 0)
 
 
 def test_each_control_moves_the_prediction_as_the_model_does(lab):
     view = lab.view()
-    picture, words = of_kind(view.widget, w.HTML)
-    (city,) = of_kind(view.widget, w.Dropdown)
-    before, said = picture.value, words.value
+    city = controls(view)["city"]
+    before, said = picture(view).value, words(view).value
     city.value = "north" if city.value == "south" else "south"
-    assert picture.value != before and words.value != said
-    change = (
-        lab.table({"city": "north"}).attrs["output"] - lab.table({"city": "south"}).attrs["output"]
-    )
-    assert change == pytest.approx(1)
+    assert picture(view).value != before and words(view).value != said
+    north, south = (lab.to_frame({"city": name}).attrs["output"] for name in ("north", "south"))
+    assert north - south == pytest.approx(1)
 
 
 def test_a_value_that_is_missing_stays_missing_until_its_control_is_moved(lab):
-    assert pd.isna(lab.table().loc["share", "value"])
+    assert pd.isna(lab.to_frame().loc["share", "value"])
     view = lab.view()
-    share = next(s for s in of_kind(view.widget, w.FloatSlider) if s.description == "share")
-    said = of_kind(view.widget, w.HTML)[1].value
+    share, said = controls(view)["share"], words(view).value
     share.value = share.min
-    assert of_kind(view.widget, w.HTML)[1].value != said
+    assert words(view).value != said
 
 
 def test_every_slider_has_its_start_among_its_steps_and_stays_within_the_usual_values():
@@ -144,8 +138,8 @@ def test_every_slider_has_its_start_among_its_steps_and_stays_within_the_usual_v
             "same": 0.5,
         }
     )
-    view = what_if(lambda X: X["share"].to_numpy(dtype=float), frame, 7).view()
-    sliders = {s.description: s for s in of_kind(view.widget, (w.IntSlider, w.FloatSlider))}
+    view = WhatIf(lambda X: X["share"].to_numpy(dtype=float), frame, 7).view()
+    sliders = controls(view, (w.IntSlider, w.FloatSlider))
     assert set(sliders) == set(frame)
     for name, slider in sliders.items():
         assert slider.value == frame[name].iloc[7]
@@ -157,27 +151,80 @@ def test_every_slider_has_its_start_among_its_steps_and_stays_within_the_usual_v
 
 def test_back_to_the_start_restores_every_control(lab):
     view = lab.view()
-    (income,) = of_kind(view.widget, w.IntSlider)
-    words = of_kind(view.widget, w.HTML)[1]
-    start, said = income.value, words.value
+    income = controls(view)["income"]
+    start, said = income.value, words(view).value
     income.value = income.max
-    assert words.value != said
-    of_kind(view.widget, w.Button)[0].click()
-    assert (income.value, words.value) == (start, said)
+    assert words(view).value != said
+    controls(view)["back to the start"].click()
+    assert (income.value, words(view).value) == (start, said)
 
 
 def test_what_if_takes_pipelines_and_says_what_is_wrong():
     X = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0] * 10, "b": [1.0, 0.0] * 20})
     model = make_pipeline(LogisticRegression()).fit(X, X["a"] > 1)
-    found = what_if(model, X, 2)
+    found = WhatIf(model, X, 2)
     assert found.explainer.method == "linear"
-    assert found.plot({"a": 9}).get_xlabel() == "log-odds"
+    assert found.plot(changes={"a": 9}).get_xlabel() == "log-odds"
     with pytest.raises(ValueError, match="row is 99"):
-        what_if(model, X, 99)
+        WhatIf(model, X, 99)
     with pytest.raises(ValueError, match="changes has 'z'"):
-        found.table({"z": 1})
+        found.to_frame({"z": 1})
     with pytest.raises(ValueError, match="at most 20"):
-        what_if(model, pd.DataFrame(np.zeros((3, 30))), 0)
+        WhatIf(model, pd.DataFrame(np.zeros((3, 30))), 0)
+
+
+def test_a_row_is_explained_once_for_words_and_picture(lab, monkeypatch):
+    view, explained = lab.view(), []
+    monkeypatch.setattr(
+        lab, "explainer", lambda row, do=lab.explainer: explained.append(row) or do(row)
+    )
+    monkeypatch.setattr(lab, "describe", lambda changes: str(len(lab.to_frame(changes))))
+    controls(view)["income"].value = 33_000
+    assert len(explained) == 1 and explained[0]["income"].tolist() == [33_000]
+
+
+@pytest.fixture
+def planner():
+    return CapacityPlanner(rate=150, service_ms=10, replicas=2, target_ms=100)
+
+
+def test_the_capacity_planner_knows_its_limits(planner):
+    table = planner.to_frame(rate=150, service_ms=10, most=3)
+    assert table["utilization (%)"].tolist() == [150, 75, 50]
+    assert np.isinf(table.loc[1, "p99 (ms)"])
+    # Two replicas, Erlang C: the mean is the service time divided by 1 - utilization squared.
+    assert table.loc[2, "mean (ms)"] == pytest.approx(10 / (1 - 0.75**2), abs=0.05)
+    state = {"rate": 150, "service_ms": 10}
+    assert "75% busy" in planner.describe(**state, replicas=2)
+    assert "100 ms is kept" in planner.describe(**state, replicas=2)
+    assert "overloaded" in planner.describe(**state, replicas=1)
+    with pytest.raises(ValueError, match="replicas"):
+        CapacityPlanner(replicas=0)
+
+
+def test_each_slider_of_the_capacity_planner_changes_words_and_picture(planner):
+    view = planner.view()
+    assert list(controls(view)) == ["requests per second", "service time (ms)", "replicas"]
+    for label, value in (
+        ("requests per second", 190), ("replicas", 3), ("service time (ms)", 20),
+    ):  # fmt: skip
+        before, said = picture(view).value, words(view).value
+        controls(view)[label].value = value
+        assert picture(view).value != before and words(view).value != said, label
+    assert "127% busy; overloaded" in words(view).value
+
+
+def test_the_capacity_planner_draws_what_it_says(planner):
+    ax = planner.plot(rate=150, service_ms=10, replicas=2)
+    (now,) = [line for line in ax.lines if line.get_marker() == "o"]
+    assert now.get_xdata() == [150]
+    p99 = planner.to_frame(150, 10).loc[2, "p99 (ms)"]
+    assert now.get_ydata()[0] == pytest.approx(p99, abs=0.1)
+    assert "200/s: all replicas busy" in " ".join(text.get_text() for text in ax.texts)
+    fresh = CapacityPlanner(target_ms=100)
+    planner.picture(rate=900, service_ms=1, replicas=9)
+    state = {"rate": 150, "service_ms": 10, "replicas": 2}
+    assert planner.picture(**state) == fresh.picture(**state)
 
 
 def test_both_views_leave_a_picture_where_no_kernel_runs(explorer, lab, monkeypatch):

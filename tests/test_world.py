@@ -109,7 +109,7 @@ def test_same_seed_same_data_and_another_seed_other_data():
 def test_a_range_is_its_months_one_after_the_other():
     both = World().applications(("2025-11", "2026-01"), 20)
     months = ["2025-11", "2025-12", "2026-01"]
-    apart = pd.concat([World().applications(one, 20) for one in months], ignore_index=True)
+    apart = pd.concat([World().applications(month, 20) for month in months], ignore_index=True)
     assert_frame_equal(both, apart)
     assert_frame_equal(both, World().applications(months, 20))
     assert not both["age"][:20].equals(both["age"][20:40])
@@ -118,7 +118,7 @@ def test_a_range_is_its_months_one_after_the_other():
 @pytest.mark.parametrize(
     "month", ["2025", "2025-13", "March", "2025-3", 202503, None, (), ("2025-01",), []]
 )
-def test_a_month_that_is_none_is_refused(month):
+def test_an_invalid_month_is_refused(month):
     with pytest.raises(ValueError, match="month is"):
         World().applications(month, 5)
 
@@ -128,19 +128,19 @@ def test_a_range_that_runs_backwards_is_refused():
         World().applications(("2025-03", "2025-01"), 5)
 
 
-def test_a_month_asked_for_twice_is_refused_since_its_ids_would_be_too():
+def test_a_repeated_month_is_refused_since_its_ids_would_repeat():
     with pytest.raises(ValueError, match="each month once"):
         World().applications(["2025-03", "2025-04", "2025-03"], 5)
 
 
 @pytest.mark.parametrize("seed", [-1, 1.5, "2025", None])
-def test_a_seed_that_is_none_is_refused(seed):
+def test_an_invalid_seed_is_refused(seed):
     with pytest.raises(ValueError, match="seed is"):
         World(seed=seed)
 
 
 @pytest.mark.parametrize("n", [0, -1, 2.5, "many"])
-def test_a_number_of_rows_that_is_none_is_refused(n):
+def test_an_invalid_number_of_rows_is_refused(n):
     with pytest.raises(ValueError, match="n is"):
         World().applications("2025-03", n)
 
@@ -149,7 +149,7 @@ def test_a_single_application_can_be_drawn():
     assert len(World().applications("2025-03", 1)) == 1
 
 
-def test_all_kinds_of_trouble_are_there_each_with_date_and_cause():
+def test_there_are_incidents_of_every_kind_each_with_date_and_cause():
     kinds = {incident.kind for incident in incidents.values()}
     assert kinds == {"fault", "skew", "covariate drift", "concept drift"}
     assert len(incidents) >= 9
@@ -178,7 +178,7 @@ def test_at_strength_zero_nothing_happens(incident):
 
 @pytest.mark.parametrize("incident", incidents.values(), ids=lambda incident: incident.name)
 @pytest.mark.parametrize("strength", [-0.1, 1.1, float("nan")])
-def test_a_strength_that_is_no_share_is_refused(incident, strength):
+def test_a_strength_that_is_not_a_share_is_refused(incident, strength):
     with pytest.raises(ValueError, match="strength is"):
         incident.apply(World().applications("2026-03", 5), strength=strength)
 
@@ -224,8 +224,8 @@ def test_the_rows_that_two_faults_touch_are_chosen_independently():
     old = incidents["impossible age"].apply(frame, strength=0.5)["age"] == 999
     gone = incidents["missing history"].apply(frame, strength=0.5)["credit_history_years"].isna()
     text = incidents["term as text"].apply(frame, strength=0.5)["term_months"].map(type).eq(str)
-    for one, other in ((old, gone), (gone, text), (old, text)):
-        assert (one & other).mean() == pytest.approx(0.25, abs=0.03)
+    for first, second in ((old, gone), (gone, text), (old, text)):
+        assert (first & second).mean() == pytest.approx(0.25, abs=0.03)
 
 
 def test_faults_can_be_composed():
@@ -275,7 +275,7 @@ def test_a_recession_applied_to_a_frame_is_the_recession_of_the_world():
     world_in_it = World(changes=("campaign", "recession"))
     assert_calibrated(hit["defaulted"], world_in_it.default_probability(frame))
     half = incidents["recession"].apply(frame, strength=0.5)
-    outcomes = [one["defaulted"] for one in (frame, half, hit)]
+    outcomes = [part["defaulted"] for part in (frame, half, hit)]
     assert all((a <= b).all() for a, b in pairwise(outcomes))
 
 
@@ -284,13 +284,13 @@ def test_a_fault_is_not_a_change_of_the_world():
         World(changes=("monthly income",))
 
 
-def test_changes_given_as_one_text_are_answered_with_a_tuple():
+def test_changes_given_as_text_are_answered_with_a_tuple():
     with pytest.raises(ValueError, match=r"\('recession',\)"):
         World(changes="recession")
 
 
 @pytest.mark.parametrize(
-    ("name", "said"),
+    ("name", "message"),
     [
         ("monthly income", "income '[0-9]{3,4}'.*3,000 to 800,000"),
         ("missing history", "credit_history_years 'nan'"),
@@ -300,23 +300,23 @@ def test_changes_given_as_one_text_are_answered_with_a_tuple():
         ("utilization in percent", "utilization '[0-9.]+'.*0 to 1"),
     ],
 )
-def test_after_a_fault_the_truth_is_not_guessed_and_the_world_does_not_change(name, said):
+def test_after_a_fault_the_truth_is_not_guessed_and_the_world_does_not_change(name, message):
     frame = incidents[name].apply(World().applications("2026-11", 2_000))
-    with pytest.raises(ValueError, match=said + ".*application_id"):
+    with pytest.raises(ValueError, match=message + ".*application_id"):
         World().default_probability(frame)
     for change in ("campaign", "recession"):
-        with pytest.raises(ValueError, match=said):
+        with pytest.raises(ValueError, match=message):
             incidents[change].apply(frame)
 
 
-def test_the_truth_of_what_might_have_been_can_be_asked(frame):
+def test_the_truth_of_hypothetical_applications_can_be_asked(frame):
     equal = frame["income"] / frame["sex"].map({"female": world.INCOME_RATIO_WOMEN, "male": 1})
     women = (frame["sex"] == "female").to_numpy()
     might_be = World().default_probability(frame.assign(income=equal))
     assert (might_be < World().default_probability(frame))[women].all()
 
 
-def test_what_the_truth_lacks_is_named(frame):
+def test_columns_that_the_truth_needs_are_named(frame):
     with pytest.raises(ValueError, match=r"lacks \['income', 'channel'\]"):
         World().default_probability(frame.drop(columns=["income", "channel"]))
     undated = frame.drop(columns="applied_at")
@@ -343,7 +343,7 @@ def test_granting_by_the_truth_earns_more_than_granting_to_all(frame):
     assert 0.5 < (earned > 0).mean() < 0.9
 
 
-def test_profit_is_interest_less_loss():
+def test_profit_is_interest_minus_loss():
     loan = pd.DataFrame({"amount": [10_000], "term_months": [24]})
     assert world.profit(loan, np.array([0.0]))[0] == pytest.approx(900)
     assert world.profit(loan, np.array([1.0]))[0] == pytest.approx(-6_000)
@@ -385,15 +385,15 @@ def test_the_datasheet_describes_every_column_and_every_file():
 @pytest.mark.parametrize("recession", [False, True])
 def test_attributions_are_the_shapley_values_that_brute_force_gives(recession):
     drawn = World(seed=3).applications("2026-11", 6)
-    one, background = drawn[:1], drawn[3:]
-    found = world.attributions(one, background, recession=recession)
-    names = [name for name in found.columns if name != "sex"]
+    row, background = drawn[:1], drawn[3:]
+    values = world.attributions(row, background, recession=recession)
+    names = [name for name in values.columns if name != "sex"]
     # Every coalition of the twelve causes meets every row of the background, in one frame.
     inside = (np.arange(2 ** len(names))[:, None] >> np.arange(len(names))) & 1 == 1
     pick, rows = np.repeat(inside, 3, axis=0), np.tile([0, 1, 2], len(inside))
     mixed = pd.DataFrame(
         {
-            name: background[name].iloc[rows].reset_index(drop=True).where(~own, one[name].iloc[0])
+            name: background[name].iloc[rows].reset_index(drop=True).where(~own, row[name].iloc[0])
             for name, own in zip(names, pick.T, strict=True)
         }
     )
@@ -404,8 +404,8 @@ def test_attributions_are_the_shapley_values_that_brute_force_gives(recession):
         without = np.flatnonzero(~inside[:, i])
         weight = [1 / (len(names) * math.comb(len(names) - 1, k)) for k in size[without]]
         expected = np.dot(weight, worth[without + 2**i] - worth[without])
-        assert found[name].iloc[0] == pytest.approx(expected, abs=1e-9), name
-    assert (found["sex"] == 0).all()
+        assert values[name].iloc[0] == pytest.approx(expected, abs=1e-9), name
+    assert (values["sex"] == 0).all()
 
 
 def test_attributions_sum_to_the_distance_from_the_background():
@@ -413,10 +413,10 @@ def test_attributions_sum_to_the_distance_from_the_background():
         World(seed=4).applications("2025-03", 40),
         World().applications("2025-04", 90),
     )
-    found = world.attributions(frame, background)
+    values = world.attributions(frame, background)
     distance = World().log_odds(frame) - World().log_odds(background).mean()
-    np.testing.assert_allclose(found.sum(axis=1), distance, atol=1e-9)
-    assert found.index.equals(frame.index)
+    np.testing.assert_allclose(values.sum(axis=1), distance, atol=1e-9)
+    assert values.index.equals(frame.index)
 
 
 def test_attributions_of_nothing_or_of_a_faulty_frame_are_refused():
@@ -425,6 +425,25 @@ def test_attributions_of_nothing_or_of_a_faulty_frame_are_refused():
         world.attributions(frame, frame[:0])
     with pytest.raises(ValueError, match="utilization"):
         world.attributions(incidents["utilization in percent"].apply(frame), frame)
+
+
+@pytest.mark.parametrize("name", incidents)
+def test_a_replayed_year_is_calm_until_the_onset(name):
+    onset = pd.Timestamp(incidents[name].onset)
+    month = pd.Period(onset, "M")
+    months = (str(month - 1), str(month))
+    calm, year = world.replay(months=months, n=300), world.replay(name, months=months, n=300)
+    before, after = year["applied_at"] < onset, year["applied_at"] >= onset
+    assert_frame_equal(
+        year[before].reset_index(drop=True), calm[calm["applied_at"] < onset], check_dtype=False
+    )
+    rest = calm[calm["applied_at"] >= onset].reset_index(drop=True).astype(str)
+    assert not rest.equals(year[after].reset_index(drop=True).astype(str))
+
+
+def test_an_unknown_incident_is_answered_with_those_that_exist():
+    with pytest.raises(ValueError, match=r"'flood'.*recession"):
+        world.replay("flood")
 
 
 def test_the_warehouse_s_new_column_knows_the_outcome_and_the_other_does_not():

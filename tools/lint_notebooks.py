@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from helpers.course.exercises.core import lessons
+from helpers.course.exercises.core import exercises_by_lesson
 
 USUAL_SECONDS = 60
 MOST_SECONDS = 120
@@ -291,8 +291,8 @@ def _describes_its_figures(page: _Page) -> _Faults:
 
 
 def _asks_its_exercises(page: _Page) -> _Faults:
-    known = {exercise.id for group in lessons().values() for exercise in group}
-    own = [exercise.id for exercise in lessons().get(page.number, [])]
+    known = {exercise.id for group in exercises_by_lesson().values() for exercise in group}
+    own = [exercise.id for exercise in exercises_by_lesson().get(page.number, [])]
     asked = page.checks()
     for at, id in asked:
         if id not in known:

@@ -1,24 +1,23 @@
-"""Detectors against incidents: how late each detector is, and how often it cries wolf.
+"""Detectors against incidents: how late each detector is, and how often it raises a false alarm.
 
-``python -m tools.record_drift`` writes ``data/drift_benchmark.csv``; ``--tune`` prints
-what the tuned settings below were chosen by: false alarms in calm years of other seeds.
+``python -m tools.record_drift`` writes ``data/drift_benchmark.csv``; ``--tune`` prints what the
+tuned settings below were chosen by: false alarms in calm years of other seeds.
 
 A lender is watched through 2026, 2,000 applications a month. The model was fitted to 2024; the
-reference is the second half of 2025. Every seed gives one calm year, in which every alarm is
-false, and for each incident the 90 days from its onset on, before which the year is the calm one.
-A detector that has watched the calm months goes on into the incident with what it has learned.
+reference is the second half of 2025. Every seed has one calm year, in which every alarm is false,
+and for each incident the 90 days from its onset on, before which the year is the calm one. A
+detector that has watched the calm months continues into the incident with what it has learned.
 
 All settings were chosen before any incident was looked at: river's defaults; rules of thumb (PSI
-0.1 and 0.25), p-values of 0.01; and, because some of river's defaults cry wolf all the time, the
-least strict setting of a list that gave at most one false alarm a year on the tuning seeds. A look
-at one more seed, which is not among those of the table, then added two streams to watch (outcome
-less score, defaults of granted loans); no setting was touched. Alarms of one detector on the same
-day count once.
+0.1 and 0.25), p-values of 0.01; and, because some of river's defaults alarm all the time, the least
+strict setting of a list with at most one false alarm a year on the tuning seeds. A look at one more
+seed, which is not among those of the table, then added two streams to watch (outcome minus score,
+defaults of granted loans); no setting was changed. Alarms of a detector on the same day count once.
 
-What a detector sees: features and scores at once. Who defaulted, a year after the application:
-every detector that needs it has two rows, one as if labels came at once, one a year later.
-"Defaults of granted loans" is all that a lender really learns; "wrong decisions" and "outcome less
-score" take for granted that it also learns what the refused would have done.
+Detectors see features and scores at once, and defaults a year after the application: every detector
+that needs these has two rows, one as if labels came at once, one a year later. "Defaults of granted
+loans" is all that a lender really learns; "wrong decisions" and "outcome less score" assume that it
+also learns what the refused would have done.
 """
 
 from __future__ import annotations
@@ -39,8 +38,8 @@ import pandas as pd
 from tqdm import tqdm
 
 from helpers import drift
-from helpers.base import resources
-from helpers.world import CHANNELS, EMPLOYMENTS, PURPOSES, REGIONS, World, incidents, profit
+from helpers.base import files, resources
+from helpers.world import CHANNELS, EMPLOYMENTS, PURPOSES, REGIONS, World, incidents, profit, replay
 
 SEEDS = range(1, 51)
 TUNING_SEEDS = range(1_000, 1_020)
@@ -65,7 +64,7 @@ Found = dict[str, pd.Timestamp]
 
 @dataclass(frozen=True)
 class Stream:
-    """One of river's detectors, one for each stream of what it sees."""
+    """A detector of river's, with an instance for each stream that it sees."""
 
     detector: str
     sees: str
@@ -74,12 +73,12 @@ class Stream:
 
     def make(self) -> list[Any]:
         settings = dict(self.settings)
-        if self.detector == "ADWIN":  # its delta is a probability: shared among the streams
+        if self.detector == "ADWIN":  # its delta is a probability: divided among the streams
             settings["delta"] = settings.get("delta", 0.002) / STREAMS[self.sees]
         return [drift.make_detector(self.detector, **settings) for _ in range(STREAMS[self.sees])]
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         given = ", ".join(f"{name} {value:g}" for name, value in self.settings.items())
         return f"{self.chosen}: {given}" if given else self.chosen
 
@@ -94,7 +93,7 @@ class Window:
     days: int
 
     @property
-    def said(self) -> str:
+    def text(self) -> str:
         return f"{self.rule}, windows of {self.days} days"
 
 
@@ -107,7 +106,7 @@ _RULES = [
     ("Kolmogorov-Smirnov", "score", "p < 0.01"),
 ]
 WINDOWS = [Window(*rule, days) for days in (30, 7) for rule in _RULES]
-WINDOWS.append(Window("domain classifier", "features", "p < 0.01", 30))  # dear: monthly only
+WINDOWS.append(Window("domain classifier", "features", "p < 0.01", 30))  # slow: monthly only
 DEFAULTS = [
     Stream("ADWIN", "features"),
     Stream("PageHinkley", "features"),
@@ -122,8 +121,8 @@ DEFAULTS = [
         for detector in ("ADWIN", "PageHinkley", "DDM", "EDDM", "FHDDM", "HDDM_A", "HDDM_W")
     ),
 ]
-# From the default on to ever stricter settings. KSWIN, at a fifth of a millisecond for each value,
-# is left at its default: another setting would double what the table costs.
+# From the default to ever stricter settings. KSWIN, at a fifth of a millisecond for each value,
+# keeps its default: a second setting would double the time that the table takes.
 LADDERS = {
     "ADWIN": [{"delta": 0.002 / 10**i} for i in range(5)],
     "PageHinkley": [{"threshold": t} for t in (50, 100, 200, 400, 800, 1600)],
@@ -165,13 +164,13 @@ def _model() -> Any:
 
 
 def _scored(frame: pd.DataFrame) -> pd.DataFrame:
-    """Add the model's probability; what is no number reaches it as missing."""
+    """Add the model's probability; it sees text among numbers as missing."""
     read = frame.assign(term_months=pd.to_numeric(frame["term_months"], errors="coerce"))
     return frame.assign(score=_model().predict_proba(read[FEATURES])[:, 1])
 
 
 def _streams(frame: pd.DataFrame, reference: pd.DataFrame) -> dict[str, np.ndarray]:
-    """What each kind of detector sees, one column for each stream."""
+    """Return what each kind of detector sees, one column for each stream."""
     read = frame.assign(term_months=pd.to_numeric(frame["term_months"], errors="coerce"))
     mean, spread = reference[list(NUMBERS)].mean(), reference[list(NUMBERS)].std()
     columns = [
@@ -196,33 +195,33 @@ def _streams(frame: pd.DataFrame, reference: pd.DataFrame) -> dict[str, np.ndarr
 
 
 def _worlds(seed: int, names: Iterable[str] = tuple(ONSETS)) -> tuple[pd.DataFrame, ...]:
-    """The reference, the calm year, and for each incident the days from its onset on."""
+    """Return the reference, the calm year, and for each incident the days from its onset on."""
     after = {}
     for name in names:
         months = (str(ONSETS[name])[:7], str(ONSETS[name] + HORIZON)[:7])
-        frame = drift.replay(name, months=months, seed=seed)
+        frame = replay(name, months=months, seed=seed)
         after[name] = _scored(frame[frame["applied_at"] < ONSETS[name] + HORIZON])
     reference = World(seed).applications(("2025-07", "2025-12"))
-    return _scored(reference), _scored(drift.replay(months=YEAR, seed=seed)), after
+    return _scored(reference), _scored(replay(months=YEAR, seed=seed)), after
 
 
 def _alarms(detectors: list[Any], seen: np.ndarray, times: pd.Series) -> set[pd.Timestamp]:
-    """Times at which any detector sees drift; the detectors go on from what they know."""
-    found = set()
+    """Return the times at which any detector detects drift; the detectors keep learning."""
+    alarms = set()
     for detector, stream in zip(detectors, seen.T, strict=True):
         if not np.isnan(stream).all():
-            found |= set(drift.monitor(stream, detector, times=times).detections["time"])
-    return found
+            alarms |= set(drift.monitor(stream, detector, times=times).to_frame()["time"])
+    return alarms
 
 
 def _pieces(frame: pd.DataFrame, cuts: list[pd.Timestamp]) -> list[np.ndarray]:
-    """Where the rows of each stretch between two cuts are."""
+    """Return the positions of the rows between each two cuts."""
     stretch = np.searchsorted(pd.DatetimeIndex(cuts), frame["applied_at"], side="right")
     return [np.flatnonzero(stretch == i) for i in range(len(cuts) + 1)]
 
 
 def _by_stream(watch: Stream, calm: pd.DataFrame, after: Frames, seen: Seen) -> tuple[list, Found]:
-    """Alarms of the calm year, and the first one after each onset."""
+    """Return the alarms of the calm year, and the first alarm after each onset."""
     detectors, alarms, known = watch.make(), set(), {}
     cuts = sorted({ONSETS[name] for name in after})
     for i, rows in enumerate(_pieces(calm, cuts)):
@@ -244,7 +243,7 @@ def _by_stream(watch: Stream, calm: pd.DataFrame, after: Frames, seen: Seen) -> 
 
 
 def _windows(frame: pd.DataFrame, days: int) -> Iterator[tuple[pd.Timestamp, pd.DataFrame]]:
-    """Windows of some days since the year began, each with its end."""
+    """Yield windows of some days since the year began, each with its end."""
     length, start = pd.Timedelta(days=days), pd.Timestamp(YEAR[0])
     number = (frame["applied_at"] - start) // length
     for i, window in frame.groupby(number):
@@ -254,10 +253,10 @@ def _windows(frame: pd.DataFrame, days: int) -> Iterator[tuple[pd.Timestamp, pd.
 
 
 def _fired(reference: pd.DataFrame, window: pd.DataFrame, days: int, joint: bool) -> set[Window]:
-    """The rules that see drift in a window."""
+    """Return the rules that detect drift in a window."""
     features = drift.compare(reference, window, columns=FEATURES, joint=joint)
-    score = drift.compare(reference, window, columns=["score"], joint=False).table
-    table = features.table
+    score = drift.compare(reference, window, columns=["score"], joint=False).to_frame()
+    table = features.to_frame()
     verdicts = {
         ("PSI", "features", "0.1"): (table["psi"] >= 0.1).any(),
         ("PSI", "features", "0.25"): (table["psi"] >= 0.25).any(),
@@ -267,41 +266,40 @@ def _fired(reference: pd.DataFrame, window: pd.DataFrame, days: int, joint: bool
         ("Kolmogorov-Smirnov", "score", "p < 0.01"): (score["p"] < 0.01).any(),
         ("domain classifier", "features", "p < 0.01"): joint and features.joint.p < 0.01,
     }
-    return {
-        one for one in WINDOWS if one.days == days and verdicts[one.detector, one.sees, one.rule]
-    }
+    rules = [rule for rule in WINDOWS if rule.days == days]
+    return {rule for rule in rules if verdicts[rule.detector, rule.sees, rule.rule]}
 
 
 def _by_window(
     days: int, reference: pd.DataFrame, calm: pd.DataFrame, after: Frames
 ) -> dict[Window, tuple[list, Found]]:
-    """The same for every rule about windows of so many days."""
-    result = {one: ([], {}) for one in WINDOWS if one.days == days}
-    joint = any(one.detector == "domain classifier" for one in result)
+    """Return the same for every rule about windows of this length."""
+    result = {rule: ([], {}) for rule in WINDOWS if rule.days == days}
+    joint = any(rule.detector == "domain classifier" for rule in result)
     for end, window in _windows(calm, days):
-        for one in _fired(reference, window, days, joint):
-            result[one][0].append(end)
+        for rule in _fired(reference, window, days, joint):
+            result[rule][0].append(end)
     for name, frame in after.items():
         onset = ONSETS[name]
         whole = pd.concat([calm[calm["applied_at"] < onset], frame])
         for end, window in _windows(whole, days):
-            waiting = [one for one in result if name not in result[one][1]]
+            waiting = [rule for rule in result if name not in result[rule][1]]
             if not waiting or end <= onset or end > onset + HORIZON:
                 continue
-            asked = any(one.detector == "domain classifier" for one in waiting)
-            for one in _fired(reference, window, days, asked):
-                result[one][1].setdefault(name, end)
+            joint = any(rule.detector == "domain classifier" for rule in waiting)
+            for rule in _fired(reference, window, days, joint):
+                result[rule][1].setdefault(name, end)
     return result
 
 
 def run_seed(seed: int) -> list[dict[str, Any]]:
     """Watch a seed's calm year and every incident with every detector: a row for each pair."""
     reference, calm, after = _worlds(seed)
-    seen = {name: _streams(one, reference) for name, one in {"calm": calm, **after}.items()}
+    seen = {name: _streams(frame, reference) for name, frame in {"calm": calm, **after}.items()}
     results: dict[Stream | Window, tuple[list, Found]] = {}
     for watch in [*DEFAULTS, *TUNED]:
         results[watch] = _by_stream(watch, calm, after, seen)
-    for days in sorted({one.days for one in WINDOWS}):
+    for days in sorted({rule.days for rule in WINDOWS}):
         results |= _by_window(days, reference, calm, after)
     rows = []
     for watch, (alarms, first) in results.items():
@@ -312,26 +310,26 @@ def run_seed(seed: int) -> list[dict[str, Any]]:
                 {
                     "detector": watch.detector,
                     "sees": watch.sees,
-                    "settings": watch.said,
+                    "settings": watch.text,
                     "incident": name,
                     "seed": seed,
                     "delay": delay,
-                    "by_chance": any(onset < one <= end for one in alarms),
-                    "false_alarms": len({one.normalize() for one in alarms}),
+                    "by_chance": any(onset < alarm <= end for alarm in alarms),
+                    "false_alarms": len({alarm.normalize() for alarm in alarms}),
                 }
             )
     return rows
 
 
 def summary(runs: pd.DataFrame) -> pd.DataFrame:
-    """One row for each detector and incident, over the seeds, with 95 % intervals."""
+    """Return a row for each detector and incident, over the seeds, with 95 % intervals."""
     from scipy.stats import binomtest
 
     rows = []
     keys = ["detector", "sees", "settings", "incident"]
     for key, group in runs.groupby(keys, sort=False):
-        found = binomtest(int(np.isfinite(group["delay"]).sum()), len(group))
-        share = found.proportion_ci(method="wilson")
+        share = binomtest(int(np.isfinite(group["delay"]).sum()), len(group))
+        interval = share.proportion_ci(method="wilson")
         delay = _interval(group["delay"], np.median)
         alarms = _interval(group["false_alarms"], np.mean)
         when = {"not needed": 0}
@@ -344,9 +342,9 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
                     "kind": incidents[key[3]].kind,
                     "labels": known,
                     "seeds": len(group),
-                    "found": found.statistic,
-                    "found_low": share.low,
-                    "found_high": share.high,
+                    "found": share.statistic,
+                    "found_low": interval.low,
+                    "found_high": interval.high,
                     "found_by_chance": group["by_chance"].mean(),
                     "delay_days": delay[0] + late,
                     "delay_low": delay[1] + late,
@@ -360,7 +358,7 @@ def summary(runs: pd.DataFrame) -> pd.DataFrame:
 
 
 def _interval(values: pd.Series, statistic: Any) -> tuple[float, float, float]:
-    """A statistic over seeds with its bootstrap interval; a miss is an infinite delay."""
+    """Return a statistic over seeds with its bootstrap interval; a miss is an infinite delay."""
     x = values.to_numpy(float)
     draws = x[np.random.default_rng(0).integers(len(x), size=(2_000, len(x)))]
     with np.errstate(invalid="ignore"):
@@ -370,7 +368,7 @@ def _interval(values: pd.Series, statistic: Any) -> tuple[float, float, float]:
 
 
 def _calm_alarms(seed: int) -> list[dict[str, Any]]:
-    """False alarms of a calm year with every setting of every ladder."""
+    """Return the false alarms of a calm year with every setting of every ladder."""
     reference, calm, _ = _worlds(seed, names=())
     seen = {"calm": _streams(calm, reference)}
     rows = []
@@ -378,7 +376,7 @@ def _calm_alarms(seed: int) -> list[dict[str, Any]]:
         for settings in LADDERS.get(default.detector, ()):
             watch = Stream(default.detector, default.sees, settings, "tuned")
             alarms, _ = _by_stream(watch, calm, {}, seen)
-            days = {one.normalize() for one in alarms}
+            days = {alarm.normalize() for alarm in alarms}
             rows.append({"sees": watch.sees, "watch": repr(watch), "alarms": len(days)})
     return rows
 
@@ -398,16 +396,15 @@ def tune() -> None:
 
 
 def make(path: Path, seeds: range = SEEDS) -> None:
-    """Write the table, under a temporary name first."""
+    """Write the table."""
     rows = []
     with _pool() as pool:
         waiting = [pool.submit(run_seed, seed) for seed in seeds]
         for done in tqdm(as_completed(waiting), total=len(waiting), unit="seed"):
             rows += done.result()
     runs = pd.DataFrame(rows).sort_values("seed", kind="stable")
-    partial = path.with_suffix(".partial")
-    summary(runs).to_csv(partial, index=False, lineterminator="\n")
-    partial.replace(path)
+    with files.whole(path) as temporary:
+        summary(runs).to_csv(temporary, index=False, lineterminator="\n")
 
 
 if __name__ == "__main__":

@@ -3,10 +3,9 @@
 ``python tools/record_lineage.py [FOLDER FOLDER]`` takes some twelve minutes and writes
 ``data/lineage/``; the folders keep the two recordings, to write it again without running.
 
-The pipeline runs for real, twice: once with a file of March that is wrong, and once more with the
-right one, to know what would have been decided. Then what belongs to the recording machine is
-replaced: its folder by ``/harbor``, its clock by the calendar of ``RUNS``. Durations stay as
-measured.
+The pipeline runs for real, twice: once with a wrong file of March, and once with the right one, to
+know what would have been decided. Then the traces of the recording machine are replaced: its folder
+by ``/harbor``, its clock by the calendar of ``RUNS``. Durations stay as measured.
 """
 
 from __future__ import annotations
@@ -34,7 +33,7 @@ ROOT = "/harbor"
 WRONG = "2025-03"
 DECIDED = 150  # applications a month in the log of decisions
 TOLERANCE = 0.01  # by how much a candidate's AUC may be lower
-KEEP_ALL = -0.5  # columns: where they change, no model can begin with the weights of the last one
+KEEP_ALL = -0.5  # columns: if they changed, no model could begin with the weights of the last one
 
 
 @dataclass(frozen=True)
@@ -44,11 +43,11 @@ class Run:
     Attributes
     ----------
     day : str
-        On which it ran.
+        When it ran.
     month : str
-        Whose applications it took in; who defaulted is known a year later.
+        Month of the applications that it took in; defaults are known a year later.
     schema, code : int
-        Versions: of the schema, and of the module file.
+        Versions of the schema and of the module file.
     first_month : str
         The first month that its model learns from.
     """
@@ -74,43 +73,43 @@ RUNS = (
     Run("2026-07-01", "2025-06", schema=2, code=3),
     Run("2026-08-03", "2025-07", schema=2, code=3, first_month="2025-04"),
 )
-# What is kept of the first model's artifacts, by the component that made them.
+# The artifacts of the first model whose files are kept, by the component that made them.
 KEPT = ("CsvExampleGen", "StatisticsGen", "Transform", "Tuner")
 INCOME_RANGE = "  int_domain { min: 6000 max: 400000 }\n"
 LATE = '"late_payments", '
 
 
 def schema(version: int) -> str:
-    """Give a version of the schema: the first one has no range for the income."""
+    """Return a version of the schema: the first one has no range for the income."""
     text = pipelines.SCHEMA_FILE.read_text()
     return _without(text, INCOME_RANGE) if version == 1 else text
 
 
 def code(version: int) -> str:
-    """Give a version of the module file.
+    """Return a version of the module file.
 
-    The second one takes `late_payments` from the plain numbers, to put it on the logarithmic scale,
-    and forgets to put it there; the third one does.
+    The second one removes `late_payments` from the plain numbers and forgets to add it to those on
+    the logarithmic scale; the third one adds it.
     """
     text = pipelines.MODULE_FILE.read_text()
     if version >= 2:
         text = _without(text, LATE)
     if version == 3:
-        there = 'LOGGED = ("income", "amount")'
-        if there not in text:
-            raise ValueError(f"{pipelines.MODULE_FILE} has no line {there}")
-        text = text.replace(there, 'LOGGED = ("income", "amount", "late_payments")')
+        line = 'LOGGED = ("income", "amount")'
+        if line not in text:
+            raise ValueError(f"{pipelines.MODULE_FILE} has no line {line}")
+        text = text.replace(line, 'LOGGED = ("income", "amount", "late_payments")')
     return text
 
 
 def _without(text: str, part: str) -> str:
     if text.count(part) != 1:
-        raise ValueError(f"{part!r} stands {text.count(part)} times in the file; expected once")
+        raise ValueError(f"{part!r} occurs {text.count(part)} times in the file; expected once")
     return text.replace(part, "")
 
 
 def record(root: Path, *, wrong: bool) -> None:
-    """Run the pipeline for every month; `wrong`: with the partner's incomes of March per month."""
+    """Run the pipeline for every month, if `wrong` with the partner's monthly incomes in March."""
     for run in RUNS:
         file = pipelines.deliver(_delivery(run.month, wrong), run.month, root / "data")
         delivered = (run.start - pd.Timedelta(hours=2)).timestamp()
@@ -140,7 +139,7 @@ def record(root: Path, *, wrong: bool) -> None:
 
 
 def _delivery(month: str, wrong: bool) -> Path:
-    """Give the file of a month, as the loan book has it or as the partner sent it."""
+    """Return the file of a month, as the loan book has it or as the partner sent it."""
     file = datasets.path("loans", f"{month}.csv")
     if not wrong or month != WRONG:
         return file
@@ -151,9 +150,9 @@ def _delivery(month: str, wrong: bool) -> Path:
 
 
 def decide(root: Path, right: Path) -> pd.DataFrame:
-    """Let the pushed models decide on the applications of 2026, each while it was in force.
+    """Return what the pushed models decide on the applications of 2026, each while in production.
 
-    `right` is the folder of the recording with the right file: what its models would have said.
+    `right` is the folder of the recording with the right file: what its models would have decided.
     """
     pushed, other = _pushed(root), _pushed(right)
     starts = {run.day: run.start for run in RUNS if run.day in pushed}
@@ -161,20 +160,20 @@ def decide(root: Path, right: Path) -> pd.DataFrame:
     applications = World().applications(("2026-02", "2026-08"), DECIDED)
     applications = applications[applications["applied_at"] >= first].reset_index(drop=True)
     day = pd.Series("", applications.index)
-    for one, start in starts.items():
-        day[applications["applied_at"] >= start] = one
+    for begun, start in starts.items():
+        day[applications["applied_at"] >= start] = begun
     rows = pd.DataFrame(
         {
             "application_id": applications["application_id"],
             "decided_at": applications["applied_at"],
             "channel": applications["channel"],
-            "model_version": day.map({one: path.name for one, path in pushed.items()}),
+            "model_version": day.map({begun: path.name for begun, path in pushed.items()}),
         }
     )
     for suffix, folders in (("", pushed), ("_with_right_file", other)):
         scores = _scores(folders, applications)
         # Where only one of the two recordings pushed a model: the last one before.
-        chosen = [scores[max(d for d in scores if d <= one)][i] for i, one in day.items()]
+        chosen = [scores[max(d for d in scores if d <= begun)][i] for i, begun in day.items()]
         rows[f"probability{suffix}"] = pd.Series(chosen).round(4)
         granted = profit(applications, rows[f"probability{suffix}"].to_numpy()) > 0
         rows[f"granted{suffix}"] = granted.astype(int)
@@ -182,15 +181,15 @@ def decide(root: Path, right: Path) -> pd.DataFrame:
 
 
 def _pushed(root: Path) -> dict[str, Path]:
-    """Folder of the model that each run pushed, by the run's day."""
+    """Return the folder of the model that each run pushed, by the run's day."""
     store = Store(root / "metadata.sqlite")
-    pushed = store.models()["pushed"]
-    models = zip(RUNS, store.runs()["model"], strict=True)
+    pushed = store.models["pushed"]
+    models = zip(RUNS, store.runs["model"], strict=True)
     return {run.day: Path(pushed[model]) for run, model in models if pushed[model]}
 
 
 def _scores(folders: dict[str, Path], applications: pd.DataFrame) -> dict[str, list[float]]:
-    """Probabilities of default that each pushed model gives, by its day."""
+    """Return the probabilities of default from each pushed model, by its day."""
     session().push("_applications", applications.drop(columns=["applied_at", "defaulted"]))
     session().push("_models", {day: str(path) for day, path in folders.items()})
     session().run(
@@ -206,10 +205,10 @@ def _scores(folders: dict[str, Path], applications: pd.DataFrame) -> dict[str, l
 
 
 def neutral(source: Path, target: Path, root: Path) -> dict[str, str]:
-    """Copy a store without what belongs to the machine; return old versions of models and new.
+    """Copy a store without traces of the machine; return the new version of each old one.
 
     Every path below `root` begins with ``/harbor`` instead; each run begins when ``RUNS`` says, and
-    what was made in it moves with it.
+    what it made moves with it.
     """
     target.unlink(missing_ok=True)
     shutil.copy(source, target)
@@ -280,7 +279,7 @@ def _replace(store: sqlite3.Connection, texts: dict[str, str]) -> None:
 
 
 def keep(root: Path, folder: Path) -> None:
-    """Keep what a reader of the store may want to open: code, schemas, files of the first model."""
+    """Keep what readers of the store may want to open: code, schemas, files of the first model."""
     for version in sorted({run.code for run in RUNS}):
         text = code(version).encode()
         target = folder / "code" / wheel_version({"loans_model.py": text})[:12]
@@ -288,12 +287,12 @@ def keep(root: Path, folder: Path) -> None:
         (target / "loans_model.py").write_bytes(text)
     shutil.copytree(root / "schemas", folder / "schemas")
     store = Store(root / "metadata.sqlite")
-    first = store.models().index[0]
+    first = store.models.index[0]
     for kind, i in sorted(store.lineage(first)):
         if kind == "execution" or store.artifacts.loc[i, "made_by"] not in KEPT:
             continue
         uri = Path(store.artifacts.loc[i, "uri"])
-        # The graph itself is large; what a reader needs is the specification of its features.
+        # The graph itself is large; the specification of its features is enough for a reader.
         left_out = ["saved_model.pb", "variables", "fingerprint.pb"]
         if store.artifacts.loc[i, "made_by"] != "Transform":
             left_out.append("Split-eval")  # nobody learned from it
@@ -313,12 +312,12 @@ def keep(root: Path, folder: Path) -> None:
 
 
 def wheel_version(files: dict[str, bytes]) -> str:
-    """Give the version that TFX gives a wheel of these files: a hash of names and contents."""
-    seen = hashlib.sha256()
+    """Return the version that TFX gives a wheel of these files: a hash of names and contents."""
+    digest = hashlib.sha256()
     for name, content in sorted(files.items()):
         for part in (name.encode(), content):
-            seen.update(struct.pack(">Q", len(part)) + part)
-    return seen.hexdigest()
+            digest.update(struct.pack(">Q", len(part)) + part)
+    return digest.hexdigest()
 
 
 def main(wrong: Path, right: Path) -> None:

@@ -1,21 +1,21 @@
 """Have the data changed? Two samples compared, and streams watched by detectors.
 
-* :func:`compare` sets a current sample against a reference: how far each column moved, whether
+* :func:`compare` compares a current sample with a reference: how far each column moved, whether
   chance explains it, and whether the rows as a whole can be told apart.
 * :func:`monitor` runs one of river's detectors over a stream of values or errors;
   :func:`monitor_windows` runs :func:`compare` over windows of a stream.
-* :func:`score` holds detections against a known onset: the delay, and the false alarms.
-* :func:`replay` gives Harbor Credit's production months with one incident in them.
+* :func:`score` compares detections with a known onset: the delay, and the false alarms.
 
-The tests are scipy's, the classifier is scikit-learn's, the detectors are river's. Distances
-against a threshold in a schema are TFDV's (``helpers.validation``), and are not repeated here.
+A result shows itself as text; its ``.to_frame()`` returns the numbers. The tests are scipy's, the
+classifier is scikit-learn's, the detectors are river's. For distances against a threshold in a
+schema see ``helpers.validation`` (TFDV).
 
 Examples
 --------
 >>> import numpy as np
 >>> rng = np.random.default_rng(0)
 >>> calm, moved = rng.normal(0, 1, 2_000), rng.normal(1, 1, 2_000)
->>> monitor(np.concatenate([calm, moved]), "ADWIN").detections["position"].iloc[0] > 2_000
+>>> monitor(np.concatenate([calm, moved]), "ADWIN").to_frame()["position"].iloc[0] > 2_000
 np.True_
 """
 
@@ -35,7 +35,6 @@ from helpers.drift.monitoring import (
     monitor_windows,
     score,
 )
-from helpers.drift.production import replay
 
 __all__ = [
     "DETECTORS",
@@ -47,6 +46,5 @@ __all__ = [
     "make_detector",
     "monitor",
     "monitor_windows",
-    "replay",
     "score",
 ]

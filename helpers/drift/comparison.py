@@ -1,4 +1,4 @@
-"""Two samples of a table: how far each column moved, and whether chance explains it."""
+"""Comparison of two samples of a table: how far each column moved, and whether by chance."""
 
 from __future__ import annotations
 
@@ -10,22 +10,22 @@ from typing import TYPE_CHECKING
 import numpy as np
 import pandas as pd
 
-from helpers.base import style
+from helpers.base import checks, stats, style
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-_LEAST_ROWS = 30  # below it a histogram of ten bins says nothing
+_LEAST_ROWS = 30  # fewer are too few for a histogram of ten bins
 _LEAST_EXPECTED = 5  # Cochran's rule for chi-squared
-_EXACT_ROWS = 200  # up to it, the exact Kolmogorov-Smirnov p-value costs next to nothing
-_JOINT_ROWS = 5_000  # of each sample, for the classifier
+_EXACT_ROWS = 200  # up to here the exact Kolmogorov-Smirnov p-value costs next to nothing
+_JOINT_ROWS = 5_000  # from each sample, for the classifier
 _MOST_VALUES = 250  # of a text column, for the classifier
 _SHOWN = ("verdict", "psi", "psi_by_chance", "js", "test", "p_corrected", "notes")
 
 
 @dataclass(frozen=True)
 class Joint:
-    """How well a classifier tells the rows of two samples apart, all columns together.
+    """How well a classifier tells the rows of two samples apart, from all columns together.
 
     Attributes
     ----------
@@ -34,9 +34,9 @@ class Joint:
     low, high : float
         Its 95 % interval.
     p : float
-        Probability of so large an area by chance.
+        Probability of an area this large by chance.
     rows : int
-        Rows used of both samples together.
+        Rows used from both samples.
     """
 
     auc: float
@@ -51,59 +51,64 @@ class Joint:
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Comparison:
-    """What :func:`compare` found. True if anything drifted.
+    """The result of :func:`compare`. True if anything drifted.
 
     Attributes
     ----------
-    table : pandas.DataFrame
-        One row for each feature. ``verdict`` is "drift" (more than chance, and large), "small"
-        (more than chance, but small), "none", "too few rows", "constant" or "not compared". Then
-        ``psi``, ``psi_by_chance`` (which PSI exceeds in 5 % of samples of an unchanged world),
-        ``js`` (Jensen-Shannon distance, 0 to 1), ``test``, ``statistic``, ``p``, ``p_corrected``,
-        ``missing_reference`` and ``missing_current`` (shares), and ``notes``.
     joint : Joint or None
-        All features together; None if it was not asked for or there are too few rows.
+        All features together; None if not asked for or if there are too few rows.
     rows : tuple of int
         Rows of the reference and of the current sample.
     alpha, least : float
         As given to :func:`compare`.
-    shares : dict of str to pandas.DataFrame
-        For each feature, the shares of both samples in each bin or value.
     """
 
-    table: pd.DataFrame
+    _table: pd.DataFrame
     joint: Joint | None
     rows: tuple[int, int]
     alpha: float
     least: float
-    shares: dict[str, pd.DataFrame]
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the numbers: one row for each feature.
+
+        Returns
+        -------
+        pandas.DataFrame
+            ``verdict`` is "drift" (more than chance, and large), "small" (more than chance, but
+            small), "none", "too few rows", "constant" or "not compared". Then ``psi``,
+            ``psi_by_chance`` (which PSI exceeds in 5 % of samples of an unchanged world), ``js``
+            (Jensen-Shannon distance, 0 to 1), ``test``, ``statistic``, ``p``, ``p_corrected``,
+            ``missing_reference`` and ``missing_current`` (shares), and ``notes``.
+        """
+        return self._table.copy()
 
     @property
     def drifted(self) -> list[str]:
         """Features whose verdict is "drift", the largest PSI first."""
-        found = self.table[self.table["verdict"] == "drift"]
-        return list(found.sort_values("psi", ascending=False).index)
+        rows = self._table[self._table["verdict"] == "drift"]
+        return list(rows.sort_values("psi", ascending=False).index)
 
     def __bool__(self) -> bool:
         return bool(self.drifted) or (self.joint is not None and self.joint.p < self.alpha)
 
     def __repr__(self) -> str:
-        return f"{self._said()}\n{self._shown().to_string()}"
+        return f"{self._summary()}\n{self._text().to_string()}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{self._said()}</p>{self._shown().to_html()}"
+        return f"<p>{self._summary()}</p>{self._text().to_html()}"
 
-    def _said(self) -> str:
+    def _summary(self) -> str:
         reference, current = self.rows
-        compared = self.table["psi"].notna().sum()
-        text = (
+        compared = self._table["psi"].notna().sum()
+        together = f"; together: {self.joint}" if self.joint else ""
+        return (
             f"{current:,} rows against {reference:,}: "
-            f"{len(self.drifted)} of {compared} compared features drifted"
+            f"{len(self.drifted)} of {compared} compared features drifted{together}"
         )
-        return text + (f"; together: {self.joint}" if self.joint else "")
 
-    def _shown(self) -> pd.DataFrame:
-        table = self.table.sort_values("psi", ascending=False, kind="stable")[list(_SHOWN)]
+    def _text(self) -> pd.DataFrame:
+        table = self._table.sort_values("psi", ascending=False, kind="stable")[list(_SHOWN)]
         for name in ("psi", "psi_by_chance", "js"):
             table[name] = table[name].map(lambda value: "" if np.isnan(value) else f"{value:.3f}")
         table["p_corrected"] = table["p_corrected"].map(_p)
@@ -115,57 +120,24 @@ class Comparison:
         Parameters
         ----------
         ax : matplotlib.axes.Axes, optional
-            Where to draw; made if it is not given.
+            Where to draw; by default new axes.
 
         Returns
         -------
         matplotlib.axes.Axes
         """
-        table = self.table.dropna(subset="psi").sort_values("psi")
-        ax = _axes(ax, height=1.2 + 0.28 * len(table))
+        table = self._table.dropna(subset="psi").sort_values("psi")
+        ax = style.axes(ax, height=1.2 + 0.28 * len(table))
         at = np.arange(len(table))
-        colours = np.where(table["verdict"] == "drift", style.RED, style.BLUE)
-        ax.barh(at, table["psi"], 0.65, color=colours)
+        drifted = table["verdict"] == "drift"
+        ax.barh(at, table["psi"], 0.65, color=np.where(drifted, style.RED, style.BLUE))
         ax.plot(table["psi_by_chance"], at, "|", color=style.BLACK, ms=12, mew=2, label="by chance")
         ax.axvline(self.least, color=style.ORANGE, ls="--", label=f"large: {self.least:g}")
-        verdicts = [f"{name}: drift" if v == "drift" else name for name, v in _pairs(table)]
-        ax.set_yticks(at, verdicts)
-        if table["psi"].max() > 1:  # of a new value it is large
+        ax.set_yticks(at, [f"{name}: drift" if bad else name for name, bad in drifted.items()])
+        if table["psi"].max() > 1:  # as it is for a new value
             ax.set_xscale("symlog", linthresh=1)
         ax.set(xlabel="population stability index (PSI)", xlim=(0, None))
         ax.legend(loc="lower right")
-        return ax
-
-    def plot_feature(self, name: str, ax: Axes | None = None) -> Axes:
-        """Draw the shares of one feature's values in both samples.
-
-        Parameters
-        ----------
-        name : str
-            A feature that was compared.
-        ax : matplotlib.axes.Axes, optional
-            Where to draw; made if it is not given.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-
-        Raises
-        ------
-        ValueError
-            If the feature was not compared.
-        """
-        if name not in self.shares:
-            raise ValueError(f"name is {name!r}; the compared features are {list(self.shares)}")
-        shares = 100 * self.shares[name]
-        ax = _axes(ax, height=1.2 + 0.34 * len(shares))
-        at = np.arange(len(shares))
-        ax.barh(at - 0.2, shares["reference"], 0.4, color=style.GREY, label="reference")
-        ax.barh(at + 0.2, shares["current"], 0.4, color=style.BLUE, label="current")
-        ax.set_yticks(at, shares.index)
-        ax.invert_yaxis()
-        ax.set(xlabel="share of the rows (%)", ylabel=name)
-        ax.legend(loc="best")
         return ax
 
 
@@ -184,36 +156,35 @@ def compare(
 
     A feature's verdict is "drift" if chance does not explain the difference (a p-value corrected
     for the number of features by Benjamini and Hochberg's method, below `alpha`) and it is large
-    (PSI of `least` or more, and more than chance gives samples of this size). Of large samples the
-    p-value alone says "drift" to differences that nobody needs to care about; of small ones the
-    PSI alone does.
+    (PSI of `least` or more, and more than chance gives samples of this size). With large samples
+    the p-value alone flags differences too small to matter; with small samples the PSI does.
 
-    Numbers with more than `bins` values: Kolmogorov-Smirnov on what is there, Fisher's exact test
-    on the share of what is missing or is no number, and twice the lesser p-value. All else:
-    chi-squared, where missing is a value, and values too rare for the test are pooled. PSI and the
+    Numbers with more than `bins` values: Kolmogorov-Smirnov on the numbers present, Fisher's exact
+    test on the share of missing values and texts, and twice the smaller p-value. All other columns:
+    chi-squared, with missing as a value and values too rare for the test pooled. PSI and the
     Jensen-Shannon distance are computed over the deciles of the reference (`bins`), or over the
-    values. A bin that one sample lacks counts as half a row in the PSI, which would be infinite.
+    values. A bin that is empty in one sample counts as half a row, or the PSI would be infinite.
 
     Parameters
     ----------
     reference, current : pandas.DataFrame
-        Say, the training data and last month.
+        For example the training data and last month.
     columns : sequence of str, optional
         Features; all columns by default. Times and identifiers are never compared: they always
         differ.
     alpha : float, default 0.01
-        Probability below which chance is not believed.
+        Significance level.
     least : float, default 0.1
         PSI from which a difference is large. Rules of thumb: 0.1, look; 0.25, act.
     bins : int, default 10
-        Bins of a number.
+        Bins for numbers.
     joint : bool, default True
-        Whether a classifier tries to tell the samples apart, which finds what no column shows
-        alone; fitted to one half and tried on the other, both ways. Its p-value and interval are
-        wide enough for what the two ways share; five-fold cross-validation with the usual formula
-        would cry wolf five times as often as it says.
+        Whether a classifier also tries to tell the samples apart, which finds what no single column
+        shows. It is fitted to one half and tested on the other, both ways; p-value and interval
+        allow for what the two ways share. Five-fold cross-validation with the usual formula would
+        raise five times as many false alarms as its p-value states.
     seed : int, default 0
-        Chooses the halves, and the rows if there are more than 5,000 in a sample.
+        Chooses the halves, and the rows if a sample has more than 5,000.
 
     Returns
     -------
@@ -224,12 +195,11 @@ def compare(
     TypeError
         If a sample is not a DataFrame.
     ValueError
-        If a sample is empty or has a column twice, lacks one of `columns`, or a number is out of
-        its range.
+        If a sample is empty, repeats a column or lacks one of `columns`, or a setting is wrong.
 
-    Notes
-    -----
-    Sources: Siddiqi (2006), "Credit Risk Scorecards" (PSI); Yurdakul and Naranjo (2020),
+    References
+    ----------
+    Siddiqi (2006), "Credit Risk Scorecards" (PSI); Yurdakul and Naranjo (2020),
     "Statistical properties of the population stability index", Journal of Risk Model Validation
     14(4) (what chance gives); Rabanser, Günnemann and Lipton (2019), "Failing Loudly", NeurIPS
     (univariate tests against classifiers); Lopez-Paz and Oquab (2017), "Revisiting classifier
@@ -246,48 +216,42 @@ def compare(
 
     for name, frame in (("reference", reference), ("current", current)):
         _check_sample(name, frame, columns)
-    for name, value, high in (("alpha", alpha, 1), ("least", least, np.inf)):
-        if not 0 < value < high:
-            raise ValueError(f"{name} is {value!r}; expected a number above 0, below {high}")
-    if not isinstance(bins, int | np.integer) or bins < 2:
-        raise ValueError(f"bins is {bins!r}; expected a whole number, 2 or more")
+    alpha = checks.share("alpha", alpha, ends=False)
+    if not 0 < least < np.inf:
+        raise ValueError(f"least is {least!r}; expected a number above 0")
+    bins = checks.whole("bins", bins, 2)
 
     names = list(dict.fromkeys([*reference, *current] if columns is None else columns))
-    rows, shares, kept = {}, {}, []
+    rows, kept = {}, []
     for name in names:
-        why = _incomparable(name, reference, current)
-        if why:
-            rows[name] = {"verdict": "not compared", "notes": why}
-            continue
-        kept.append(name)
-        rows[name], shares[name] = _feature(reference[name], current[name], int(bins))
-    kinds = {"verdict": "", "test": "", "notes": ""}
-    numbers = ("psi", "psi_by_chance", "js", "statistic", "p", "missing_reference")
-    numbers += ("missing_current",)
-    table = pd.DataFrame([kinds | dict.fromkeys(numbers, np.nan) | rows[n] for n in names], names)
-    table["p_corrected"] = np.nan
+        reason = _incomparable(name, reference, current)
+        if reason:
+            rows[name] = {"verdict": "not compared", "notes": reason}
+        else:
+            kept.append(name)
+            rows[name] = _feature(reference[name], current[name], bins)
+    numbers = ["psi", "psi_by_chance", "js", "statistic", "p", "p_corrected"]
+    numbers += ["missing_reference", "missing_current"]
+    empty = {"verdict": "", "test": "", "notes": ""} | dict.fromkeys(numbers, np.nan)
+    table = pd.DataFrame([empty | rows[name] for name in names], names)
     tested = table["p"].notna()
     if tested.any():
         table.loc[tested, "p_corrected"] = false_discovery_control(table.loc[tested, "p"])
     large = table["psi"] >= table["psi_by_chance"].clip(lower=least)
     beyond = table["p_corrected"] < alpha
-    open_ = table["verdict"] == ""
-    table.loc[open_, "verdict"] = np.select([beyond & large, beyond], ["drift", "small"], "none")[
-        open_
-    ]
-    order = ["verdict", *numbers[:3], "test", *numbers[3:5], "p_corrected", *numbers[5:], "notes"]
-    enough = min(len(reference), len(current)) >= _LEAST_ROWS
-    together = _joint(reference[kept], current[kept], seed) if joint and kept and enough else None
+    verdicts = np.select([beyond & large, beyond], ["drift", "small"], "none")
+    table["verdict"] = table["verdict"].where(table["verdict"] != "", verdicts)
+    table = table[["verdict", *numbers[:3], "test", *numbers[3:], "notes"]]
     sizes = (len(reference), len(current))
-    return Comparison(table[order], together, sizes, float(alpha), float(least), shares)
+    enough = kept and min(sizes) >= _LEAST_ROWS
+    together = _joint(reference[kept], current[kept], seed) if joint and enough else None
+    return Comparison(table, together, sizes, alpha, float(least))
 
 
 def _check_sample(name: str, frame: pd.DataFrame, columns: Sequence[str] | None) -> None:
     if not isinstance(frame, pd.DataFrame):
-        raise TypeError(
-            f"{name} is a {type(frame).__name__}; expected a DataFrame; of one column: "
-            "series.to_frame()"
-        )
+        kind = type(frame).__name__
+        raise TypeError(f"{name} is a {kind}; expected a DataFrame (series.to_frame() makes one)")
     if not len(frame):
         raise ValueError(f"{name} has no rows; expected one or more")
     twice = list(frame.columns[frame.columns.duplicated()])
@@ -295,21 +259,21 @@ def _check_sample(name: str, frame: pd.DataFrame, columns: Sequence[str] | None)
         raise ValueError(f"{name} has {twice} more than once; expected each column once")
     if isinstance(columns, str):
         raise ValueError(f"columns is the text {columns!r}; expected a list: [{columns!r}]")
-    lacking = [one for one in columns or () if one not in frame]
+    lacking = [column for column in columns or () if column not in frame]
     if lacking:
         raise ValueError(f"{name} lacks {lacking}; it has {list(frame)}")
 
 
 def _incomparable(name: str, reference: pd.DataFrame, current: pd.DataFrame) -> str:
-    """Say why a column cannot be compared; "" if it can."""
+    """Return why a column cannot be compared; "" if it can."""
     if name not in current:
         return "only in the reference"
     if name not in reference:
         return "only in the current sample"
     both = (reference[name], current[name])
-    if any(pd.api.types.is_datetime64_any_dtype(one) for one in both):
+    if any(map(pd.api.types.is_datetime64_any_dtype, both)):
         return "a time: always differs"
-    if any(pd.api.types.is_timedelta64_dtype(one) for one in both):
+    if any(map(pd.api.types.is_timedelta64_dtype, both)):
         return "a duration: turn it into a number"
     if not _is_number(both[0]):
         rows = both[0].count()
@@ -323,28 +287,24 @@ def _is_number(column: pd.Series) -> bool:
     return kinds.is_numeric_dtype(column) and not kinds.is_bool_dtype(column)
 
 
-def _feature(
-    reference: pd.Series, current: pd.Series, bins: int
-) -> tuple[dict[str, object], pd.DataFrame]:
-    """Compare one column: its row of the table, and the shares behind it."""
+def _feature(reference: pd.Series, current: pd.Series, bins: int) -> dict[str, object]:
+    """Compare a column: its row of the table."""
     if _is_number(reference):
         numbers = _numbers(reference), _numbers(current)
-        codes, labels = _bin(*numbers, bins)
-        continuous = len(_values(numbers[0])) > bins
+        codes, labels, continuous = _bin(*numbers, bins)
     else:
-        found, labels = _text_codes(reference, current)
-        codes, continuous = np.split(found, [len(reference)]), False
+        both, labels = _text_codes(reference, current)
+        codes, continuous = np.split(both, [len(reference)]), False
     missing = reference.isna().to_numpy(), current.isna().to_numpy()
     labels += ["no number", "missing"]
-    cells = [  # what is there and no number has the code -1 until here
+    cells = [  # until here, a value that is not missing and not a number has the code -1
         np.where(gone, len(labels) - 1, np.where(code < 0, len(labels) - 2, code))
         for code, gone in zip(codes, missing, strict=True)
     ]
     counts = np.column_stack([np.bincount(cell, minlength=len(labels)) for cell in cells])
-    there = counts.any(axis=1)
-    counts, labels = counts[there], np.array(labels, dtype=object)[there]
+    present = counts.any(axis=1)
+    counts, labels = counts[present], np.array(labels, dtype=object)[present]
     sizes = counts.sum(axis=0)
-    shares = counts / sizes
 
     notes = []
     if len(counts) == 1:
@@ -360,12 +320,11 @@ def _feature(
     new = np.flatnonzero(counts[:, 0] == 0)
     for at in new[np.argsort(-counts[new, 1], kind="stable")][:3]:
         unseen = "" if labels[at] == "missing" else "unseen: "
-        notes.append(f"{unseen}{labels[at]} ({shares[at, 1]:.1%})")
+        notes.append(f"{unseen}{labels[at]} ({counts[at, 1] / sizes[1]:.1%})")
     if not _is_number(reference) and _is_number(current) and not missing[1].all():
         notes.append("text became numbers")
     row |= {"missing_reference": missing[0].mean(), "missing_current": missing[1].mean()}
-    row["notes"] = "; ".join(notes)
-    return row, pd.DataFrame(shares, labels, ["reference", "current"])
+    return row | {"notes": "; ".join(notes)}
 
 
 def _numbers(column: pd.Series) -> np.ndarray:
@@ -373,40 +332,35 @@ def _numbers(column: pd.Series) -> np.ndarray:
 
 
 def _text_codes(reference: pd.Series, current: pd.Series) -> tuple[np.ndarray, list[str]]:
-    """Give each value of both, as text, a number; missing is -1."""
-    codes, values = zip(*(pd.factorize(one) for one in (reference, current)), strict=True)
-    texts = [str(value) for some in values for value in some]
-    same, labels = pd.factorize(np.array(texts, dtype=object))
-    ours, theirs = (np.append(one, -1) for one in np.split(same, [len(values[0])]))
-    return np.concatenate([ours[codes[0]], theirs[codes[1]]]), list(labels)
-
-
-def _values(x: np.ndarray) -> np.ndarray:
-    return np.unique(x[~np.isnan(x)])
+    """Return a number for each value of both samples, read as text (missing: -1), and the texts."""
+    codes, values = zip(*map(pd.factorize, (reference, current)), strict=True)
+    texts = [str(value) for part in values for value in part]
+    numbers, labels = pd.factorize(np.array(texts, dtype=object))
+    first, second = (np.append(part, -1) for part in np.split(numbers, [len(values[0])]))
+    return np.concatenate([first[codes[0]], second[codes[1]]]), list(labels)
 
 
 def _bin(
     reference: np.ndarray, current: np.ndarray, bins: int
-) -> tuple[list[np.ndarray], list[str]]:
-    """Put numbers into bins: the reference's values if they are few, else its quantiles."""
-    values = _values(reference)
+) -> tuple[list[np.ndarray], list[str], bool]:
+    """Put numbers into bins: the reference's values or, if these are many, its quantiles (True)."""
+    values = np.unique(reference[~np.isnan(reference)])
     both = (reference, current)
     if len(values) <= bins:
-        codes = [np.searchsorted(values, x) for x in both]
-        known = [np.isin(x, values) for x in both]
+        other = len(values)
+        codes = [np.where(np.isin(x, values), np.searchsorted(values, x), other) for x in both]
         labels = [f"{value:g}" for value in values] + ["other values"]
-        codes = [np.where(k, code, len(values)) for k, code in zip(known, codes, strict=True)]
     else:
         inner = np.nanquantile(reference, np.linspace(0, 1, bins + 1)[1:-1])
         edges, times = np.unique(inner, return_counts=True)
-        # A value that fills more than one bin is a bin of its own: below it is another.
+        # A value that fills more than one bin gets a bin of its own, apart from what is below it.
         edges = np.union1d(edges, np.nextafter(edges[times > 1], -np.inf))
         codes = [np.searchsorted(edges, x) for x in both]
-        said = [f"{round(edge, 9) + 0:,.4g}" for edge in edges]
-        between = itertools.pairwise(said)
-        labels = [f"to {said[0]}", *(a if a == b else f"{a} to {b}" for a, b in between)]
-        labels.append(f"above {said[-1]}")
-    return [np.where(np.isnan(x), -1, code) for x, code in zip(both, codes, strict=True)], labels
+        texts = [f"{round(edge, 9) + 0:,.4g}" for edge in edges]
+        between = [a if a == b else f"{a} to {b}" for a, b in itertools.pairwise(texts)]
+        labels = [f"to {texts[0]}", *between, f"above {texts[-1]}"]
+    codes = [np.where(np.isnan(x), -1, code) for x, code in zip(both, codes, strict=True)]
+    return codes, labels, len(values) > bins
 
 
 def _distances(counts: np.ndarray) -> dict[str, float]:
@@ -415,10 +369,9 @@ def _distances(counts: np.ndarray) -> dict[str, float]:
 
     sizes = counts.sum(axis=0)
     first, second = (np.maximum(counts, 0.5) / sizes).T
-    by_chance = chi2.ppf(0.95, len(counts) - 1) * (1 / sizes).sum()
     return {
         "psi": float(((second - first) * np.log(second / first)).sum()),
-        "psi_by_chance": float(by_chance),
+        "psi_by_chance": float(chi2.ppf(0.95, len(counts) - 1) * (1 / sizes).sum()),
         "js": float(jensenshannon(*(counts / sizes).T, base=2)),
     }
 
@@ -426,40 +379,36 @@ def _distances(counts: np.ndarray) -> dict[str, float]:
 def _test_numbers(reference: np.ndarray, current: np.ndarray) -> dict[str, object]:
     from scipy.stats import fisher_exact, ks_2samp
 
-    there = [x[~np.isnan(x)] for x in (reference, current)]
+    present = [x[~np.isnan(x)] for x in (reference, current)]
     tests, p, statistic = [], [], np.nan
-    if min(map(len, there)):
-        method = "exact" if max(map(len, there)) <= _EXACT_ROWS else "asymp"
-        result = ks_2samp(*there, method=method)
+    if min(map(len, present)):
+        method = "exact" if max(map(len, present)) <= _EXACT_ROWS else "asymp"
+        result = ks_2samp(*present, method=method)
         tests, p, statistic = ["Kolmogorov-Smirnov"], [result.pvalue], float(result.statistic)
-    gone = [len(x) - len(y) for x, y in zip((reference, current), there, strict=True)]
+    gone = [len(x) - len(y) for x, y in zip((reference, current), present, strict=True)]
     if sum(gone):
         tests.append("Fisher (missing)")
-        p.append(fisher_exact([gone, [len(one) for one in there]]).pvalue)
-    return {
-        "test": ", ".join(tests),
-        "statistic": statistic,
-        "p": min(1.0, len(p) * float(min(p))),
-    }
+        p.append(fisher_exact([gone, list(map(len, present))]).pvalue)
+    p = min(1.0, len(p) * float(min(p)))
+    return {"test": ", ".join(tests), "statistic": statistic, "p": p}
 
 
 def _test_values(counts: np.ndarray) -> dict[str, object]:
     from scipy.stats import chi2_contingency
 
     sizes = counts.sum(axis=0)
-    totals = np.sort(counts.sum(axis=1))
     counts = counts[np.argsort(counts.sum(axis=1), kind="stable")]
+    totals = counts.sum(axis=1)
     needed = _LEAST_EXPECTED * sizes.sum() / sizes.min()
     rare = int((totals < needed).sum())
     if rare and totals[:rare].sum() < needed:
-        rare += 1  # the next one joins them, so that together they are enough
+        rare += 1  # the next value joins them, so that together they are enough
     if rare:
         counts = np.vstack([counts[:rare].sum(axis=0), counts[rare:]])
-    result = {"test": "chi-squared", "statistic": np.nan, "p": np.nan}
+    statistic = p = np.nan
     if len(counts) > 1:
-        found = chi2_contingency(counts, correction=False)
-        result |= {"statistic": float(found.statistic), "p": float(found.pvalue)}
-    return result
+        statistic, p, *_ = chi2_contingency(counts, correction=False)
+    return {"test": "chi-squared", "statistic": float(statistic), "p": float(p)}
 
 
 def _joint(reference: pd.DataFrame, current: pd.DataFrame, seed: int) -> Joint | None:
@@ -474,63 +423,43 @@ def _joint(reference: pd.DataFrame, current: pd.DataFrame, seed: int) -> Joint |
         frame.iloc[rng.choice(len(frame), min(len(frame), _JOINT_ROWS), replace=False)]
         for frame in (reference, current)
     ]
-    is_current = np.repeat([0, 1], [len(one) for one in samples])
-    text = [not _is_number(reference[name]) for name in reference]
+    is_current = np.repeat([0, 1], [len(sample) for sample in samples])
+    text = np.array([not _is_number(reference[name]) for name in reference])
     X = np.empty((len(is_current), len(text)))
     for i, name in enumerate(reference):
-        both = [one[name] for one in samples]
+        both = [sample[name] for sample in samples]
         if text[i]:
             codes = _text_codes(*both)[0]
             X[:, i] = np.where(codes < 0, np.nan, np.minimum(codes, _MOST_VALUES - 1))
         else:
-            X[:, i] = np.concatenate([_numbers(one) for one in both])
-    told = np.flatnonzero((~np.isnan(X)).sum(axis=0) >= _LEAST_ROWS)
-    if not len(told):
+            X[:, i] = np.concatenate([_numbers(column) for column in both])
+    usable = (~np.isnan(X)).sum(axis=0) >= _LEAST_ROWS
+    if not usable.any():
         return None
-    X, text = X[:, told], np.array(text)[told]
+    X, text = X[:, usable], text[usable]
     classifier = HistGradientBoostingClassifier(
         max_iter=40, max_leaf_nodes=8, categorical_features=text, random_state=seed
     )
-    # Each half's classifier is tried on the other half. The two areas depend on each other, more
-    # so than those of five folds would let one hope, so both together count as one: no credit.
+    # Each half's classifier is tested on the other half. The two areas depend on each other, so
+    # their mean is credited with no less error than a single area.
     halves = StratifiedKFold(2, shuffle=True, random_state=seed)
-    aucs, errors, z = [], [], []
-    with threadpool_limits(1):  # of so few rows, threads would only wait for each other
+    areas, errors, z = [], [], []
+    with threadpool_limits(1):  # with so few rows, threads would only wait for each other
         for fitted, left_out in halves.split(X, is_current):
             classifier.fit(X[fitted], is_current[fitted])
             scores = classifier.predict_proba(X[left_out])[:, 1]
-            ours, theirs = (scores[is_current[left_out] == one] for one in (1, 0))
-            found = mannwhitneyu(ours, theirs, alternative="greater", method="asymptotic")
-            aucs.append(found.statistic / len(ours) / len(theirs))
-            errors.append(_auc_error(ours, theirs))
-            z.append(norm.isf(found.pvalue))
-    auc = float(np.mean(aucs))
+            label = is_current[left_out]
+            area, covariance = stats.auc(label, scores)
+            areas.append(area[0])
+            errors.append(np.sqrt(covariance[0, 0]))
+            ours, theirs = (scores[label == sample] for sample in (1, 0))
+            test = mannwhitneyu(ours, theirs, alternative="greater", method="asymptotic")
+            z.append(norm.isf(test.pvalue))
+    auc = float(np.mean(areas))
     low, high = np.clip(auc + norm.ppf([0.025, 0.975]) * np.mean(errors), 0, 1)
     return Joint(auc, float(low), float(high), float(norm.sf(np.mean(z))), len(X))
 
 
-def _auc_error(ours: np.ndarray, theirs: np.ndarray) -> float:
-    """Give the standard error of an area under the ROC curve (DeLong and others, 1988)."""
-    placed = []
-    for one, other in ((ours, np.sort(theirs)), (theirs, np.sort(ours))):
-        below = np.searchsorted(other, one, "left") + np.searchsorted(other, one, "right")
-        placed.append(below / (2 * len(other)))
-    return float(np.sqrt(sum(one.var(ddof=1) / len(one) for one in placed)))
-
-
-def _pairs(table: pd.DataFrame) -> list[tuple[str, str]]:
-    return list(table["verdict"].items())
-
-
 def _p(value: float) -> str:
-    if np.isnan(value):
-        return ""
-    return f"{value:.3f}" if value >= 0.0005 else "< 0.001"
-
-
-def _axes(ax: Axes | None, height: float) -> Axes:
-    if ax is None:
-        import matplotlib.pyplot as plt
-
-        ax = plt.subplots(figsize=(8, height))[1]
-    return ax
+    text = f"{value:.3f}" if value >= 0.0005 else "< 0.001"
+    return "" if np.isnan(value) else text

@@ -1,4 +1,4 @@
-"""Streams watched by detectors, and detections held against what really happened."""
+"""Detectors run over streams, and their detections scored against a known onset."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from helpers.base import style
+from helpers.base import checks, style
 from helpers.drift.comparison import compare
 
 if TYPE_CHECKING:
@@ -17,7 +17,7 @@ if TYPE_CHECKING:
 
 # river's detectors: three that take any numbers, then the DDM family, which takes errors (0 or 1).
 DETECTORS = ("ADWIN", "KSWIN", "PageHinkley", "DDM", "EDDM", "FHDDM", "HDDM_A", "HDDM_W")
-# What a window is judged by: threshold unless one says otherwise, and whether less is worse.
+# Statistics of a window: default threshold, and whether small values mean drift.
 _STATISTICS = {"psi": (0.1, False), "js": (0.1, False), "p": (0.01, True), "joint": (0.01, True)}
 _DRAWN = 200  # points of a timeline
 _LEAST_P = 1e-12  # drawn on a logarithmic axis
@@ -25,7 +25,7 @@ _LEAST_P = 1e-12  # drawn on a logarithmic axis
 
 @dataclass(frozen=True)
 class Score:
-    """Detections held against a known onset.
+    """Detections compared with a known onset.
 
     Attributes
     ----------
@@ -47,35 +47,34 @@ class Score:
         return self.false_alarms * 365.25 / self.calm_days if self.calm_days > 0 else np.nan
 
     def __repr__(self) -> str:
-        found = (
-            "not found" if np.isnan(self.delay_days) else f"found after {self.delay_days:.1f} days"
-        )
+        missed = np.isnan(self.delay_days)
+        delay = "not found" if missed else f"found after {self.delay_days:.1f} days"
         alarms = "alarm" if self.false_alarms == 1 else "alarms"
-        return f"{found}; {self.false_alarms} false {alarms} in {self.calm_days:.0f} calm days"
+        return f"{delay}; {self.false_alarms} false {alarms} in {self.calm_days:.0f} calm days"
 
 
 @dataclass(frozen=True, eq=False, repr=False)
 class Monitoring:
-    """What a detector said about a stream.
+    """The detections of a detector on a stream.
 
     Attributes
     ----------
     detector : str
         Its name and settings.
     values : numpy.ndarray of shape (n,)
-        What it saw: the stream without missing values, or the statistic of each window.
+        Its input: the stream without missing values, or the statistic of each window.
     times : pandas.DatetimeIndex or None
-        When each value came; of a window, its end.
+        When each value came; for a window, its end.
     positions : numpy.ndarray of int
-        Where in `values` it said "drift".
+        Where in `values` it detected drift.
     skipped : int
         Missing values that were left out.
     start : pandas.Timestamp or None
-        Since when the stream was watched.
+        When the watch began.
     threshold : float or None
-        Of a window's statistic; None where the detector sets its own.
+        For the statistic of a window; None where the detector sets its own.
     below : bool
-        Whether a statistic is a p-value, which says "drift" where it is small.
+        Whether the statistic is a p-value: small values mean drift.
     """
 
     detector: str
@@ -87,36 +86,34 @@ class Monitoring:
     threshold: float | None = None
     below: bool = False
 
-    @property
-    def detections(self) -> pd.DataFrame:
-        """One row for each detection: ``position``, ``value`` and, if known, ``time``."""
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each detection: ``position``, ``value`` and, if known, ``time``."""
         table = pd.DataFrame({"position": self.positions, "value": self.values[self.positions]})
-        if self.times is not None:
-            table["time"] = self.times[self.positions]
-        return table
+        return table if self.times is None else table.assign(time=self.times[self.positions])
 
     def __len__(self) -> int:
         return len(self.positions)
 
     def __repr__(self) -> str:
-        found = self.positions if self.times is None else self.times[self.positions].strftime("%F")
-        said = ", ".join(map(str, found[:6])) + (", ..." if len(found) > 6 else "")
+        sign = "<=" if self.below else ">="
+        rule = "" if self.threshold is None else f" {sign} {self.threshold:g}"
         skipped = f" ({self.skipped:,} missing left out)" if self.skipped else ""
-        count = f"{len(found)} detection{'s' if len(found) != 1 else ''}"
-        rule = (
-            "" if self.threshold is None else f" {'<=' if self.below else '>='} {self.threshold:g}"
-        )
-        return f"{self.detector}{rule} over {len(self.values):,} values{skipped}: {count}" + (
-            f", {'at' if self.times is None else 'on'} {said}" if len(found) else ""
-        )
+        count = f"{len(self)} detection{'s' if len(self) != 1 else ''}"
+        text = f"{self.detector}{rule} over {len(self.values):,} values{skipped}: {count}"
+        if not len(self):
+            return text
+        first = self.positions[:6]
+        where = first if self.times is None else self.times[first].strftime("%F")
+        more = ", ..." if len(self) > 6 else ""
+        return f"{text}, {'at' if self.times is None else 'on'} {', '.join(map(str, where))}{more}"
 
     def at(self, threshold: float) -> Monitoring:
-        """Judge the same windows by another threshold.
+        """Return the detections in the same windows with another threshold.
 
         Parameters
         ----------
         threshold : float
-            Of the windows' statistic.
+            For the windows' statistic.
 
         Returns
         -------
@@ -125,7 +122,7 @@ class Monitoring:
         Raises
         ------
         ValueError
-            If this is no monitoring of windows, or the threshold is not above 0.
+            If this did not come from :func:`monitor_windows`, or the threshold is not above 0.
         """
         if self.threshold is None:
             raise ValueError(f"{self.detector} sets its own threshold; give monitor() its settings")
@@ -135,7 +132,7 @@ class Monitoring:
         return replace(self, threshold=float(threshold), positions=np.flatnonzero(over))
 
     def score(self, onset: str | pd.Timestamp | None) -> Score:
-        """Hold the detections against a known onset, as :func:`score` does."""
+        """Compare the detections with a known onset, as :func:`score` does."""
         if self.times is None:
             raise ValueError("this stream has no times; give monitor(..., times=...) to score it")
         return score(self.times[self.positions], onset, start=self.start, end=self.times.max())
@@ -148,16 +145,13 @@ class Monitoring:
         onset : str or pandas.Timestamp, optional
             When it really began; detections before it are drawn as false alarms.
         ax : matplotlib.axes.Axes, optional
-            Where to draw; made if it is not given.
+            Where to draw; by default new axes.
 
         Returns
         -------
         matplotlib.axes.Axes
         """
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            ax = plt.subplots()[1]
+        ax = style.axes(ax)
         at = np.arange(len(self.values)) if self.times is None else self.times
         size = -(-len(self.values) // _DRAWN)
         drawn = np.maximum(self.values, _LEAST_P) if self.below else self.values
@@ -165,20 +159,19 @@ class Monitoring:
         ends = np.minimum((np.arange(len(means)) + 1) * size, len(self.values)) - 1
         windows = self.threshold is not None
         label = "each window" if windows else "values" if size == 1 else f"mean of {size}"
-        style_of_line = "o-" if windows else "-"
-        ax.plot(at[ends], means, style_of_line, ms=4, color=style.GREY, label=label)
+        ax.plot(at[ends], means, "o-" if windows else "-", ms=4, color=style.GREY, label=label)
         if windows:
             ax.axhline(self.threshold, color=style.ORANGE, ls="--", label="threshold")
-        found = at[self.positions]
+        detected = at[self.positions]
         begun = None if onset is None else pd.Timestamp(onset) if self.times is not None else onset
-        false = np.zeros(len(found), bool) if begun is None else np.asarray(found < begun)
+        false = np.zeros(len(detected), bool) if begun is None else np.asarray(detected < begun)
         true = "detection" if begun is None else "detection after the onset"
-        for rows, colour, dash, what in (
+        for rows, colour, dash, label in (
             (false, style.PURPLE, ":", "false alarm"),
             (~false, style.RED, "-", true),
         ):
-            for i, one in enumerate(found[rows]):
-                ax.axvline(one, color=colour, ls=dash, lw=1.5, label=what if i == 0 else None)
+            for i, x in enumerate(detected[rows]):
+                ax.axvline(x, color=colour, ls=dash, lw=1.5, label=label if i == 0 else None)
         if begun is not None:
             ax.axvline(begun, color=style.BLACK, lw=3, alpha=0.5, label="true onset")
         if self.below:
@@ -196,14 +189,14 @@ class Monitoring:
 
 
 def make_detector(name: str, **settings: Any) -> Any:
-    """Make one of river's detectors by its name, whatever river's version calls it.
+    """Return a new detector of river's by its name, whatever river's version calls it.
 
     Parameters
     ----------
     name : str
         One of ``DETECTORS``; case, hyphens and underscores do not matter.
     **settings
-        The detector's own; KSWIN, which draws at random, gets ``seed=0`` unless one says otherwise.
+        The detector's own. KSWIN draws at random, by default with ``seed=0``.
 
     Returns
     -------
@@ -247,13 +240,13 @@ def monitor(
     ----------
     stream : sequence of float
         Values in order of time, or errors (0: right, 1: wrong) for the detectors of the DDM
-        family (also for FHDDM, which in river wants them the other way round: they are turned for
-        it). Missing values are left out and counted. Page-Hinkley's thresholds are in the
-        units of the stream: bring it to standard deviations of a calm time first.
+        family (also for FHDDM, which in river expects the opposite: they are inverted for it).
+        Missing values are left out and counted. Page-Hinkley's thresholds are in the units of the
+        stream: standardize it first, by a calm period.
     detector : str or river detector, default "ADWIN"
-        One of ``DETECTORS``; each call starts afresh. A detector object of river's goes on from
-        what it has learned, and learns: the next month can be given to it in another call. For a
-        fresh start give ``detector.clone()``.
+        One of ``DETECTORS``, new in each call. A detector object continues from what it has learned
+        and keeps learning, so that the next month can follow in another call; pass
+        ``detector.clone()`` for a fresh start.
     times : sequence of times or months, optional
         When each value is known, in order. A month such as ``"2026-03"`` is known at its end.
     **settings
@@ -268,12 +261,12 @@ def monitor(
     TypeError
         If `detector` is neither a name nor a detector, or has no such setting.
     ValueError
-        If there is no such detector, the stream holds no numbers (or, for the DDM family, other
-        ones than 0 and 1), or the times do not fit it.
+        If there is no such detector, the stream holds anything but numbers (for the DDM family:
+        0 and 1), or the times do not fit.
 
-    Notes
-    -----
-    Sources: Bifet and Gavaldà (2007), "Learning from time-changing data with adaptive windowing",
+    References
+    ----------
+    Bifet and Gavaldà (2007), "Learning from time-changing data with adaptive windowing",
     SDM (ADWIN); Page (1954), "Continuous inspection schemes", Biometrika 41; Raab, Heusinger and
     Schleif (2020), "Reactive soft prototype computing for concept drift streams", Neurocomputing
     416 (KSWIN); Gama and others (2004), "Learning with drift detection", SBIA (DDM).
@@ -281,38 +274,40 @@ def monitor(
     Examples
     --------
     >>> errors = [0, 0, 0, 0, 1] * 200 + [0, 1] * 200
-    >>> monitor(errors, "DDM").detections["position"].iloc[0] > 1_000
+    >>> monitor(errors, "DDM").to_frame()["position"].iloc[0] > 1_000
     np.True_
     """
+    from river import base
+
     running, name = _running(detector, settings)
-    values = _values("stream", stream)
+    values = _values(stream)
     when, start = (None, None) if times is None else _times(times, len(values))
-    there = ~np.isnan(values)
-    values = values[there]
-    if _takes_errors(running) and not np.isin(values, (0, 1)).all():
+    present = ~np.isnan(values)
+    values = values[present]
+    errors = isinstance(running, base.BinaryDriftDetector)
+    if errors and not np.isin(values, (0, 1)).all():
         wrong = values[~np.isin(values, (0, 1))][0]
         raise ValueError(
             f"stream holds {wrong:g}; {name} takes errors: 0 where the model was right, 1 where it "
             "was wrong. For other numbers use ADWIN, KSWIN or PageHinkley."
         )
-    found = []
-    feed = values.astype(bool) if _takes_errors(running) else values
+    positions = []
+    inputs = values.astype(bool) if errors else values
     if type(running).__name__ == "FHDDM":
-        feed = ~feed  # river's FHDDM sees its ones grow rare, whatever its documentation says
-    for i, value in enumerate(feed.tolist()):
+        inputs = ~inputs  # river's FHDDM detects ones becoming rarer, contrary to its documentation
+    for i, value in enumerate(inputs.tolist()):
         running.update(value)
         if running.drift_detected:
-            found.append(i)
-    skipped = int((~there).sum())
-    when = None if when is None else when[there]
-    return Monitoring(name, values, when, np.array(found, int), skipped, start)
+            positions.append(i)
+    when = None if when is None else when[present]
+    return Monitoring(name, values, when, np.array(positions, int), int((~present).sum()), start)
 
 
 def monitor_windows(
     reference: pd.DataFrame,
     stream: pd.DataFrame,
     *,
-    times: str | Sequence[Any] = "applied_at",
+    times: str | Sequence[Any],
     days: int = 30,
     statistic: str = "psi",
     threshold: float | None = None,
@@ -320,25 +315,25 @@ def monitor_windows(
 ) -> Monitoring:
     """Compare window after window of a stream with a reference.
 
-    The windows follow each other from the first day on; one that is not full at the end is left
-    out, and so is one of fewer than 30 rows.
+    The windows follow each other from the first day on. An incomplete last window and windows of
+    fewer than 30 rows are left out.
 
     Parameters
     ----------
     reference : pandas.DataFrame
-        What the stream looked like when all was well.
+        The stream in a good period.
     stream : pandas.DataFrame
         Rows in any order.
-    times : str or sequence of times, default "applied_at"
+    times : str or sequence of times
         A column of `stream`, or the time of each row.
     days : int, default 30
         Length of a window.
     statistic : {"psi", "js", "p", "joint"}
-        What a window is judged by: the largest PSI or Jensen-Shannon distance of any feature, the
-        least corrected p-value, or the classifier's p-value, each as :func:`compare` gives it.
+        The largest PSI or Jensen-Shannon distance of any feature, the smallest corrected p-value,
+        or the classifier's p-value, each as :func:`compare` returns it.
     threshold : float, optional
-        A detection is a distance of so much or more, a p-value of so much or less. By default 0.1
-        for distances and 0.01 for p-values.
+        Distances from here up, or p-values from here down, are detections. By default 0.1 for
+        distances and 0.01 for p-values.
     columns : sequence of str, optional
         Features; by default all columns of the reference that can be compared.
 
@@ -350,21 +345,18 @@ def monitor_windows(
     Raises
     ------
     ValueError
-        If an argument is not one of these, the times do not fit, or no window is full.
+        If an argument is invalid, the times do not fit, or no window is full.
 
     Examples
     --------
-    >>> from helpers.drift import replay
-    >>> from helpers.world import World
-    >>> monitor_windows(World().applications("2025-12"), replay("campaign")).score("2026-08-01")
+    >>> from helpers.world import World, replay
+    >>> reference, stream = World().applications("2025-12"), replay("campaign")
+    >>> monitor_windows(reference, stream, times="applied_at").score("2026-08-01")
     found after 28.0 days; 0 false alarms in 212 calm days
     """
-    if statistic not in _STATISTICS:
-        raise ValueError(f"statistic is {statistic!r}; expected one of {list(_STATISTICS)}")
-    if not isinstance(days, int | np.integer) or days < 1:
-        raise ValueError(f"days is {days!r}; expected a whole number of days, 1 or more")
-    usual, less = _STATISTICS[statistic]
-    threshold = usual if threshold is None else threshold
+    checks.one_of("statistic", statistic, _STATISTICS)
+    days = checks.whole("days", days, 1)
+    default, below = _STATISTICS[statistic]
     if isinstance(times, str):
         if times not in stream:
             raise ValueError(f"times is {times!r}, which the stream lacks; it has {list(stream)}")
@@ -378,24 +370,20 @@ def monitor_windows(
         window = stream[numbers == number]
         if len(window) < 30:
             continue
-        found = compare(reference, window, columns=columns, joint=statistic == "joint")
+        result = compare(reference, window, columns=columns, joint=statistic == "joint")
         if statistic == "joint":
-            values.append(found.joint.p if found.joint else np.nan)
+            values.append(result.joint.p if result.joint else np.nan)
         else:
-            column = found.table["p_corrected" if less else statistic]
-            values.append(column.min() if less else column.max())
+            column = result.to_frame()["p_corrected" if below else statistic]
+            values.append(column.min() if below else column.max())
         ends.append(first + (number + 1) * pd.Timedelta(days=days))
     if not values:
         raise ValueError(f"stream fills no window of {days} days and 30 rows; give shorter days")
     if np.isnan(values).any():
-        raise ValueError(
-            "columns has none that can be compared in every window; compare(reference, stream) "
-            "says why in its notes"
-        )
-    name = f"windows of {days} days, {statistic}"
-    none = np.array([], int)
-    watched = Monitoring(name, np.array(values), pd.DatetimeIndex(ends), none, 0, first, 1.0, less)
-    return watched.at(threshold)
+        raise ValueError("columns has none that can be compared in every window; see compare()")
+    name, ends = f"windows of {days} days, {statistic}", pd.DatetimeIndex(ends)
+    windows = Monitoring(name, np.array(values), ends, np.array([], int), 0, first, 1.0, below)
+    return windows.at(default if threshold is None else threshold)
 
 
 def score(
@@ -405,7 +393,7 @@ def score(
     start: str | pd.Timestamp,
     end: str | pd.Timestamp,
 ) -> Score:
-    """Hold detections against what really happened.
+    """Compare detections with what really happened.
 
     Parameters
     ----------
@@ -413,7 +401,7 @@ def score(
     onset : str, pandas.Timestamp or None
         When it began; None if nothing happened, so that every detection is a false alarm.
     start, end : str or pandas.Timestamp
-        Between which times the detector watched.
+        When the detector began and ended watching.
 
     Returns
     -------
@@ -449,14 +437,13 @@ def _plain(name: str) -> str:
 
 
 def _running(detector: str | Any, settings: dict[str, Any]) -> tuple[Any, str]:
-    """Make or take a detector; also its name and settings as text."""
+    """Return a detector, and its name and settings as text."""
     if isinstance(detector, str):
-        said = ", ".join(f"{key}={value}" for key, value in settings.items())
-        made = make_detector(detector, **settings)
+        running = make_detector(detector, **settings)
         name = next(name for name in DETECTORS if _plain(name) == _plain(detector))
-        return made, f"{name}({said})" if said else name
-    parts = (hasattr(detector, "update"), hasattr(detector, "drift_detected"))
-    if isinstance(detector, type) or not all(parts):
+        text = ", ".join(f"{key}={value}" for key, value in settings.items())
+        return running, f"{name}({text})" if text else name
+    if isinstance(detector, type) or not hasattr(detector, "drift_detected"):
         raise TypeError(
             f"detector is {detector!r}; expected one of {list(DETECTORS)}, or an object of "
             "river.drift such as ADWIN(delta=0.001)"
@@ -468,35 +455,29 @@ def _running(detector: str | Any, settings: dict[str, Any]) -> tuple[Any, str]:
     return detector, type(detector).__name__
 
 
-def _takes_errors(detector: Any) -> bool:
-    from river import base
-
-    return isinstance(detector, base.BinaryDriftDetector)
-
-
-def _values(name: str, stream: Sequence[float]) -> np.ndarray:
+def _values(stream: Sequence[float]) -> np.ndarray:
     try:
         values = pd.Series(stream).to_numpy(dtype=float, na_value=np.nan)
     except (TypeError, ValueError):
-        raise ValueError(f"{name} holds what is no number; expected numbers, or 0 and 1") from None
+        raise ValueError("stream contains a value that is not a number") from None
     if not len(values) or np.isnan(values).all():
-        raise ValueError(f"{name} holds no values; expected one or more")
+        raise ValueError("stream holds no values; expected one or more")
     if np.isinf(values).any():
-        raise ValueError(f"{name} holds an infinite value; leave it out or make it missing")
+        raise ValueError("stream holds an infinite value; leave it out or make it missing")
     return values
 
 
 def _times(
     times: Sequence[Any], n: int, *, in_order: bool = True
 ) -> tuple[pd.DatetimeIndex, pd.Timestamp]:
-    """Read times: when each value is known, and since when there is anything to know."""
+    """Return when each value is known, and when the first period began."""
     given = pd.Index(times)
     if len(given) != n:
         raise ValueError(f"times has {len(given):,} entries for {n:,} values; expected one each")
     if pd.api.types.is_numeric_dtype(given.dtype):
         raise ValueError(f"times holds the number {given[0]}; expected dates or months")
     if not isinstance(given, pd.DatetimeIndex | pd.PeriodIndex):
-        months = all(isinstance(one, str) and len(one) == 7 for one in given)
+        months = all(isinstance(time, str) and len(time) == 7 for time in given)
         given = pd.PeriodIndex(given, freq="M") if months else pd.DatetimeIndex(given)
     begun = given
     if isinstance(given, pd.PeriodIndex):  # a month's value is known at its end

@@ -1,6 +1,6 @@
-"""Explanations of a model's outputs, for the columns that people know, and whether they are true.
+"""Explanations of a model's outputs in terms of its original columns, and their quality.
 
-Attributions are SHAP's. What is added: they are those of the original columns even where a pipeline
+Attributions are SHAP's. In addition they are those of the original columns even where a pipeline
 encodes them, they are checked to sum to the output, and they can be compared with a reference.
 
 Examples
@@ -9,8 +9,8 @@ Examples
 >>> from sklearn.linear_model import LinearRegression
 >>> X = pd.DataFrame({"a": [0.0, 1.0, 2.0, 3.0], "b": [1.0, 0.0, 1.0, 0.0]})
 >>> model = LinearRegression().fit(X, 2 * X["a"])
->>> found = explain(model, X, X.iloc[[3]])
->>> found.output_names, found.values[0, 0].round(3).item()
+>>> result = explain(model, X, X.iloc[[3]])
+>>> result.output_names, result.values[0, 0].round(3).item()
 ('prediction, by LinearExplainer', 3.0)
 """
 
@@ -18,12 +18,12 @@ from helpers.base import extras
 
 extras.require("explanation", by=__name__)
 
-from helpers.explanation.explainer import Explainer, explain, output_of
-from helpers.explanation.reasons import HARBOR_CREDIT, Phrase, Reasons, reason_codes
-from helpers.explanation.truth import Agreement, Faithfulness, agreement, faithfulness
+from helpers.explanation.evaluation import Agreement, Faithfulness, agreement, faithfulness
+from helpers.explanation.explainer import Explainer, explain
+from helpers.explanation.models import output_of
+from helpers.explanation.reasons import Phrase, Reasons, reason_codes
 
 __all__ = [
-    "HARBOR_CREDIT",
     "Agreement",
     "Explainer",
     "Faithfulness",

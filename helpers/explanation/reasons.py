@@ -1,4 +1,4 @@
-"""From attributions to the principal reasons that a refused applicant is owed."""
+"""From attributions to the principal reasons that a refused applicant must be told."""
 
 from __future__ import annotations
 
@@ -10,21 +10,23 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
+from helpers.base import checks
+
 if TYPE_CHECKING:
     import shap
 
-TIE = 0.02  # contributions nearer than this share of the largest are equal for a reader
+TIE = 0.02  # contributions closer than this share of the largest count as equal
 
 
 @dataclass(frozen=True)
 class Phrase:
-    """How to speak of a feature.
+    """Wording of a feature as a reason.
 
     Attributes
     ----------
     adverse : str or callable
-        What to say when the feature counted against the applicant; ``{value}`` stands for its
-        value. A callable is given the value: the same feature may err in two directions.
+        The reason if the feature counted against the applicant, with ``{value}`` for its value; or
+        a function of the value, since the same feature may count in two directions.
     changeable : bool, default True
         Whether the applicant can do something about it within a year.
     lawful : bool, default True
@@ -35,78 +37,56 @@ class Phrase:
     changeable: bool = True
     lawful: bool = True
 
-    def said(self, value: Any) -> str:
-        """Say it about a value."""
+    def reason(self, value: Any) -> str:
+        """Return the reason for a value, in words."""
         if callable(self.adverse):
             return self.adverse(value)
         return self.adverse.format(value=_plain(value))
 
 
-HARBOR_CREDIT = {
-    "age": Phrase("Length of your working life so far", changeable=False),
-    "sex": Phrase("Sex", changeable=False, lawful=False),
-    "region": Phrase("Place of residence: {value}", changeable=False),
-    "employment": Phrase("Kind of employment: {value}"),
-    "income": Phrase("Income too low for the amount requested ({value} euro a year)"),
-    "years_employed": Phrase("Length of employment: {value} years", changeable=False),
-    "purpose": Phrase("Purpose of the loan: {value}"),
-    "amount": Phrase("Amount requested: {value} euro"),
-    "term_months": Phrase("Term requested: {value} months"),
-    "utilization": Phrase(
-        lambda value: (
-            "Use of your credit lines is not known"
-            if pd.isna(value)
-            else f"Share of your credit lines in use: {value:.0%}"
-        )
-    ),
-    "late_payments": Phrase("Late payments on record in the last two years: {value}"),
-    "credit_history_years": Phrase("Length of credit history: {value} years", changeable=False),
-    "channel": Phrase("How the application reached us: {value}"),
-}
-
-
 @dataclass(frozen=True, repr=False)
 class Reasons:
-    """Principal reasons of one adverse decision; made by :func:`reason_codes`.
+    """Principal reasons of one adverse decision; result of :func:`reason_codes`.
 
     Attributes
     ----------
-    table : pandas.DataFrame
-        The reasons, strongest first: ``feature``, ``value``, ``contribution`` (how
-        much of the output it counted against, positive), ``share`` (of all that counted against),
-        ``reason`` (in words), ``changeable``, ``lawful``.
     notes : list of str
-        What a person must know before the letter goes out: an unlawful reason, a tie at the cut.
+        What to check before the letter goes out: an unlawful reason, a tie at the cut.
     """
 
-    table: pd.DataFrame
     notes: list[str]
+    _frame: pd.DataFrame
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return one row for each reason, strongest first.
+
+        ``feature``, ``value``, ``contribution`` (the part of the output that counted against,
+        positive), ``share`` (of all that counted against), ``reason`` (in words), ``changeable``
+        and ``lawful``.
+        """
+        return self._frame.copy()
 
     @property
     def may_be_sent(self) -> bool:
         """Whether no reason is unlawful."""
-        return bool(self.table["lawful"].all())
+        return bool(self._frame["lawful"].all())
 
     def letter(self) -> str:
-        """Write the reasons as a letter states them.
-
-        Returns
-        -------
-        str
+        """Return the reasons as a letter states them.
 
         Raises
         ------
         ValueError
-            If a reason may not be one: the decision must be looked at, not only its letter.
+            If a reason is unlawful: then the decision must be reviewed, not only its letter.
         """
         if not self.may_be_sent:
-            bad = ", ".join(self.table.loc[~self.table["lawful"], "feature"])
+            bad = ", ".join(self._frame.loc[~self._frame["lawful"], "feature"])
             raise ValueError(
                 f"{bad} is among the principal reasons and may not be one. Leaving it out of the "
                 "letter would be false: the decision itself must be reviewed"
             )
         lines = ["The principal reasons for our decision:"]
-        for i, row in enumerate(self.table.itertuples(), 1):
+        for i, row in enumerate(self._frame.itertuples(), 1):
             fixed = "" if row.changeable else " (not something you can change soon)"
             lines.append(f"{i}. {row.reason}{fixed}")
         return "\n".join(lines)
@@ -114,15 +94,15 @@ class Reasons:
     def __repr__(self) -> str:
         rows = [
             f"{i}. {row.reason} ({row.share:.0%} of what counted against)"
-            for i, row in enumerate(self.table.itertuples(), 1)
+            for i, row in enumerate(self._frame.itertuples(), 1)
         ]
         return "\n".join([*rows, *(f"Note: {note}" for note in self.notes)])
 
     def _repr_html_(self) -> str:
-        shown = self.table[["reason", "share", "changeable", "lawful"]].copy()
-        shown["share"] = [f"{share:.0%}" for share in shown["share"]]
+        table = self._frame[["reason", "share", "changeable", "lawful"]]
+        table = table.assign(share=[f"{share:.0%}" for share in table["share"]])
         notes = "".join(f"<p>Note: {html.escape(note)}</p>" for note in self.notes)
-        return shown.to_html(index=False) + notes
+        return table.to_html(index=False) + notes
 
 
 def reason_codes(
@@ -130,28 +110,28 @@ def reason_codes(
     row: int = 0,
     k: int = 4,
     *,
-    adverse: str = "low",
-    phrases: Mapping[str, Phrase] = HARBOR_CREDIT,
+    adverse: str | None = None,
+    phrases: Mapping[str, Phrase] | None = None,
 ) -> Reasons:
-    """Give the principal reasons for an adverse decision, strongest first.
+    """Return the principal reasons for an adverse decision, strongest first.
 
-    Stated are the reasons that counted most, whether or not the applicant can change them and
+    These are the reasons that counted most, whether or not the applicant can change them and
     whether or not they are convenient: a list that leaves one out is not the principal reasons.
 
     Parameters
     ----------
     explanation : shap.Explanation
-        Of one or more rows. Best against a background of those who were approved: the reasons then
-        say what separates this applicant from them.
+        One or more rows, best against a background of approved applicants: then the reasons say
+        what separates this applicant from them.
     row : int, default 0
         Which row.
     k : int, default 4
-        How many reasons at most; more only if the last of them tie.
-    adverse : str, default "low"
-        ``"low"`` if a low output is bad for the applicant (a probability of repayment), ``"high"``
-        if a high one is (a probability of default).
-    phrases : mapping of str to Phrase, optional
-        The phrase book; Harbor Credit's by default. A feature without a phrase is named as it is.
+        Maximum number of reasons; more only if the last of them tie.
+    adverse : str
+        Required. ``"low"`` if a low output is bad for the applicant (a probability of repayment),
+        ``"high"`` if a high one is (a probability of default).
+    phrases : mapping of str to Phrase
+        Required. The phrase book, by feature. A feature without a phrase appears under its name.
 
     Returns
     -------
@@ -160,7 +140,8 @@ def reason_codes(
     Raises
     ------
     ValueError
-        If the row is not there, or nothing counted against the applicant.
+        If ``adverse`` or ``phrases`` is missing, the row does not exist, or nothing counted against
+        the applicant.
 
     References
     ----------
@@ -170,52 +151,58 @@ def reason_codes(
     Examples
     --------
     >>> import shap
-    >>> found = shap.Explanation(
+    >>> explanation = shap.Explanation(
     ...     np.array([[-2.0, 0.5, -0.4]]),
     ...     display_data=np.array([[3, 0.2, 9000]], dtype=object),
     ...     feature_names=["late_payments", "utilization", "amount"],
     ... )
-    >>> reason_codes(found)
-    1. Late payments on record in the last two years: 3 (83% of what counted against)
-    2. Amount requested: 9,000 euro (17% of what counted against)
+    >>> book = {"late_payments": Phrase("Late payments: {value}"), "amount": Phrase("{value} euro")}
+    >>> reason_codes(explanation, adverse="low", phrases=book)
+    1. Late payments: 3 (83% of what counted against)
+    2. 9,000 euro (17% of what counted against)
     """
     if adverse not in ("low", "high"):
-        raise ValueError(f"adverse is {adverse!r}; expected 'low' or 'high'")
-    if not isinstance(k, int | np.integer) or k < 1:
-        raise ValueError(f"k is {k!r}; expected 1 or more reasons")
-    one = explanation if len(explanation.shape) == 1 else _row(explanation, row)
-    against = np.asarray(one.values, dtype=float) * (-1 if adverse == "low" else 1)
-    names = list(one.feature_names)
-    shown = one.data if one.display_data is None else one.display_data
-    shown = [None] * len(names) if shown is None else list(shown)
+        raise ValueError(
+            f"adverse is {adverse!r}; expected adverse='low' if a low output is bad for the "
+            "applicant (a probability of repayment), adverse='high' if a high output is (a "
+            "probability of default)"
+        )
+    if not isinstance(phrases, Mapping):
+        raise ValueError(
+            f"phrases is {phrases!r}; expected a phrase for each feature, such as "
+            "phrases={'late_payments': Phrase('Late payments on record: {value}')}"
+        )
+    k = checks.whole("k", k, least=1)
+    if len(explanation.shape) > 1:
+        if not -len(explanation) <= row < len(explanation):
+            raise ValueError(f"row is {row}; expected 0 to {len(explanation) - 1}")
+        explanation = explanation[row]
+    against = np.asarray(explanation.values, dtype=float) * (-1 if adverse == "low" else 1)
+    names = list(explanation.feature_names)
+    data = explanation.data if explanation.display_data is None else explanation.display_data
+    data = [None] * len(names) if data is None else list(data)
     total = against[against > 0].sum()
     if not total > 0:
         raise ValueError(
-            "nothing counted against this applicant; was it refused, and is adverse="
-            f"{adverse!r} the right direction?"
+            f"nothing counted against this applicant; was it refused, and is {adverse=} right?"
         )
     order = [i for i in np.argsort(-against, kind="stable") if against[i] > 1e-9 * total]
     notes = []
-    cut = len(order[:k])
-    if len(order) > k:
-        last = against[order[k - 1]]
-        ties = [i for i in order[k:] if last - against[i] <= TIE * against[order[0]]]
-        if ties:
-            cut += len(ties)
-            notes.append(
-                f"{len(ties)} more than {k}: {', '.join(names[i] for i in ties)} weighed "
-                "as much as the last"
-            )
+    chosen, rest = order[:k], order[k:]
+    if ties := [i for i in rest if against[chosen[-1]] - against[i] <= TIE * against[order[0]]]:
+        chosen += ties
+        tied = ", ".join(names[i] for i in ties)
+        notes.append(f"{len(ties)} more than {k}: {tied} weighed as much as the last")
     rows = []
-    for i in order[:cut]:
+    for i in chosen:
         phrase = phrases.get(names[i], Phrase(f"{names[i]}: {{value}}"))
         rows.append(
             {
                 "feature": names[i],
-                "value": shown[i],
+                "value": data[i],
                 "contribution": against[i],
                 "share": against[i] / total,
-                "reason": phrase.said(shown[i]),
+                "reason": phrase.reason(data[i]),
                 "changeable": phrase.changeable,
                 "lawful": phrase.lawful,
             }
@@ -224,16 +211,9 @@ def reason_codes(
             notes.append(
                 f"{names[i]} counted against the applicant and may not: stop, and review the model"
             )
-    table = pd.DataFrame(rows)
-    if not table["changeable"].any():
+    if not any(reason["changeable"] for reason in rows):
         notes.append("none of these can be changed soon: say when it makes sense to apply again")
-    return Reasons(table, notes)
-
-
-def _row(explanation: shap.Explanation, row: int) -> shap.Explanation:
-    if not -len(explanation) <= row < len(explanation):
-        raise ValueError(f"row is {row}; expected 0 to {len(explanation) - 1}")
-    return explanation[row]
+    return Reasons(notes, pd.DataFrame(rows))
 
 
 def _plain(value: Any) -> str:

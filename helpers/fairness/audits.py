@@ -1,4 +1,4 @@
-"""Who is selected and who is wronged: metrics by group, with their uncertainty."""
+"""Metrics by group with confidence intervals: selection rates, error rates and scores."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from helpers.base import style
+from helpers.base import checks, style
 from helpers.fairness.counts import (
     DENOMINATORS,
     RATIOS,
@@ -39,30 +39,29 @@ from helpers.fairness.metrics import (
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-
 SMALL = 30  # a group, or a rate's denominator, with fewer rows than this is flagged
 
 
 @dataclass(frozen=True, repr=False)
 class Audit:
-    """What :func:`audit` found.
+    """Result of :func:`audit`.
 
     Attributes
     ----------
     by_group : pandas.DataFrame
         One row for each group (control features come first in the index); columns ``n`` (rows),
-        ``(metric, value)``, ``(metric, low)``, ``(metric, high)`` and ``notes``, which says what is
-        small, undefined or not to be trusted. Undefined values are NaN.
+        ``(metric, value)``, ``(metric, low)``, ``(metric, high)`` and ``notes``: what is small,
+        undefined or not to be trusted. Undefined values are NaN.
     overall : pandas.DataFrame
         One row for each metric (within each level of the control features), columns ``value``,
         ``low``, ``high``.
     differences, ratios : pandas.DataFrame
-        Highest less lowest group, and lowest over highest, as fairlearn's ``between_groups``; with
+        Highest minus lowest group, and lowest over highest, as fairlearn's ``between_groups``; with
         the names of the two groups and ``notes`` on groups that are left out as undefined.
     n : int
         Rows.
     confidence : float
-        Coverage that the intervals aim at.
+        Nominal coverage of the intervals.
     resamples : int
         Bootstrap resamples; 0 gives no intervals.
     """
@@ -80,35 +79,35 @@ class Audit:
         """Names of the metrics."""
         return [m for m, kind in self.by_group.columns if kind == "value"]
 
-    def table(self) -> pd.DataFrame:
-        """Give the groups, the whole and the differences as text: value [low, high].
+    def to_frame(self) -> pd.DataFrame:
+        """Return the numbers of the groups, of all rows together, the differences and the ratios.
 
         Returns
         -------
         pandas.DataFrame
+            The columns of ``by_group``; one row for each group, then ``all``, ``difference`` and
+            ``ratio`` (within each level of the control features: ``all: level`` and so on).
         """
-        text = pd.DataFrame(index=self.by_group.index)
-        text["n"] = [f"{n:,}" for n in self.by_group["n"]]
-        for metric in self.metrics:
-            text[metric] = with_interval(self.by_group[metric])
-        text["notes"] = self.by_group["notes"]
-        text.index = [label(key) for key in text.index]
-        rows = [text.rename_axis(" x ".join(map(str, self.by_group.index.names)))]
-        for name, found in (
-            ("all", self.overall),
-            ("difference", self.differences),
-            ("ratio", self.ratios),
-        ):
-            wide = pd.Series(with_interval(found), index=found.index)
-            if found.index.nlevels == 1:
-                line = pd.DataFrame([wide], index=[name])
-            else:
-                line = wide.unstack(-1)[self.metrics]  # noqa: PD010
-                line.index = [f"{name}: {label(key)}" for key in line.index]
-            rows.append(line)
-        return pd.concat(rows).fillna("").rename_axis(rows[0].index.name)
+        names = " x ".join(map(str, self.by_group.index.names))
+        groups = self.by_group.set_axis([label(key) for key in self.by_group.index])
+        rows = [groups.astype({("n", ""): "Int64"})]  # has no value in the other rows
+        others = {"all": self.overall, "difference": self.differences, "ratio": self.ratios}
+        for name, table in others.items():
+            wide = pd.concat({name: table[["value", "low", "high"]]}).unstack(-1)  # noqa: PD010
+            if wide.index.nlevels > 1:
+                wide.index = [f"{name}: {label(key[1:])}" for key in wide.index]
+            rows.append(wide.swaplevel(axis=1))
+        return pd.concat(rows).rename_axis(names).fillna({("notes", ""): ""})
 
-    def _said(self) -> str:
+    def text(self) -> pd.DataFrame:
+        """Return :meth:`to_frame` as text: value [low, high]."""
+        frame = self.to_frame()
+        columns = {"n": ["" if pd.isna(n) else f"{n:,}" for n in frame["n"]]}
+        columns |= {metric: with_interval(frame[metric]) for metric in self.metrics}
+        columns["notes"] = frame["notes"].tolist()
+        return pd.DataFrame(columns, index=frame.index)
+
+    def _title(self) -> str:
         interval = (
             f"{self.confidence:.0%} intervals from {self.resamples:,} resamples"
             if self.resamples
@@ -117,10 +116,10 @@ class Audit:
         return f"Audit: {self.n:,} rows, {len(self.by_group)} groups; {interval}"
 
     def __repr__(self) -> str:
-        return f"{self._said()}\n\n{self.table().to_string(max_colwidth=60)}"
+        return f"{self._title()}\n\n{self.text().to_string(max_colwidth=60)}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self._said())}</p>{self.table().to_html()}"
+        return f"<p>{html.escape(self._title())}</p>{self.text().to_html()}"
 
     def plot(self, metrics: Sequence[str] | None = None, ax: Axes | None = None) -> Axes:
         """Draw each group's values with their intervals; small groups are hollow.
@@ -128,9 +127,9 @@ class Audit:
         Parameters
         ----------
         metrics : sequence of str, optional
-            Names of metrics; all but counts if not given.
+            Names of metrics; by default all except counts.
         ax : matplotlib.axes.Axes, optional
-            Where to draw; made if not given.
+            Axes to draw on; new ones by default.
 
         Returns
         -------
@@ -146,11 +145,7 @@ class Audit:
             if metric not in self.metrics:
                 raise ValueError(f"metrics has {metric!r}; this audit has {self.metrics}")
         groups = len(self.by_group)
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            height = 1.2 + groups * (0.22 + 0.16 * len(chosen))
-            _, ax = plt.subplots(figsize=(8, max(2.4, height)), layout="constrained")
+        ax = style.axes(ax, 8, max(2.4, 1.2 + groups * (0.22 + 0.16 * len(chosen))))
         shift = 0.8 / max(len(chosen), 1)
         small = self.by_group["n"].to_numpy() < SMALL
         for i, metric in enumerate(chosen):
@@ -158,15 +153,8 @@ class Audit:
             values = self.by_group[metric]
             at = np.arange(groups) + (i - (len(chosen) - 1) / 2) * shift
             ax.hlines(at, values["low"], values["high"], color=colour, lw=2)
-            ax.scatter(
-                values["value"],
-                at,
-                s=34,
-                zorder=3,
-                edgecolors=colour,
-                facecolors=np.where(small, "white", colour),
-                label=metric,
-            )
+            look = {"edgecolors": colour, "facecolors": np.where(small, "white", colour)}
+            ax.scatter(values["value"], at, s=34, zorder=3, label=metric, **look)
             if self.overall.index.nlevels == 1:
                 ax.axvline(self.overall.loc[metric, "value"], color=colour, lw=1, ls=":")
         names = [
@@ -192,39 +180,39 @@ def audit(
     y_pred: Any = None,
     y_score: Any = None,
     *,
-    sensitive: Any,
-    control: Any = None,
+    sensitive_features: Any,
+    control_features: Any = None,
     metrics: Metric | Sequence[Metric] | Mapping[str, Callable[..., float]] | None = None,
     confidence: float = 0.95,
     resamples: int = 1_000,
     seed: int = 0,
 ) -> Audit:
-    """Measure decisions or scores by group, with confidence intervals.
+    """Return metrics of decisions or scores by group, with confidence intervals.
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        What happened, 0 or 1.
+        Labels, 0 or 1.
     y_pred : array-like of shape (n,), optional
-        What was decided, 0 or 1; 1 is 'selected'.
+        Decisions, 0 or 1; 1 is 'selected'.
     y_score : array-like of shape (n,), optional
         Scores from 0 to 1. At least one of ``y_pred`` and ``y_score`` is needed.
-    sensitive : array-like, Series or DataFrame of n rows
+    sensitive_features : array-like, Series or DataFrame of n rows
         One column, or several: then each intersection is a group. Missing values are a group.
-    control : array-like, Series or DataFrame of n rows, optional
-        Groups are compared within each level of it, never across.
+    control_features : array-like, Series or DataFrame of n rows, optional
+        Groups are compared within each of its levels, never across.
     metrics : str, callable, sequence of these, or mapping of str to callable, optional
         Names (``"selection_rate"``, ``"true_positive_rate"``, ``"false_positive_rate"``,
         ``"true_negative_rate"``, ``"false_negative_rate"``, ``"precision"``, ``"recall"``,
         ``"f1"``, ``"accuracy"``, ``"balanced_accuracy"``, ``"count"``; of scores ``"mean_score"``,
         ``"roc_auc"``) or functions ``f(y_true, y_pred)``. A function whose second parameter is
-        called ``y_score``, ``y_prob`` or ``y_proba`` is given the scores.
+        called ``y_score``, ``y_prob`` or ``y_proba`` gets the scores.
     confidence : float, default 0.95
         Coverage of the intervals.
     resamples : int, default 1000
         Bootstrap resamples; 0 for no intervals.
     seed : int, default 0
-        Chooses the resamples.
+        Seed of the resamples.
 
     Returns
     -------
@@ -239,16 +227,16 @@ def audit(
 
     Notes
     -----
-    fairlearn gives 0 where a rate is undefined (the true positive rate of a group without
-    positives); here it is NaN, left out of the differences, and said in ``notes``. A difference of
-    the extremes among noisy groups tends to be too large, and so does its interval: the more groups
-    and the smaller, the more. An interval of a rate of exactly 0 or 1 has no width, which is
-    flagged: resampling cannot show what was never seen.
+    fairlearn returns 0 where a rate is undefined (the true positive rate of a group without
+    positives); here it is NaN, left out of the differences, and mentioned in ``notes``. The
+    difference between the extremes of noisy groups tends to be too large, and so does its interval:
+    the more groups and the smaller, the more. The interval of a rate of exactly 0 or 1 has no
+    width, which is flagged: resampling cannot show what was never seen.
 
     Examples
     --------
-    >>> found = audit([1, 1, 0, 0], [1, 1, 1, 0], sensitive=["a", "a", "b", "b"])
-    >>> found.by_group["notes"].iloc[0]  # doctest: +ELLIPSIS
+    >>> result = audit([1, 1, 0, 0], [1, 1, 1, 0], sensitive_features=["a", "a", "b", "b"])
+    >>> result.by_group["notes"].iloc[0]  # doctest: +ELLIPSIS
     'small: 2 rows; no negatives: false_positive_rate undefined; interval without width, ...'
     """
     y = binary(y_true, "y_true")
@@ -257,24 +245,24 @@ def audit(
     scores = None if y_score is None else unit_scores(y_score, "y_score", n)
     if decisions is None and scores is None:
         raise ValueError("neither y_pred nor y_score is given; expected decisions, scores or both")
-    if not 0 < confidence < 1:
-        raise ValueError(f"confidence is {confidence!r}; expected a share between 0 and 1: 0.95")
-    if not isinstance(resamples, int | np.integer) or resamples < 0:
-        raise ValueError(f"resamples is {resamples!r}; expected a whole number, 0 or more")
-    for other, name in ((y_pred, "y_pred"), (y_score, "y_score"), (sensitive, "sensitive")):
+    confidence = checks.share("confidence", confidence, ends=False)
+    resamples = checks.whole("resamples", resamples)
+    others = {"y_pred": y_pred, "y_score": y_score, "sensitive_features": sensitive_features}
+    for name, other in (others | {"control_features": control_features}).items():
         same_order(y_true, other, name)
-    same_order(y_true, control, "control")
-    groups = Groups.of(sensitive, "sensitive", n)
-    levels = Groups.of(control, "control", n) if control is not None else Groups.one(n)
-    clash = set(groups.names) & set(levels.names)
-    if clash:
-        raise ValueError(f"control and sensitive both have {sorted(clash)}; name them differently")
+    groups, levels = Groups.of(sensitive_features, "sensitive_features", n), Groups.single(n)
+    if control_features is not None:
+        levels = Groups.of(control_features, "control_features", n)
+    if clash := set(groups.names) & set(levels.names):
+        raise ValueError(
+            f"control_features and sensitive_features both have {sorted(clash)}; use other names"
+        )
     wanted = resolve(metrics, decisions is not None, scores is not None)
     return _Study(y, decisions, scores, groups, levels, wanted).audit(confidence, resamples, seed)
 
 
 class _Study:
-    """One audit's numbers: cells are control level x sensitive group, the level first."""
+    """Numbers of one audit; its cells are control level x sensitive group, the level first."""
 
     def __init__(
         self,
@@ -309,19 +297,19 @@ class _Study:
         compared = []
         split = (*self.shape, len(self.metrics))
         for compare in (difference, ratio):
-            found = {"value": compare(values.reshape(split))}
-            found |= interval(compare(drawn[0].reshape(-1, *split)), tail)
-            table = self.by_level(found).assign(**self.extremes(values.reshape(split)))
+            columns = {"value": compare(values.reshape(split))}
+            columns |= interval(compare(drawn[0].reshape(-1, *split)), tail)
+            table = self.by_level(columns).assign(**self.extremes(values.reshape(split)))
             outside = (table["value"] < table["low"]) | (table["value"] > table["high"])
-            said = np.where(outside, "outside its interval: much of it may be noise", "")
+            noise = np.where(outside, "outside its interval: much of it may be noise", "")
             table["notes"] = [
-                "; ".join(filter(None, both)) for both in zip(table["notes"], said, strict=True)
+                "; ".join(filter(None, both)) for both in zip(table["notes"], noise, strict=True)
             ]
             compared.append(table)
         return Audit(frame, whole, *compared, len(self.y), confidence, resamples)
 
     def points(self) -> tuple[np.ndarray, np.ndarray]:
-        """Give fairlearn's values for each cell and for each level; NaN where undefined."""
+        """Return fairlearn's values for each cell and for each level; NaN where undefined."""
         from fairlearn.metrics import MetricFrame
 
         code = pd.DataFrame({"group": self.groups.code})
@@ -341,13 +329,13 @@ class _Study:
                     sensitive_features=code,
                     control_features=level,
                 )
-            found, whole = frame.by_group.astype(float), frame.overall.astype(float)
+            part, whole = frame.by_group.astype(float), frame.overall.astype(float)
             if level is None:
-                cells[found.index, np.c_[mine]] = found.to_numpy().T
+                cells[part.index, np.c_[mine]] = part.to_numpy().T
                 wholes[0, mine] = whole.to_numpy()
             else:
-                at = found.index.get_level_values(0) * self.shape[1]
-                cells[at + found.index.get_level_values(1), np.c_[mine]] = found.to_numpy().T
+                at = part.index.get_level_values(0) * self.shape[1]
+                cells[at + part.index.get_level_values(1), np.c_[mine]] = part.to_numpy().T
                 wholes[whole.index, np.c_[mine]] = whole.to_numpy().T
         totals = self.counts.reshape(*self.shape, 4).sum(axis=1)
         for i, metric in enumerate(self.metrics):
@@ -357,7 +345,7 @@ class _Study:
         return cells, wholes
 
     def resample(self, resamples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
-        """Draw the metrics anew: of each cell (resamples, cells, metrics), and of each level."""
+        """Bootstrap the metrics of each cell (resamples, cells, metrics), and of each level."""
         rng = np.random.default_rng(seed)
         cells = np.full((resamples, self.cells, len(self.metrics)), np.nan)
         wholes = np.full((resamples, self.shape[0], len(self.metrics)), np.nan)
@@ -381,7 +369,7 @@ class _Study:
         return cells, wholes
 
     def of_rows(self, metric: Known) -> tuple[Callable, Callable]:
-        """Functions from 'how often was each row drawn' to the metric of each cell and level."""
+        """Return functions from how often each row was drawn to the metric by cell and by level."""
         values = self.scores if metric.of_scores else self.decisions
         make = {"mean_score": weighted_mean, "roc_auc": weighted_auc}.get(metric.fast)
         if make is None:
@@ -392,7 +380,7 @@ class _Study:
         )
 
     def by_level(self, columns: dict[str, np.ndarray]) -> pd.DataFrame:
-        """One row for each metric, or for each level and metric."""
+        """Return a table with one row for each metric, or for each level and metric."""
         names = [m.name for m in self.metrics]
         index = pd.Index(names, name="metric")
         if self.levels.names:
@@ -401,63 +389,61 @@ class _Study:
         return pd.DataFrame({k: np.ravel(v) for k, v in columns.items()}, index=index)
 
     def extremes(self, values: np.ndarray) -> dict[str, list[str]]:
-        """For each level and metric: the lowest and highest group, and what was left out."""
-        found: dict[str, list[str]] = {"lowest": [], "highest": [], "notes": []}
+        """Return the lowest and highest group of each level and metric, and what was left out."""
+        columns: dict[str, list[str]] = {"lowest": [], "highest": [], "notes": []}
         names = np.array([label(key) for key in self.groups.keys], dtype=object)
         for level in values:
             for column in level.T:
                 out = np.isnan(column)
                 enough = (~out).sum() > 1
-                found["lowest"].append(names[np.nanargmin(column)] if enough else "")
-                found["highest"].append(names[np.nanargmax(column)] if enough else "")
-                said = [f"undefined, left out: {', '.join(names[out])}"] if out.any() else []
-                said += [] if enough else ["fewer than two groups to compare"]
-                found["notes"].append("; ".join(said))
-        return found
+                columns["lowest"].append(names[np.nanargmin(column)] if enough else "")
+                columns["highest"].append(names[np.nanargmax(column)] if enough else "")
+                notes = [f"undefined, left out: {', '.join(names[out])}"] if out.any() else []
+                notes += [] if enough else ["fewer than two groups to compare"]
+                columns["notes"].append("; ".join(notes))
+        return columns
 
     def notes(self, values: np.ndarray, drawn: np.ndarray) -> list[str]:
-        notes = []
+        """Return what is small, undefined or not to be trusted in each cell."""
+        all_notes = []
         for cell, counts in enumerate(self.counts):
             n = counts.sum()
             if n == 0:
-                notes.append("no rows")
+                all_notes.append("no rows")
                 continue
-            said = {f"small: {n} rows": None} if n < SMALL else {}  # ordered, each once
+            notes = {f"small: {n} rows": None} if n < SMALL else {}  # ordered, each once
             still = []
             for i, metric in enumerate(self.metrics):
                 if np.isnan(values[cell, i]):
-                    said[f"{_why(metric, counts)}: {metric.name} undefined"] = None
+                    notes[f"{_why(metric, counts)}: {metric.name} undefined"] = None
                     continue
                 if metric.formula and n >= SMALL:
                     for _, of in RATIOS[metric.fast]:
                         if of and (few := int(np.dot(DENOMINATORS[of], counts))) < SMALL:
-                            said[f"few {of}: {few}"] = None
+                            notes[f"few {of}: {few}"] = None
                 resampled = drawn[:, cell, i]
                 if np.isnan(resampled).all() or np.nanmax(resampled) > np.nanmin(resampled):
                     continue
                 if metric.fast != "count":
                     still.append(metric.name)
             if still:
-                said[f"interval without width, not to be trusted: {', '.join(still)}"] = None
-            notes.append("; ".join(said))
-        return notes
+                notes[f"interval without width, not to be trusted: {', '.join(still)}"] = None
+            all_notes.append("; ".join(notes))
+        return all_notes
 
 
 def _why(metric: Known, counts: np.ndarray) -> str:
-    """Say what a group lacks for a metric to be defined."""
+    """Return what a group lacks for a metric to be defined."""
     needed = [of for _, of in RATIOS.get(metric.fast, ())] or ["positives", "negatives"]
     lacking = [of for of in needed if not np.dot(DENOMINATORS[of], counts)]
     return " and ".join(f"no {of}" for of in lacking) or "the function says so"
 
 
 def with_interval(values: pd.DataFrame) -> list[str]:
-    """Write each row of ``value``, ``low``, ``high`` as text: 0.312 [0.290, 0.335]."""
-    found = []
+    """Return each row of ``value``, ``low``, ``high`` as text: 0.312 [0.290, 0.335]."""
+    texts = []
     for value, low, high in values[["value", "low", "high"]].to_numpy():
-        if np.isnan(value):
-            found.append("undefined")
-        elif abs(value) >= 100:
-            found.append(f"{value:,.0f}" + ("" if np.isnan(low) else f" [{low:,.0f}, {high:,.0f}]"))
-        else:
-            found.append(f"{value:.3f}" + ("" if np.isnan(low) else f" [{low:.3f}, {high:.3f}]"))
-    return found
+        form = ",.0f" if abs(value) >= 100 else ".3f"
+        ends = "" if np.isnan(low) else f" [{low:{form}}, {high:{form}}]"
+        texts.append("undefined" if np.isnan(value) else f"{value:{form}}{ends}")
+    return texts

@@ -1,8 +1,8 @@
-"""Metrics of decisions as functions of each group's confusion counts, and chance in these counts.
+"""Classification metrics from confusion counts, and a bootstrap that resamples the counts.
 
 A metric of decisions depends on the rows only through the counts of each group x label x decision.
-Drawing rows with replacement draws these counts from a multinomial distribution, so a bootstrap may
-draw the counts themselves: the same distribution, at a cost that does not grow with the rows.
+Drawing rows with replacement draws these counts from a multinomial distribution, so a bootstrap can
+draw the counts directly: the same distribution, at a cost that does not grow with the rows.
 Percentile intervals: Efron & Tibshirani (1993), "An Introduction to the Bootstrap", chapter 13.
 """
 
@@ -12,8 +12,10 @@ import warnings
 
 import numpy as np
 
-# A metric of decisions is the mean of one or more ratios of counts. Counts are ordered as they are
-# coded, 2 * label + decision: true negatives, false positives, false negatives, true positives.
+# A metric of decisions is the mean of one or more ratios of counts. It is a row of a table, not a
+# function of the rows, for speed: one matrix product computes it for every group and resample.
+# Counts are in the order of their code, 2 * label + decision: true negatives, false positives,
+# false negatives, true positives.
 DENOMINATORS = {
     "rows": (1, 1, 1, 1),
     "positives": (0, 0, 1, 1),
@@ -21,8 +23,6 @@ DENOMINATORS = {
     "selected": (0, 1, 0, 1),
     "positives or selected": (0, 1, 1, 2),
 }
-
-
 RATIOS: dict[str, tuple[tuple[tuple[int, ...], str], ...]] = {
     "selection_rate": (((0, 1, 0, 1), "rows"),),
     "true_positive_rate": (((0, 0, 0, 1), "positives"),),
@@ -39,47 +39,24 @@ RATIOS: dict[str, tuple[tuple[tuple[int, ...], str], ...]] = {
 
 
 def confusion(y: np.ndarray, decided: np.ndarray, code: np.ndarray, groups: int) -> np.ndarray:
-    """Count true negatives, false positives, false negatives and true positives of each group.
+    """Return true negatives, false positives, false negatives and true positives by group.
 
-    Parameters
-    ----------
-    y, decided : numpy.ndarray of shape (n,)
-        0 or 1.
-    code : numpy.ndarray of shape (n,)
-        Each row's group, from 0.
-    groups : int
-        Number of groups.
-
-    Returns
-    -------
-    numpy.ndarray of shape (groups, 4)
+    ``y`` and ``decided`` are 0 or 1, ``code`` is each row's group, from 0; shape (groups, 4).
     """
     return np.bincount(4 * code + 2 * y + decided, minlength=4 * groups).reshape(groups, 4)
 
 
 def draw_counts(counts: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
-    """Draw the counts that as many rows, drawn with replacement, would have.
+    """Return the counts of bootstrap samples of the rows, of shape (resamples, groups, 4).
 
-    Parameters
-    ----------
-    counts : numpy.ndarray of shape (groups, 4)
-        As :func:`confusion` gives them.
-    resamples : int
-        How many draws.
-    rng : numpy.random.Generator
-        Source of chance.
-
-    Returns
-    -------
-    numpy.ndarray of shape (resamples, groups, 4)
-        Each draw sums to ``counts.sum()``.
+    Each sample has the size of the data: it sums to ``counts.sum()``.
     """
     n = counts.sum()
     return rng.multinomial(n, counts.ravel() / n, size=resamples).reshape(-1, *counts.shape)
 
 
 def rate(name: str, counts: np.ndarray) -> np.ndarray:
-    """Compute a metric of decisions from counts.
+    """Return a metric of decisions, computed from counts.
 
     Parameters
     ----------
@@ -110,7 +87,7 @@ def rate(name: str, counts: np.ndarray) -> np.ndarray:
 
 
 def quantiles(drawn: np.ndarray, tail: float) -> tuple[np.ndarray, np.ndarray]:
-    """Lower and upper quantile over the resamples (axis 0), leaving undefined ones out."""
+    """Return lower and upper quantiles over the resamples (axis 0), without undefined values."""
     if not len(drawn):
         return (np.full(drawn.shape[1:], np.nan),) * 2
     with warnings.catch_warnings():
@@ -120,12 +97,12 @@ def quantiles(drawn: np.ndarray, tail: float) -> tuple[np.ndarray, np.ndarray]:
 
 
 def interval(drawn: np.ndarray, tail: float) -> dict[str, np.ndarray]:
-    """Give the quantiles as columns of a table."""
+    """Return the quantiles as columns of a table."""
     return dict(zip(("low", "high"), quantiles(drawn, tail), strict=True))
 
 
 def _extremes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-    """Lowest and highest over the groups (the axis before the last); NaN if fewer than two."""
+    """Return lowest and highest over the groups (second to last axis); NaN if fewer than two."""
     enough = np.isfinite(values).sum(axis=-2) > 1
     low = np.where(enough, np.nanmin(np.nan_to_num(values, nan=np.inf), axis=-2), np.nan)
     high = np.where(enough, np.nanmax(np.nan_to_num(values, nan=-np.inf), axis=-2), np.nan)
@@ -133,12 +110,12 @@ def _extremes(values: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
 
 
 def difference(values: np.ndarray) -> np.ndarray:
-    """Highest less lowest over the groups (the axis before the last); NaN if fewer than two."""
+    """Return highest minus lowest over the groups (second to last axis); NaN if fewer than two."""
     low, high = _extremes(values)
     return high - low
 
 
 def ratio(values: np.ndarray) -> np.ndarray:
-    """Lowest over highest over the groups (the axis before the last); NaN if fewer than two."""
+    """Return lowest over highest over the groups (second to last axis); NaN if fewer than two."""
     low, high = _extremes(values)
     return np.divide(low, high, out=np.full(low.shape, np.nan), where=high != 0)

@@ -1,8 +1,11 @@
-"""What callers hand in, checked: labels, decisions, scores, and the groups that rows belong to."""
+"""Checks of the arguments: labels, decisions, scores, and the groups that rows belong to.
+
+``what`` is the name of the argument, for the message of the ValueError.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -10,21 +13,19 @@ import numpy as np
 import pandas as pd
 
 MOST_GROUPS = 50
-
-
 MISSING = "(missing)"
 
 
 @dataclass(frozen=True)
 class Groups:
-    """Rows in groups: each row's code, and what each code stands for.
+    """Rows in groups: the code of each row, and the key of each code.
 
     Attributes
     ----------
     names : tuple of str
-        Of the columns.
+        Names of the columns.
     keys : list of tuple
-        The values that each code stands for: all combinations, in order, those without rows too.
+        Values of the columns for each code: all combinations, in order, with or without rows.
     code : numpy.ndarray of shape (n,)
         Each row's group.
     """
@@ -35,29 +36,10 @@ class Groups:
 
     @classmethod
     def of(cls, columns: Any, what: str, n: int) -> Groups:
-        """Group rows by one or several columns.
-
-        Parameters
-        ----------
-        columns : array-like, Series, DataFrame or mapping, of n rows
-            Missing values are a group of their own.
-        what : str
-            The parameter's name, for messages.
-        n : int
-            Rows expected.
-
-        Returns
-        -------
-        Groups
-
-        Raises
-        ------
-        ValueError
-            If the length is not ``n``, there is no column, or there are more than 50 groups.
-        """
+        """Return ``n`` rows grouped by columns; missing values are a group. At most 50 groups."""
         frame = frame_of(columns, what)
         if len(frame) != n:
-            raise ValueError(f"{what} has {len(frame):,} rows, y_true has {n:,}; expected as many")
+            raise ValueError(f"{what} has {len(frame):,} rows; expected {n:,}, one for each label")
         code, keys = np.zeros(n, dtype=np.int64), [()]
         for name, column in frame.items():
             of_column, values = pd.factorize(column.astype(object), use_na_sentinel=True)
@@ -66,7 +48,7 @@ class Groups:
             order = sorted(range(len(values)), key=lambda i: _sort_key(values[i]))
             rank = np.empty(len(values) + 1, dtype=np.int64)
             rank[order] = np.arange(len(values))
-            rank[-1] = len(values)  # the sentinel -1: missing, in the last place
+            rank[-1] = len(values)  # missing values, coded -1, come last
             named = [values[i] for i in order] + [MISSING] * bool((of_column < 0).any())
             code = code * len(named) + rank[of_column]
             keys = [(*key, value) for key in keys for value in named]
@@ -75,13 +57,13 @@ class Groups:
         return cls(tuple(map(str, frame.columns)), keys, code)
 
     @classmethod
-    def one(cls, n: int) -> Groups:
-        """All rows in one group without a name."""
+    def single(cls, n: int) -> Groups:
+        """Return all rows in one group without a name."""
         return cls((), [()], np.zeros(n, dtype=np.int64))
 
     def index(self, within: Groups | None = None) -> pd.Index:
-        """Give the index of a table with one row for each group, within each of other groups."""
-        outer = within if within is not None else Groups.one(0)
+        """Return the index of a table with a row for each group, within each of other groups."""
+        outer = within if within is not None else Groups.single(0)
         names = [*outer.names, *self.names]
         keys = [(*level, *key) for level in outer.keys for key in self.keys]
         if len(names) == 1:
@@ -90,58 +72,20 @@ class Groups:
 
 
 def binary(values: Any, what: str, n: int | None = None) -> np.ndarray:
-    """Check labels or decisions.
-
-    Parameters
-    ----------
-    values : array-like of shape (n,)
-        0 and 1, or False and True.
-    what : str
-        The parameter's name, for messages.
-    n : int, optional
-        Length expected.
-
-    Returns
-    -------
-    numpy.ndarray of int
-
-    Raises
-    ------
-    ValueError
-        If the values are missing, not 0 and 1, or of another length.
-    """
+    """Return labels or decisions (0 and 1, or False and True) as whole numbers."""
     array = vector(values, what, n)
     distinct = pd.unique(array)
     if not all(isinstance(v, int | float | np.number | np.bool_) and v in (0, 1) for v in distinct):
         shown = ", ".join(repr(getattr(v, "item", lambda v=v: v)()) for v in distinct[:4])
         raise ValueError(
             f"{what} has {shown}{', ...' if len(distinct) > 4 else ''}; expected 0 and 1"
-            f"{' (scores go into y_score)' if len(distinct) > 2 else ''}: {what} == 'yes', say"
+            f"{' (scores go into y_score)' if len(distinct) > 2 else ''}, such as {what} == 'yes'"
         )
     return array.astype(np.int64)
 
 
 def unit_scores(values: Any, what: str, n: int | None = None) -> np.ndarray:
-    """Check scores.
-
-    Parameters
-    ----------
-    values : array-like of shape (n,)
-        Numbers from 0 to 1.
-    what : str
-        The parameter's name, for messages.
-    n : int, optional
-        Length expected.
-
-    Returns
-    -------
-    numpy.ndarray of float
-
-    Raises
-    ------
-    ValueError
-        If they are missing, not numbers, not from 0 to 1, or of another length.
-    """
+    """Return scores, which must be from 0 to 1, as an array."""
     array = vector(values, what, n)
     try:
         array = array.astype(float)
@@ -157,21 +101,9 @@ def unit_scores(values: Any, what: str, n: int | None = None) -> np.ndarray:
 
 
 def same_order(first: Any, other: Any, what: str) -> None:
-    """Refuse two pandas objects that hold the same rows in a different order.
+    """Refuse two pandas objects whose indexes have the same labels in a different order.
 
-    Rows are matched by place, as scikit-learn does; a shuffled index would give a wrong number.
-
-    Parameters
-    ----------
-    first, other : object
-        Compared if both have a pandas index.
-    what : str
-        The other's name, for messages.
-
-    Raises
-    ------
-    ValueError
-        If the two indexes have the same labels in another order.
+    Rows are matched by position, as scikit-learn does; a shuffled index would give a wrong number.
     """
     a, b = (x.index if isinstance(x, pd.Series | pd.DataFrame) else None for x in (first, other))
     if a is None or b is None or len(a) != len(b) or a.equals(b):
@@ -179,19 +111,19 @@ def same_order(first: Any, other: Any, what: str) -> None:
     if len(a.difference(b)) == 0 and len(b.difference(a)) == 0:
         raise ValueError(
             f"{what} has the same index as the labels in another order, and rows are matched by "
-            f"place; put it in order: {what}.loc[y.index]"
+            f"position; sort it first: {what}.loc[y.index]"
         )
 
 
 def vector(values: Any, what: str, n: int | None) -> np.ndarray:
-    """Check one value for each row, none missing."""
+    """Return one value for each row; refuse missing ones, other shapes and other lengths."""
     array = np.asarray(values)
     if array.ndim == 2 and array.shape[1] == 1:
         array = array[:, 0]
     if array.ndim != 1 or not len(array):
         raise ValueError(f"{what} has the shape {array.shape}; expected one value for each row")
     if n is not None and len(array) != n:
-        raise ValueError(f"{what} has {len(array):,} values where {n:,} rows are; expected as many")
+        raise ValueError(f"{what} has {len(array):,} values; expected {n:,}, one for each row")
     missing = pd.isna(array)
     if missing.any():
         raise ValueError(
@@ -202,7 +134,7 @@ def vector(values: Any, what: str, n: int | None) -> np.ndarray:
 
 
 def frame_of(columns: Any, what: str) -> pd.DataFrame:
-    """Make a frame of one or several columns, given in any of the usual forms."""
+    """Return a frame of one or several columns, given in any of the usual forms."""
     if isinstance(columns, pd.DataFrame):
         frame = columns.copy()
     elif isinstance(columns, Mapping):
@@ -214,7 +146,7 @@ def frame_of(columns: Any, what: str) -> pd.DataFrame:
         if array.ndim not in (1, 2):
             raise ValueError(f"{what} has the shape {array.shape}; expected columns of n rows")
         array = array.reshape(len(array), -1)
-        stem = "level" if what == "control" else "group"
+        stem = "level" if what == "control_features" else "group"
         names = [stem] if array.shape[1] == 1 else [f"{stem}_{i}" for i in range(array.shape[1])]
         frame = pd.DataFrame(array, columns=names)
     frame.columns = frame.columns.map(str)
@@ -223,25 +155,19 @@ def frame_of(columns: Any, what: str) -> pd.DataFrame:
     return frame
 
 
+def label(key: Any) -> str:
+    """Return a group's key as text."""
+    return ", ".join(map(str, key)) if isinstance(key, tuple) else str(key)
+
+
 def _sort_key(value: Any) -> tuple[bool, Any]:
-    """Numbers before texts, so that mixed columns have an order too."""
+    """Return a key that sorts numbers before texts, so that mixed columns can be sorted."""
     number = isinstance(value, int | float | np.number | np.bool_)
     return (not number, value if number else str(value))
 
 
-def label(key: Any) -> str:
-    """Write a group's key as text."""
-    return ", ".join(map(str, key)) if isinstance(key, tuple) else str(key)
-
-
-def _too_many(what: str, found: str) -> str:
+def _too_many(what: str, count: str) -> str:
     return (
-        f"{what}: {found}, more than {MOST_GROUPS}. Was a continuous column meant? Cut it into "
+        f"{what}: {count}, more than {MOST_GROUPS}. Was a continuous column meant? Cut it into "
         "bands first: pandas.cut(column, [0, 30, 50, 100])"
     )
-
-
-def one_of(name: Any, possible: Iterable[str], what: str) -> None:
-    """Refuse a name that is not one of those possible."""
-    if name not in possible:
-        raise ValueError(f"{what} has {name!r}; expected {', '.join(map(repr, possible))}")

@@ -1,4 +1,4 @@
-"""Metrics by name or function, and how each is computed on resampled rows."""
+"""Metrics by name or function, and the fast way to compute each on resampled rows."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from helpers.base import checks
 from helpers.fairness.counts import RATIOS
-from helpers.fairness.inputs import one_of
 
 OF_SCORES = ("mean_score", "roc_auc")
 OF_DECISIONS = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision")
@@ -18,21 +18,21 @@ Metric = str | Callable[..., float]
 
 
 class Known(NamedTuple):
-    """A metric as it will be computed."""
+    """A metric and how to compute it."""
 
     name: str
     function: Callable[..., float]
     of_scores: bool
-    fast: str  # the key of a closed form, "" where the function must be called
+    fast: str  # the key of a closed form; "" if the function must be called
 
     @property
     def formula(self) -> bool:
-        """Whether it is a function of the counts."""
+        """Whether it can be computed from the counts."""
         return self.fast in RATIOS
 
 
 def resolve(metrics: Any, decisions: bool, scores: bool) -> list[Known]:
-    """Turn what was asked for into metrics; refuse those whose input is not there."""
+    """Return the requested metrics; refuse those whose input is missing."""
     from fairlearn import metrics as fair
     from sklearn import metrics as sk
 
@@ -64,7 +64,7 @@ def resolve(metrics: Any, decisions: bool, scores: bool) -> list[Known]:
     known = []
     for name, metric in asked:
         if isinstance(metric, str):
-            one_of(metric, functions, "metrics")
+            checks.one_of("metrics", metric, functions)
             fast, function = metric, functions[metric]
         elif callable(metric):
             fast = next((key for key, known_as in functions.items() if known_as is metric), "")
@@ -80,7 +80,7 @@ def resolve(metrics: Any, decisions: bool, scores: bool) -> list[Known]:
             lacks = "y_score" if of_scores else "y_pred"
             raise ValueError(f"metrics has {name!r}, which needs {lacks}; give {lacks}")
         if name in ("n", "notes") or name in {k.name for k in known}:
-            raise ValueError(f"metrics has the name {name!r} twice or reserved; name it otherwise")
+            raise ValueError(f"metrics has {name!r} twice, or it is reserved; use another name")
         known.append(Known(str(name), function, of_scores, fast))
     return known
 
@@ -96,10 +96,10 @@ def _wants_scores(function: Callable[..., float]) -> bool:
 
 
 def guarded(metric: Known) -> Callable[[Any, Any], float]:
-    """Make a metric give NaN where it says, by a warning or an error, that it is undefined."""
+    """Return a metric that is NaN where the function warns or raises that it is undefined."""
 
     def guarded(y_true: Any, y_pred: Any) -> float:
-        if metric.formula:  # its formula says where it is undefined
+        if metric.formula:  # is NaN where its formula is undefined
             return metric.function(y_true, y_pred)
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)
@@ -113,18 +113,21 @@ def guarded(metric: Known) -> Callable[[Any, Any], float]:
 
 
 def weighted_mean(y: np.ndarray, values: np.ndarray, code: np.ndarray, groups: int) -> Callable:
-    """Make a function from weights of rows to the mean of ``values`` in each group."""
+    """Return a function from how often each row was drawn to the mean of each group."""
 
-    def of(times: np.ndarray) -> np.ndarray:
+    def mean(times: np.ndarray) -> np.ndarray:
         n = np.bincount(code, times, groups)
         total = np.bincount(code, times * values, groups)
         return np.divide(total, n, out=np.full(groups, np.nan), where=n > 0)
 
-    return of
+    return mean
 
 
 def weighted_auc(y: np.ndarray, values: np.ndarray, code: np.ndarray, groups: int) -> Callable:
-    """Area under the ROC curve: the share of pairs in the right order, ties counting half."""
+    """Return a function from how often each row was drawn to the area under each ROC curve.
+
+    Written by hand for speed: one sort serves all groups and resamples. Ties count half.
+    """
     order = np.lexsort((values, code))
     y, values, code = y[order], values[order], code[order]
     new = np.ones(len(y), dtype=bool)
@@ -132,7 +135,7 @@ def weighted_auc(y: np.ndarray, values: np.ndarray, code: np.ndarray, groups: in
     tie = np.cumsum(new) - 1
     owner = code[new]
 
-    def of(times: np.ndarray) -> np.ndarray:
+    def auc(times: np.ndarray) -> np.ndarray:
         times = times[order]
         positive = np.bincount(tie, times * y, len(owner))
         negative = np.bincount(tie, times * (1 - y), len(owner))
@@ -144,28 +147,28 @@ def weighted_auc(y: np.ndarray, values: np.ndarray, code: np.ndarray, groups: in
         right = np.bincount(owner, positive * below, groups)
         return np.divide(right, pairs, out=np.full(groups, np.nan), where=pairs > 0)
 
-    return of
+    return auc
 
 
 def by_calls(
     function: Callable, y: np.ndarray, values: np.ndarray, code: np.ndarray, groups: int
 ) -> Callable:
-    """Make a function from how often each row was drawn to ``function`` of each group."""
+    """Return a function from how often each row was drawn to ``function`` of each group."""
     rows_of = [np.flatnonzero(code == g) for g in range(groups)]
 
-    def of(times: np.ndarray) -> np.ndarray:
-        found = np.full(groups, np.nan)
+    def metric(times: np.ndarray) -> np.ndarray:
+        result = np.full(groups, np.nan)
         for g, rows in enumerate(rows_of):
             drawn = np.repeat(rows, times[rows])
             if len(drawn):
-                found[g] = function(y[drawn], values[drawn])
-        return found
+                result[g] = function(y[drawn], values[drawn])
+        return result
 
-    return of
+    return metric
 
 
 def bar(items: Any, work: int | None) -> Iterable[Any]:
-    """Show progress where it takes long (``None``: always); the bar goes away at the end."""
+    """Return items under a progress bar if the work is long (``None``: always)."""
     if work is not None and work < 50_000_000:
         return items
     from tqdm.auto import tqdm

@@ -1,4 +1,4 @@
-"""What mitigation buys and costs: several methods, fitted and compared on data not used to fit."""
+"""Benefit and cost of mitigation: several methods, compared on data not used for fitting."""
 
 from __future__ import annotations
 
@@ -12,10 +12,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 import pandas as pd
 
-from helpers.base import style
+from helpers.base import checks, style
 from helpers.fairness.audits import Audit, audit, with_interval
 from helpers.fairness.counts import confusion, difference, draw_counts, quantiles, rate
-from helpers.fairness.inputs import Groups, binary, frame_of, label, one_of, same_order
+from helpers.fairness.inputs import Groups, binary, frame_of, label, same_order
 from helpers.fairness.metrics import OF_DECISIONS, bar
 
 if TYPE_CHECKING:
@@ -31,64 +31,69 @@ _METHODS = (
     "threshold optimizer (demographic parity)",
     "threshold optimizer (equalized odds)",
 )
-
-
 _PERFORMANCES = ("accuracy", "balanced_accuracy")
-
-
 _DISPARITIES = ("demographic_parity_difference", "equalized_odds_difference")
 
 
 @dataclass(frozen=True, repr=False)
-class Comparison:
-    """What :func:`compare_mitigations` found.
+class MitigationComparison:
+    """Result of :func:`compare_mitigations`; :meth:`to_frame` has its numbers.
 
     Attributes
     ----------
-    table : pandas.DataFrame
-        One row for each method: ``(measure, value)``, ``(measure, low)``, ``(measure, high)`` for
-        accuracy, balanced accuracy, demographic parity difference and equalized odds difference;
-        ``needs attribute`` (at decision time), ``seconds`` and ``error``.
     audits : dict of str to Audit
-        The whole audit of each method that did not fail.
+        The audit of each method that did not fail.
     decisions : dict of str to numpy.ndarray
-        What each method decided for the test rows.
+        Each method's decisions for the test rows.
     performance : str
         The measure of performance that methods with a choice were fitted for.
     confidence : float
-        Coverage that the intervals aim at.
+        Nominal coverage of the intervals.
     n : int
         Test rows.
     """
 
-    table: pd.DataFrame
     audits: dict[str, Audit]
     decisions: dict[str, np.ndarray]
     performance: str
     confidence: float
     n: int
+    _frame: pd.DataFrame
+
+    def to_frame(self) -> pd.DataFrame:
+        """Return the numbers of each method.
+
+        Returns
+        -------
+        pandas.DataFrame
+            One row for each method: ``(measure, value)``, ``(measure, low)``, ``(measure, high)``
+            for accuracy, balanced accuracy, demographic parity difference and equalized odds
+            difference; ``needs attribute`` (at decision time), ``seconds`` and ``error``.
+        """
+        return self._frame.copy()
 
     def text(self) -> pd.DataFrame:
-        """Give the table as text: value [low, high]."""
-        text = pd.DataFrame(index=self.table.index)
-        for measure in (*_PERFORMANCES, *_DISPARITIES):
-            text[measure] = with_interval(self.table[measure])
-        text["needs attribute"] = self.table["needs attribute"]
-        if self.table["error"].any():
-            text["error"] = self.table["error"]
+        """Return :meth:`to_frame` as text: value [low, high]."""
+        frame = self._frame
+        measures = (*_PERFORMANCES, *_DISPARITIES)
+        columns = {measure: with_interval(frame[measure]) for measure in measures}
+        text = pd.DataFrame(columns, index=frame.index)
+        text["needs attribute"] = frame["needs attribute"]
+        if frame["error"].any():
+            text["error"] = frame["error"]
         return text
 
-    def _said(self) -> str:
+    def _title(self) -> str:
         return (
-            f"Comparison of {len(self.table)} methods on {self.n:,} rows not used for fitting; "
+            f"Comparison of {len(self._frame)} methods on {self.n:,} rows not used for fitting; "
             f"{self.confidence:.0%} intervals"
         )
 
     def __repr__(self) -> str:
-        return f"{self._said()}\n\n{self.text().to_string(max_colwidth=60)}"
+        return f"{self._title()}\n\n{self.text().to_string(max_colwidth=60)}"
 
     def _repr_html_(self) -> str:
-        return f"<p>{html.escape(self._said())}</p>{self.text().to_html()}"
+        return f"<p>{html.escape(self._title())}</p>{self.text().to_html()}"
 
     def plot(
         self,
@@ -105,7 +110,7 @@ class Comparison:
         performance : str, optional
             ``"accuracy"`` or ``"balanced_accuracy"``; by default that of the comparison.
         ax : matplotlib.axes.Axes, optional
-            Where to draw; made if not given.
+            Axes to draw on; new ones by default.
 
         Returns
         -------
@@ -117,13 +122,10 @@ class Comparison:
             If a measure is not one of those named.
         """
         performance = self.performance if performance is None else performance
-        one_of(disparity, _DISPARITIES, "disparity")
-        one_of(performance, _PERFORMANCES, "performance")
-        if ax is None:
-            import matplotlib.pyplot as plt
-
-            _, ax = plt.subplots(figsize=(9, 4.2), layout="constrained")
-        shown = self.table[self.table["error"] == ""]
+        checks.one_of("disparity", disparity, _DISPARITIES)
+        checks.one_of("performance", performance, _PERFORMANCES)
+        ax = style.axes(ax, 9, 4.2)
+        shown = self._frame[self._frame["error"] == ""]
         markers = "osD^vP*X<>"
         for i, (name, row) in enumerate(shown.iterrows()):
             colour = style.PALETTE[i % len(style.PALETTE)]
@@ -151,17 +153,17 @@ def compare_mitigations(
     X: pd.DataFrame,
     y: Any,
     *,
-    sensitive: Any,
+    sensitive_features: Any,
     X_test: pd.DataFrame,
     y_test: Any,
-    sensitive_test: Any = None,
+    sensitive_features_test: Any = None,
     methods: Iterable[str] | Mapping[str, Callable[..., Callable]] | None = None,
     performance: str = "balanced_accuracy",
     confidence: float = 0.95,
     resamples: int = 1_000,
     seed: int = 0,
     progress: bool = True,
-) -> Comparison:
+) -> MitigationComparison:
     """Fit a model with several mitigations; compare performance and disparity on other data.
 
     Parameters
@@ -172,30 +174,30 @@ def compare_mitigations(
         Features for fitting.
     y : array-like of shape (n,)
         Labels, 0 or 1.
-    sensitive : str, list of str, or array-like of n rows
+    sensitive_features : str, list of str, or array-like of n rows
         Columns of ``X``, or values: then the attribute is not taken to be a feature, unless a
         column of that name is in ``X``. Several columns give their intersections.
     X_test, y_test : as ``X`` and ``y``
         Data not used for fitting; every number of the result comes from them.
-    sensitive_test : array-like of len(X_test), optional
-        Needed if ``sensitive`` holds values.
+    sensitive_features_test : array-like of len(X_test), optional
+        Needed if ``sensitive_features`` holds values.
     methods : iterable of str, or mapping of str to callable, optional
         Names, by default all that apply: ``"unmitigated"``; ``"attribute dropped"``;
-        ``"reweighing"`` (Kamiran & Calders 2012: rows weigh what they would if group and label were
-        independent); ``"correlation remover"``; ``"exponentiated gradient (demographic parity)"``
-        and ``"... (equalized odds)"`` (Agarwal et al. 2018); ``"threshold optimizer (demographic
+        ``"reweighing"`` (Kamiran & Calders 2012: weights that make group and label independent);
+        ``"correlation remover"``; ``"exponentiated gradient (demographic parity)"`` and
+        ``"... (equalized odds)"`` (Agarwal et al. 2018); ``"threshold optimizer (demographic
         parity)"`` and ``"... (equalized odds)"`` (Hardt et al. 2016). Or your own:
         ``f(estimator, X, y, group)`` that fits and returns ``decide(X, group)``.
     performance : str, default "balanced_accuracy"
         What the threshold optimizer maximises; or ``"accuracy"``.
     confidence, resamples, seed : as in :func:`audit`
-        ``seed`` also draws the lots of the methods that decide by lot.
+        ``seed`` is used by methods with randomised decisions too.
     progress : bool, default True
-        Show a progress bar, which goes away at the end.
+        Show a progress bar, which disappears at the end.
 
     Returns
     -------
-    Comparison
+    MitigationComparison
         A method that failed is a row with its ``error``.
 
     Raises
@@ -206,29 +208,29 @@ def compare_mitigations(
 
     Notes
     -----
-    'Dropped' puts one constant in the place of the attribute, so that pipelines that name the
-    column still work: a constant tells a model nothing.
+    'Dropped' replaces the attribute by a constant, so that pipelines that name the column still
+    work: a constant tells a model nothing.
     """
     from sklearn.base import clone
 
-    one_of(performance, _PERFORMANCES, "performance")
+    checks.one_of("performance", performance, _PERFORMANCES)
     for name, features in (("X", X), ("X_test", X_test)):
         if not isinstance(features, pd.DataFrame):
             raise ValueError(f"{name} is a {type(features).__name__}; expected a DataFrame")
-    columns, at_fit, at_test = _attribute(sensitive, sensitive_test, X, X_test)
+    columns, at_fit, at_test = _attribute(sensitive_features, sensitive_features_test, X, X_test)
     truth = {"y": binary(y, "y", len(X)), "y_test": binary(y_test, "y_test", len(X_test))}
     for name, labels in truth.items():
         if len(np.unique(labels)) < 2:
             raise ValueError(f"{name} holds only {labels[0]}; expected both 0 and 1")
-    for name, one, features in (("y", y, X), ("y_test", y_test, X_test)):
-        same_order(features, one, name)
-    same_order(X, sensitive, "sensitive")
-    same_order(X_test, sensitive_test, "sensitive_test")
+    same_order(X, y, "y")
+    same_order(X_test, y_test, "y_test")
+    same_order(X, sensitive_features, "sensitive_features")
+    same_order(X_test, sensitive_features_test, "sensitive_features_test")
     fit_groups, test_groups = _labelled(at_fit, len(X)), _labelled(at_test, len(X_test))
     unseen = sorted(set(test_groups) - set(fit_groups))
     if unseen:
         raise ValueError(
-            f"sensitive_test has {unseen}, which fitting never saw; merge or drop them"
+            f"sensitive_features_test has {unseen}, which fitting never saw; merge or drop them"
         )
     chosen = _chosen(methods, columns)
     rows, audits, decisions = {}, {}, {}
@@ -248,7 +250,7 @@ def compare_mitigations(
             audits[name] = audit(
                 truth["y_test"],
                 decided,
-                sensitive=at_test,
+                sensitive_features=at_test,
                 metrics=[*OF_DECISIONS, *_PERFORMANCES],
                 confidence=confidence,
                 resamples=resamples,
@@ -267,19 +269,19 @@ def compare_mitigations(
         index=pd.Index(rows, name="method"),
         columns=pd.MultiIndex.from_tuples(order),
     )
-    return Comparison(table, audits, decisions, performance, confidence, len(X_test))
+    return MitigationComparison(audits, decisions, performance, confidence, len(X_test), table)
 
 
 @dataclass(frozen=True)
 class _Context:
-    """What the methods have in common."""
+    """Settings that the methods share."""
 
-    columns: list[str]  # of X, that hold the attribute
+    columns: list[str]  # columns of X that hold the attribute
     performance: str
     seed: int
 
     def needs(self, method: Any) -> str:
-        """Whether the attribute must be known to decide: yes, no, or unknown."""
+        """Return whether the attribute must be known to decide: yes, no, or unknown."""
         if not isinstance(method, str):
             return "unknown"
         if method.startswith(("threshold optimizer", "correlation remover")):
@@ -309,7 +311,7 @@ class _Context:
         return lambda X, group: model.predict(X)
 
     def without(self, X: pd.DataFrame) -> Callable[[pd.DataFrame], pd.DataFrame]:
-        """Make a function that puts each column's most frequent value in all its rows."""
+        """Return a function that fills the attribute's columns with their most frequent value."""
         constant = {name: X[name].mode().iloc[0] for name in self.columns}
 
         def same(frame: pd.DataFrame) -> pd.DataFrame:
@@ -324,26 +326,22 @@ class _Context:
     def correlation_remover(
         self, model: Any, X: pd.DataFrame, y: np.ndarray, group: np.ndarray
     ) -> Callable:
-        """Take from the numeric features what the attribute predicts of them, then fit."""
+        """Subtract from the numeric features what the attribute predicts of them, then fit."""
         from fairlearn.preprocessing import CorrelationRemover
         from sklearn.pipeline import Pipeline
 
         same = self.without(X)
         if isinstance(model, Pipeline) and len(model) > 1:
-            before, last = model[:-1], model[-1]
-            before.fit(same(X), y)
-            encode = before.transform
+            last, encode = model[-1], model[:-1].fit(same(X), y).transform
         else:
             last = model
             columns = pd.get_dummies(X.drop(columns=self.columns), dtype=float).columns
 
             def encode(frame: pd.DataFrame) -> pd.DataFrame:
-                wide = pd.get_dummies(
-                    frame.drop(columns=self.columns, errors="ignore"), dtype=float
-                )
+                wide = pd.get_dummies(frame.drop(columns=self.columns), dtype=float)
                 return wide.reindex(columns=columns, fill_value=0.0)
 
-        known = np.unique(group)[1:]  # one group is the base line
+        known = np.unique(group)[1:]  # the first group is the baseline
 
         def matrix(frame: pd.DataFrame, group: np.ndarray) -> np.ndarray:
             features = encode(same(frame))
@@ -361,12 +359,9 @@ class _Context:
     ) -> Callable:
         from fairlearn import reductions
 
-        of = {
-            "demographic parity": reductions.DemographicParity,
-            "equalized odds": reductions.EqualizedOdds,
-        }
+        moment = getattr(reductions, constraint.title().replace(" ", ""))  # DemographicParity, ...
         fitted = reductions.ExponentiatedGradient(
-            model, constraints=of[constraint](), sample_weight_name=_weight_name(model)
+            model, constraints=moment(), sample_weight_name=_weight_name(model)
         )
         fitted.fit(X, y, sensitive_features=group)
         return lambda X, group: fitted.predict(X, random_state=self.seed)
@@ -387,7 +382,7 @@ class _Context:
 
 
 def reweighing(y: np.ndarray, group: np.ndarray) -> np.ndarray:
-    """Weigh rows so that group and label become independent.
+    """Return weights of the rows that make group and label independent.
 
     Parameters
     ----------
@@ -399,7 +394,7 @@ def reweighing(y: np.ndarray, group: np.ndarray) -> np.ndarray:
     Returns
     -------
     numpy.ndarray of shape (n,)
-        P(group) P(label) / P(group and label): above 1 where a label is rarer than it would be.
+        P(group) P(label) / P(group and label): above 1 where a label is rarer than expected.
         Source: Kamiran & Calders (2012), "Data preprocessing techniques for classification without
         discrimination".
 
@@ -409,11 +404,10 @@ def reweighing(y: np.ndarray, group: np.ndarray) -> np.ndarray:
     [0.5, 1.5, 0.75, 0.75]
     """
     frame = pd.DataFrame({"y": y, "group": group})
-    alone = frame.groupby("group")["y"].transform("size") * frame.groupby("y")["y"].transform(
-        "size"
+    group, label, both = (
+        frame.groupby(by)["y"].transform("size") for by in ("group", "y", ["group", "y"])
     )
-    together = frame.groupby(["group", "y"])["y"].transform("size")
-    return (alone / together / len(frame)).to_numpy()
+    return (group * label / both / len(frame)).to_numpy()
 
 
 def _measures(
@@ -424,23 +418,23 @@ def _measures(
     resamples: int,
     seed: int,
 ) -> dict[tuple[str, str], float]:
-    """Measure performance and disparity with intervals, all from the same resampled counts."""
+    """Return performance and disparity with intervals, all from the same resampled counts."""
     names, code = np.unique(group, return_inverse=True)
     counts = confusion(y, decided, code, len(names))
     drawn = draw_counts(counts, resamples, np.random.default_rng(seed))
-    found = {}
+    measures = {}
     for kind, at in (("value", counts[None]), ("drawn", drawn)):
         by_group = np.stack(
             [rate(f"{name}_rate", at) for name in ("selection", "true_positive", "false_positive")],
             axis=-1,
         )
         gaps = difference(by_group)
-        found[kind] = {name: rate(name, at.sum(axis=-2)) for name in _PERFORMANCES}
-        found[kind]["demographic_parity_difference"] = gaps[:, 0]
-        found[kind]["equalized_odds_difference"] = gaps[:, 1:].max(axis=1)
+        measures[kind] = {name: rate(name, at.sum(axis=-2)) for name in _PERFORMANCES}
+        measures[kind]["demographic_parity_difference"] = gaps[:, 0]
+        measures[kind]["equalized_odds_difference"] = gaps[:, 1:].max(axis=1)
     row = {}
-    for name, value in found["value"].items():
-        low, high = quantiles(found["drawn"][name], (1 - confidence) / 2)
+    for name, value in measures["value"].items():
+        low, high = quantiles(measures["drawn"][name], (1 - confidence) / 2)
         row |= {(name, "value"): float(value[0]), (name, "low"): low, (name, "high"): high}
     return row
 
@@ -448,7 +442,7 @@ def _measures(
 def _attribute(
     sensitive: Any, sensitive_test: Any, X: pd.DataFrame, X_test: pd.DataFrame
 ) -> tuple[list[str], pd.DataFrame, pd.DataFrame]:
-    """Find the attribute's columns in X, and its values for fitting and for testing."""
+    """Return the attribute's columns in X, and its values for fitting and for testing."""
     named = [sensitive] if isinstance(sensitive, str) else sensitive
     if isinstance(named, list) and named and all(isinstance(n, str) for n in named):
         lacking = [n for n in named if n not in X or n not in X_test]
@@ -456,23 +450,26 @@ def _attribute(
             return named, X[named], X_test[named]
         if isinstance(sensitive, str) or len(named) != len(X):
             raise ValueError(
-                f"sensitive names {lacking}, not in both X and X_test; give the values themselves "
-                "as sensitive and sensitive_test"
+                f"sensitive_features names {lacking}, not in both X and X_test; pass the values "
+                "themselves as sensitive_features and sensitive_features_test"
             )
     if sensitive_test is None:
-        raise ValueError("sensitive holds values; expected those of X_test as sensitive_test too")
-    at_fit, at_test = frame_of(sensitive, "sensitive"), frame_of(sensitive_test, "sensitive_test")
+        raise ValueError(
+            "sensitive_features holds values; pass those of X_test as sensitive_features_test"
+        )
+    at_fit = frame_of(sensitive, "sensitive_features")
+    at_test = frame_of(sensitive_test, "sensitive_features_test")
     if at_fit.shape[1] != at_test.shape[1]:
         raise ValueError(
-            f"sensitive has {at_fit.shape[1]} columns, sensitive_test {at_test.shape[1]}; "
-            "expected as many"
+            f"sensitive_features has {at_fit.shape[1]} columns, sensitive_features_test "
+            f"{at_test.shape[1]}; expected the same number"
         )
     at_test.columns = at_fit.columns
     return [n for n in at_fit if n in X.columns and n in X_test.columns], at_fit, at_test
 
 
 def _labelled(frame: pd.DataFrame, n: int) -> np.ndarray:
-    groups = Groups.of(frame, "sensitive", n)
+    groups = Groups.of(frame, "sensitive_features", n)
     return np.array([label(key) for key in groups.keys], dtype=object)[groups.code].astype(str)
 
 
@@ -483,16 +480,15 @@ def _chosen(methods: Any, columns: list[str]) -> dict[str, Any]:
         return dict(methods)
     chosen = [methods] if isinstance(methods, str) else list(methods)
     for name in chosen:
-        one_of(name, _METHODS, "methods")
+        checks.one_of("methods", name, _METHODS)
         if name == "attribute dropped" and not columns:
             raise ValueError("methods has 'attribute dropped', but X has no such column to drop")
     return {name: name for name in chosen}
 
 
 def _weight_name(model: Any) -> str:
-    """Name the weights as fit takes them: a pipeline hands them to its last step."""
+    """Return the name of fit's weights; a pipeline passes them to its last step."""
     from sklearn.pipeline import Pipeline
 
-    return (
-        f"{model.steps[-1][0]}__sample_weight" if isinstance(model, Pipeline) else "sample_weight"
-    )
+    step = f"{model.steps[-1][0]}__" if isinstance(model, Pipeline) else ""
+    return f"{step}sample_weight"

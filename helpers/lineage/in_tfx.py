@@ -1,6 +1,6 @@
-"""Reads a metadata store with ML Metadata's own API; ``helpers.lineage`` runs this file in TFX.
+"""Read a metadata store with ML Metadata's own API; ``helpers.lineage`` runs this file in TFX.
 
-It uses nothing of the lab; what it returns is plain values, which a session can hand over.
+It imports nothing from this package, and returns plain values, which can leave the TFX process.
 """
 
 from __future__ import annotations
@@ -18,18 +18,19 @@ _OUTPUTS = (mlmd.Event.OUTPUT, mlmd.Event.DECLARED_OUTPUT)
 
 
 def read(path: str) -> dict[str, list[dict[str, Any]]]:
-    """Return all that a store knows; the file may be brought to this version's format."""
+    """Return the whole content of a store; the file may be upgraded to this version's format."""
     config = mlmd.ConnectionConfig()
     config.sqlite.filename_uri = path
     config.sqlite.connection_mode = mlmd.SqliteMetadataSourceConfig.READWRITE
     store = ml_metadata.MetadataStore(config, enable_upgrade_migration=True)
     artifacts, executions = store.get_artifacts(), store.get_executions()
     contexts = store.get_contexts()
+    state, last_state = mlmd.Artifact.State.Name, mlmd.Execution.State.Name
     return {
-        "artifacts": [_common(one, mlmd.Artifact.State) | {"uri": one.uri} for one in artifacts],
-        "executions": [_common(one, mlmd.Execution.State) for one in executions],
-        "contexts": [_common(one, None) for one in contexts],
-        "events": list(_events(store, [one.id for one in executions])),
+        "artifacts": [_common(a, state(a.state)) | {"uri": a.uri} for a in artifacts],
+        "executions": [_common(e, last_state(e.last_known_state)) for e in executions],
+        "contexts": [_common(context, "") for context in contexts],
+        "events": list(_events(store, [execution.id for execution in executions])),
         "memberships": [
             {"context": context.id, "execution": execution.id}
             for context in contexts
@@ -38,31 +39,28 @@ def read(path: str) -> dict[str, list[dict[str, Any]]]:
     }
 
 
-def _common(one: Any, states: Any) -> dict[str, Any]:
-    state = getattr(one, "state", None) if isinstance(one, mlmd.Artifact) else None
-    if isinstance(one, mlmd.Execution):
-        state = one.last_known_state
+def _common(node: Any, state: str) -> dict[str, Any]:
     return {
-        "id": one.id,
-        "type": one.type,
-        "name": one.name,
-        "state": states.Name(state) if states and state is not None else "",
-        "created": one.create_time_since_epoch,
-        "updated": one.last_update_time_since_epoch,
-        "properties": _values(one.properties) | _values(one.custom_properties),
+        "id": node.id,
+        "type": node.type,
+        "name": node.name,
+        "state": state,
+        "created": node.create_time_since_epoch,
+        "updated": node.last_update_time_since_epoch,
+        "properties": _values(node.properties) | _values(node.custom_properties),
     }
 
 
 def _values(properties: Any) -> dict[str, Any]:
-    found = {}
-    for name, value in sorted(properties.items()):  # a protobuf map has no order of its own
+    result = {}
+    for name, value in sorted(properties.items()):  # a protobuf map has no order
         kind = value.WhichOneof("value")
         if kind in ("int_value", "double_value", "string_value", "bool_value"):
-            found[name] = getattr(value, kind)
+            result[name] = getattr(value, kind)
         elif kind is not None:
             message = json_format.MessageToDict(getattr(value, kind))
-            found[name] = json.dumps(message, sort_keys=True)  # a struct has no order of its own
-    return found
+            result[name] = json.dumps(message, sort_keys=True)  # nor has a struct
+    return result
 
 
 def _events(store: Any, executions: list[int]) -> Iterable[dict[str, Any]]:
@@ -70,7 +68,7 @@ def _events(store: Any, executions: list[int]) -> Iterable[dict[str, Any]]:
         return
     for event in store.get_events_by_execution_ids(executions):
         if event.type not in (*_INPUTS, *_OUTPUTS):
-            continue  # a resolver's, which finds artifacts and makes none
+            continue  # from a resolver, which finds artifacts and makes none
         keys = [step.key for step in event.path.steps if step.HasField("key")]
         yield {
             "artifact": event.artifact_id,

@@ -20,10 +20,7 @@ from __future__ import annotations
 import ast
 import contextlib
 import json
-import os
-import re
 import shutil
-import signal
 import subprocess
 import tempfile
 import time
@@ -36,7 +33,7 @@ from typing import Any
 import pandas as pd
 from filelock import FileLock, Timeout
 
-from helpers.base import extras, files
+from helpers.base import extras, files, process
 
 extras.require("validation", by=__name__)
 
@@ -76,9 +73,6 @@ COMPONENTS = (
     "check_model",
     "Pusher",
 )
-_END_SECONDS = 10
-# Variables that would lead another Python astray. Without bytecode TFX takes half a minute to load.
-_UNWANTED = re.compile(r"PYTHON(PATH|HOME|STARTUP|DONTWRITEBYTECODE)|PYTEST_.*|VIRTUAL_ENV|PIP_.*")
 _OURS = {
     "TF_CPP_MIN_LOG_LEVEL": "3",
     "TF_USE_LEGACY_KERAS": "1",  # TFX's Keras is Keras 2
@@ -302,7 +296,7 @@ def prepare() -> None:
 
     python = interpreter()
     if not any(one.serves(python) for one in _spare):
-        _spare[:] = [_Process(python)]
+        _spare[:] = [_Worker(python)]
 
 
 class Running:
@@ -338,14 +332,13 @@ class Running:
         root.mkdir(parents=True, exist_ok=True)
         lock = _lock(root)
         try:
-            mine = _take(python)
+            self._worker = _worker(python)
         except BaseException:
             lock.release()
             raise
-        self._mine, self._process = mine, mine.popen
+        self._process = self._worker.child
         # Also at exit, and when nobody refers to this run any more.
-        self._stop = weakref.finalize(self, _finish, mine, root, lock)
-        self._log = mine.log
+        self._stop = weakref.finalize(self, _finish, self._worker, root, lock)
         line = json.dumps({**task, "asked": time.time()})
         with contextlib.suppress(BrokenPipeError):  # how it ended is told by who goes through it
             self._process.stdin.write(line.encode() + b"\n")
@@ -404,86 +397,65 @@ class Running:
                 self._component = f"after {event['component']}"
                 yield self.steps[-1]
             elif kind == "failed":
-                self._mine.free = True
+                self._worker.free = True
                 raise ComponentFailed(**event, steps=self.steps)
             elif kind == "done":
-                self._mine.free = True
+                self._worker.free = True
                 return
         code = self._process.wait()
-        tail = self._log.read_text(errors="replace").strip().splitlines()[-5:]
+        tail = self._process.log.read_text(errors="replace").strip().splitlines()[-5:]
         said = f"the process ended with code {code}; it last wrote: {' '.join(tail) or 'nothing'}"
         raise ComponentFailed(self._component, "ProcessEnded", said, "", self.steps)
 
 
-class _Process:
+class _Worker:
     """A process that loads TFX and waits for runs; it ends with this one."""
 
     def __init__(self, python: Path) -> None:
-        self.command = [str(python), "-W", "ignore", str(_RUNNER)]
-        temporary = tempfile.mkdtemp(prefix="tfx-pipeline-")
-        self.log = Path(temporary) / "run.log"
-        kept = {k: v for k, v in os.environ.items() if not _UNWANTED.fullmatch(k)}
-        path = os.pathsep.join([str(python.parent), kept.get("PATH", os.defpath)])
-        try:
-            with self.log.open("wb") as log:
-                self.popen = subprocess.Popen(
-                    self.command,
-                    stdin=subprocess.PIPE,  # its end tells the process that this one is gone
-                    stdout=subprocess.PIPE,
-                    stderr=log,
-                    cwd=temporary,
-                    env=kept | _OURS | {"TMPDIR": temporary, "PATH": path},
-                    start_new_session=True,  # a group of its own, to end as one
-                )
-        except BaseException:
-            shutil.rmtree(temporary, ignore_errors=True)
-            raise
-        self.end = weakref.finalize(self, _end, self.popen, temporary)
+        self.python = python
+        folder = Path(tempfile.mkdtemp(prefix="tfx-pipeline-"))
+        self.child = process.Child(
+            ["-W", "ignore", _RUNNER],
+            folder,
+            python,
+            _OURS | {"TMPDIR": str(folder)},
+            stdout=subprocess.PIPE,
+        )
+        self.stop = weakref.finalize(self, self.child.stop, 0)
         self.began = time.time()
         self.free = True  # for a run
 
     def serves(self, python: Path) -> bool:
-        """Whether it can take a run: alive, of this TFX, with the pipeline as it stands now."""
+        """Whether it can take a run: alive, of this TFX, with the pipeline as it is now."""
         changed = max(file.stat().st_mtime for file in HERE.glob("*.py"))
-        alive = self.popen.poll() is None
-        return self.free and alive and self.command[0] == str(python) and changed < self.began
+        alive = self.child.poll() is None
+        return self.free and alive and self.python == python and changed < self.began
 
 
-_spare: list[_Process] = []
+_spare: list[_Worker] = []
 
 
-def _take(python: Path) -> _Process:
-    """Give the process that waits, if it is still good, or else a new one."""
+def _worker(python: Path) -> _Worker:
+    """Return the worker that waits, if it can still be used, or else a new one."""
     while _spare:
-        one = _spare.pop()
-        if one.serves(python):
+        worker = _spare.pop()
+        if worker.serves(python):
             break
-        one.end()
+        worker.stop()
     else:
-        one = _Process(python)
-    one.free = False
-    return one
+        worker = _Worker(python)
+    worker.free = False
+    return worker
 
 
-def _end(process: subprocess.Popen, temporary: str) -> None:
-    """End a process and all that it started; remove its temporary files."""
-    with contextlib.suppress(BrokenPipeError):
-        process.stdin.close()
-    with contextlib.suppress(ProcessLookupError, PermissionError):
-        os.killpg(process.pid, signal.SIGKILL)
-    process.wait(_END_SECONDS)
-    process.stdout.close()
-    shutil.rmtree(temporary, ignore_errors=True)
-
-
-def _finish(process: _Process, root: Path, lock: FileLock) -> None:
-    """Keep what a run wrote beside its artifacts; its process takes the next run, or ends."""
+def _finish(worker: _Worker, root: Path, lock: FileLock) -> None:
+    """Keep what a run wrote beside its artifacts; its worker takes the next run, or ends."""
     with contextlib.suppress(OSError):
-        shutil.copy(process.log, root / "run.log")
-    if process.free and not _spare:
-        _spare.append(process)
+        shutil.copy(worker.child.log, root / "run.log")
+    if worker.free and not _spare:
+        _spare.append(worker)
     else:
-        process.end()
+        worker.stop()
     lock.release()
 
 

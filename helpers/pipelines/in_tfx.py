@@ -2,22 +2,17 @@
 
 ``in_tfx.py`` loads TFX, reads what to run from its standard input, a line of JSON for each run, and
 writes a line of JSON for each component that begins or ends. Each run is a copy of this process
-(fork), so that it finds TFX loaded and leaves nothing behind for the next; where a process that has
-loaded TensorFlow had better not be copied, which is everywhere but on Linux, it is this process,
-and the only run. It ends when its standard input does: that is how it learns that its notebook is
-gone. This file uses nothing of the lab.
+(fork), so that it finds TFX loaded and leaves nothing behind for the next. Where forking a process
+that has loaded TensorFlow is unsafe, which is everywhere but on Linux, this process does one run
+and exits. It ends with its notebook. This file uses nothing of the lab but ``base/process.py``.
 """
 
 from __future__ import annotations
 
-import ctypes
 import json
 import os
 import queue
-import shutil
-import signal
 import sys
-import threading
 import time
 import traceback
 import warnings
@@ -25,14 +20,18 @@ from pathlib import Path
 from typing import Any
 
 HERE = Path(__file__).resolve().parent
+sys.path.insert(0, str(HERE.parent / "base"))
+import process  # noqa: E402
+
+del sys.path[0]
 STARTING = "starting TFX"
-PR_SET_PDEATHSIG = 1  # of <sys/prctl.h>
 
 
 def main() -> None:
     """Run what is asked for, one pipeline after the other."""
-    tasks: queue.SimpleQueue[str] = queue.SimpleQueue()
-    threading.Thread(target=listen, args=[tasks], daemon=True).start()
+    tasks: queue.SimpleQueue[bytes] = queue.SimpleQueue()
+    process.end_with_parent(on_line=tasks.put)
+    me = os.getpid()
     # What the components print must not come between the lines.
     report = os.fdopen(os.dup(1), "w", buffering=1)
     os.dup2(2, 1)
@@ -51,8 +50,7 @@ def main() -> None:
         os.ftruncate(2, 0)  # the log is that of one run
         child = os.fork()
         if not child:
-            # Should the process that waits be killed, this one ends, too.
-            ctypes.CDLL(None).prctl(PR_SET_PDEATHSIG, signal.SIGKILL)
+            process.when_ended(me, process.kill_all)
             os._exit(attempt(tell, current, run, task, tell, current))
         code = os.waitstatus_to_exitcode(os.waitpid(child, 0)[1])
         if code < 0:  # killed, and could not say so
@@ -77,17 +75,6 @@ def attempt(tell: Any, current: dict[str, str], work: Any, *arguments: Any) -> i
         code = 1
     sys.stderr.flush()
     return code  # not the way of sys.exit: Beam's threads and TensorFlow's objects take seconds
-
-
-def listen(tasks: queue.SimpleQueue[str]) -> None:
-    """Hand on what is to be done; at its end, end this process and all that it started."""
-    for line in sys.stdin:
-        tasks.put(line)
-    # A notebook that is killed removes nothing.
-    temporary = Path(os.environ.get("TMPDIR", ""))
-    if temporary.name.startswith("tfx-pipeline-"):
-        shutil.rmtree(temporary, ignore_errors=True)
-    os.killpg(os.getpgrp(), signal.SIGKILL)
 
 
 def load_tfx() -> None:

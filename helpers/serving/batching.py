@@ -1,8 +1,8 @@
 """Dynamic batching: requests that wait at the same time run together.
 
-A batch starts as soon as a thread is free and it is full or its oldest request has waited
-``batch_timeout_ms``. So a lone request never waits for company that does not come, and under load
-the batches grow by themselves to what arrives while the one before runs.
+A batch starts as soon as a thread is free and the batch is full or its oldest request has waited
+``batch_timeout_ms``. So a lone request never waits for others, and under load a batch grows to what
+arrives while the previous one runs.
 
 Source: Crankshaw et al. (2017), "Clipper: A Low-Latency Online Prediction Serving System", NSDI.
 """
@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING
 
 import numpy as np
 
-from helpers.serving.errors import Refused
+from helpers.serving.errors import RequestError
 
 if TYPE_CHECKING:
     from helpers.serving.tensors import Arrays
@@ -31,11 +31,11 @@ class Limits:
     Attributes
     ----------
     max_batch_size : int
-        Rows that run together; 1 means no batching. A request with more runs by itself.
+        Rows that run together; 1 means no batching. A request with more runs alone.
     batch_timeout_ms : float
         How long a request waits for others, in milliseconds.
     max_enqueued_batches : int
-        Full batches that may wait; beyond them requests are refused.
+        Full batches that may wait; further requests are refused.
     num_batch_threads : int
         Batches that run at the same time.
     """
@@ -50,7 +50,7 @@ class Limits:
 class _Task:
     inputs: Arrays
     rows: int
-    kind: object  # tasks of one kind can be put together
+    kind: object  # tasks of the same kind can run together
     since: float
     done: asyncio.Future = field(repr=False)
 
@@ -65,11 +65,11 @@ class Batcher:
     run : callable
         Takes and returns dicts of arrays; called in a thread.
     batchable : bool
-        Whether rows of different requests may be put together at all.
+        Whether rows of different requests may run together.
     limits : Limits
     threads : concurrent.futures.Executor
     observe : callable
-        Called with the rows of each batch and the seconds that its first request waited.
+        Called with the number of rows of each batch and the seconds that its first request waited.
     """
 
     def __init__(
@@ -91,11 +91,11 @@ class Batcher:
         self._alarm: asyncio.TimerHandle | None = None
 
     async def submit(self, inputs: Arrays) -> Arrays:
-        """Run a request, perhaps together with others.
+        """Run a request, perhaps together with others, and return its outputs.
 
         Raises
         ------
-        Refused
+        RequestError
             UNAVAILABLE, if the queue is full.
         """
         loop = asyncio.get_running_loop()
@@ -106,7 +106,7 @@ class Batcher:
             rows, kind = 1, object()
         room = self._limits.max_batch_size * self._limits.max_enqueued_batches
         if self._waiting and self._rows + rows > room:
-            raise Refused(
+            raise RequestError(
                 "UNAVAILABLE",
                 "The batch scheduling queue to which this task was submitted is full",
             )
@@ -151,7 +151,7 @@ class Batcher:
             try:
                 return self._together(batch)
             except Exception:
-                pass  # one bad request must not spoil the others: each by itself, then
+                pass  # a bad request must not spoil the others: run each alone
         results: list[Arrays | Exception] = []
         for task in batch:
             try:
@@ -176,7 +176,7 @@ class Batcher:
     def _finish(self, batch: list[_Task], future: asyncio.Future) -> None:
         self._running -= 1
         for task, result in zip(batch, future.result(), strict=True):
-            if task.done.done():  # whoever asked has gone
+            if task.done.done():  # the client has disconnected
                 continue
             if isinstance(result, Exception):
                 task.done.set_exception(result)

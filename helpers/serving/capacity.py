@@ -1,4 +1,4 @@
-"""How long requests wait at a given load: a queue with several servers, computed."""
+"""How long requests wait at a given load: a queue with several servers (M/M/c)."""
 
 from __future__ import annotations
 
@@ -6,19 +6,17 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from helpers.base.checks import share as checked_share
+
 
 @dataclass(frozen=True)
 class Queue:
-    """What a number of replicas does under a load; made by :func:`queue`.
+    """A number of replicas under a load; computed by :func:`queue`.
 
     Attributes
     ----------
-    rate : float
-        Requests a second that arrive.
-    service_s : float
-        Seconds that one request keeps one replica busy, on average.
-    replicas : int
-        Replicas that serve, one request each at a time.
+    rate, service_s, replicas
+        As in :func:`queue`.
     utilization : float
         Share of the time that a replica is busy; at 1 and above the queue grows without end.
     waits : float
@@ -32,16 +30,7 @@ class Queue:
     waits: float
 
     def tail(self, seconds: float | np.ndarray) -> float | np.ndarray:
-        """Share of the requests whose answer takes longer than so many seconds.
-
-        Parameters
-        ----------
-        seconds : float or numpy.ndarray
-
-        Returns
-        -------
-        float or numpy.ndarray
-        """
+        """Return the share of the requests whose answer takes longer than this."""
         if self.utilization >= 1:
             return np.ones_like(seconds, dtype=float)
         fast = 1 / self.service_s
@@ -55,7 +44,7 @@ class Queue:
         )
 
     def latency(self, share: float = 0.99) -> float:
-        """Seconds within which this share of the requests is answered; infinite if overloaded.
+        """Return the seconds within which this share of the requests is answered.
 
         Parameters
         ----------
@@ -65,11 +54,11 @@ class Queue:
         Returns
         -------
         float
+            Infinite if the replicas are overloaded.
         """
         from scipy.optimize import brentq
 
-        if not 0 < share < 1:
-            raise ValueError(f"share is {share}; expected a share between 0 and 1, such as 0.99")
+        checked_share("share", share, ends=False)
         if self.utilization >= 1:
             return float("inf")
         high = self.service_s
@@ -86,19 +75,19 @@ class Queue:
 
 
 def queue(rate: float, service_s: float, replicas: int) -> Queue:
-    """Compute a queue with independent arrivals and exponential service times (M/M/c).
+    """Return a queue with independent arrivals and exponential service times (M/M/c).
 
-    Real service times vary less, so the waits are rather too long than too short; real arrivals
-    come in bursts, which does the opposite. It is a first sizing, to be checked by a load test.
+    Real service times vary less, so real waits are shorter; real arrivals come in bursts, which
+    makes them longer. It is a first estimate, to be checked by a load test.
 
     Parameters
     ----------
     rate : float
-        Requests a second.
+        Requests per second.
     service_s : float
-        Seconds that one request keeps a replica busy.
+        Mean seconds for which a request keeps a replica busy.
     replicas : int
-        Replicas.
+        Replicas, each of which serves one request at a time.
 
     Returns
     -------
@@ -126,7 +115,7 @@ def queue(rate: float, service_s: float, replicas: int) -> Queue:
     load = rate * service_s
     if load >= replicas:
         return Queue(rate, service_s, replicas, load / replicas, 1.0)
-    blocked = 1.0  # Erlang's B, by its recursion; C follows from it
+    blocked = 1.0  # Erlang's B by its recursion, from which C follows
     for servers in range(1, replicas + 1):
         blocked = load * blocked / (servers + load * blocked)
     waits = blocked / (1 - load / replicas * (1 - blocked))

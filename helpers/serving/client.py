@@ -1,15 +1,15 @@
-"""One small client for both protocols."""
+"""A small client for both protocols."""
 
 from __future__ import annotations
 
 import os
 from functools import lru_cache
 from typing import TYPE_CHECKING, Any
-from urllib.parse import quote
 
 import numpy as np
 
-from helpers.serving.rows import as_columns
+from helpers.serving.rows import as_arrays
+from helpers.serving.target import DEFAULT_SIGNATURE, Target
 
 if TYPE_CHECKING:
     import grpc
@@ -42,7 +42,7 @@ def predict(
     signature: str | None = None,
     timeout: float = 30,
 ) -> Outputs:
-    """Ask a model server, the embedded one or TensorFlow Serving itself.
+    """Return the predictions of a model server, the embedded one or TensorFlow Serving itself.
 
     Parameters
     ----------
@@ -50,8 +50,8 @@ def predict(
         ``"http://127.0.0.1:8501"`` for REST; without ``http://``, such as ``"127.0.0.1:8500"``,
         for gRPC.
     rows : list, array, DataFrame or dict
-        A list (or array) has an item for each row and travels as ``instances``; a DataFrame or a
-        dict of columns travels as ``inputs``. Columns of a DataFrame gain a last dimension of size
+        A list (or array) has an item for each row and is sent as ``instances``; a DataFrame or a
+        dict of columns is sent as ``inputs``. Columns of a DataFrame gain a last dimension of size
         1 where the model wants one.
     model : str, default "model"
     version : int, optional
@@ -79,42 +79,26 @@ def predict(
     """
     if version is not None and label is not None:
         raise ValueError(f"version is {version} and label is {label!r}; give one of them")
-    if "://" in url:
-        return _rest(url, rows, model, version, label, signature, timeout)
-    return _grpc(url, rows, model, version, label, signature, timeout)
-
-
-def model_path(model: str, version: int | None = None, label: str | None = None) -> str:
-    """Path of a model's URL, such as ``/v1/models/credit/versions/2``."""
-    path = f"/v1/models/{quote(model, safe='')}"
-    if version is not None:
-        return f"{path}/versions/{version}"
-    return path if label is None else f"{path}/labels/{quote(label, safe='')}"
+    target = Target(model, version, label, signature or "")
+    call = _rest if "://" in url else _grpc
+    return call(url, target, rows, timeout)
 
 
 def get(url: str, timeout: float = 30) -> dict[str, Any]:
-    """Fetch the JSON at a URL of a server, such as a model's status or ``/metadata``."""
-    return _ask("GET", url, None, timeout)
+    """Return the JSON at a URL of a server, such as a model's status or ``/metadata``."""
+    return _request("GET", url, None, timeout)
 
 
-def _rest(
-    url: str,
-    rows: Any,
-    model: str,
-    version: int | None,
-    label: str | None,
-    signature: str | None,
-    timeout: float,
-) -> Outputs:
-    place = url.rstrip("/") + model_path(model, version, label)
+def _rest(url: str, target: Target, rows: Any, timeout: float) -> Outputs:
+    url = url.rstrip("/") + target.path
     by_column = isinstance(rows, dict) or hasattr(rows, "columns")
     if hasattr(rows, "columns"):
-        inputs = signature_inputs(get(f"{place}/metadata", timeout), signature)
-        rows = _shaped(as_columns(rows, list(inputs), "rows"), inputs)
+        shapes = _input_shapes(get(f"{url}/metadata", timeout), target.signature)
+        rows = as_arrays(rows, shapes, "rows")
     body = {"inputs" if by_column else "instances": _plain(rows)}
-    if signature:
-        body["signature_name"] = signature
-    answer = _ask("POST", f"{place}:predict", body, timeout)
+    if target.signature:
+        body["signature_name"] = target.signature
+    answer = _request("POST", f"{url}:predict", body, timeout)
     values = answer["outputs" if by_column else "predictions"]
     if by_column and isinstance(values, dict):
         return {name: np.asarray(value) for name, value in values.items()}
@@ -123,10 +107,10 @@ def _rest(
     return np.asarray(values)
 
 
-def signature_inputs(metadata: dict[str, Any], signature: str | None) -> dict[str, list[int]]:
-    """Shapes of a signature's inputs by name, from a model's metadata; -1 stands for any size."""
+def _input_shapes(metadata: dict[str, Any], signature: str) -> dict[str, list[int]]:
+    """Return the shapes of a signature's inputs by name; -1 is any size."""
     definitions = metadata["metadata"]["signature_def"]["signature_def"]
-    name = signature or "serving_default"
+    name = signature or DEFAULT_SIGNATURE
     if name not in definitions:
         raise ServingError(400, f"the model has no signature {name!r}, only {sorted(definitions)}")
     return {
@@ -135,16 +119,8 @@ def signature_inputs(metadata: dict[str, Any], signature: str | None) -> dict[st
     }
 
 
-def _shaped(columns: dict[str, Any], shapes: dict[str, list[int]]) -> dict[str, np.ndarray]:
-    arrays = {name: np.asarray(column) for name, column in columns.items()}
-    return {
-        name: array[..., None] if len(shapes[name]) == array.ndim + 1 else array
-        for name, array in arrays.items()
-    }
-
-
 def _plain(value: Any) -> Any:
-    """Make JSON of arrays, wherever they are in it."""
+    """Replace arrays by lists, at any depth."""
     if isinstance(value, dict):
         return {name: _plain(part) for name, part in value.items()}
     if isinstance(value, list | tuple):
@@ -154,7 +130,7 @@ def _plain(value: Any) -> Any:
     return value
 
 
-def _ask(method: str, url: str, body: dict | None, timeout: float) -> dict[str, Any]:
+def _request(method: str, url: str, body: dict | None, timeout: float) -> dict[str, Any]:
     import json
 
     import httpx
@@ -175,21 +151,13 @@ def _ask(method: str, url: str, body: dict | None, timeout: float) -> dict[str, 
 
 @lru_cache(maxsize=1)
 def _http(pid: int) -> httpx.Client:
-    """Keep connections for the next call; a forked process needs its own."""
+    """Return a client that keeps connections for the next call; a fork needs its own."""
     import httpx
 
     return httpx.Client(trust_env=False)
 
 
-def _grpc(
-    address: str,
-    rows: Any,
-    model: str,
-    version: int | None,
-    label: str | None,
-    signature: str | None,
-    timeout: float,
-) -> Outputs:
+def _grpc(address: str, target: Target, rows: Any, timeout: float) -> Outputs:
     import grpc
     import tensorflow as tf
     from tensorflow_serving.apis import get_model_metadata_pb2, predict_pb2
@@ -197,12 +165,12 @@ def _grpc(
 
     stub = PredictionServiceStub(_channel(address, os.getpid()))
     request = predict_pb2.PredictRequest()
-    request.model_spec.name = model
-    request.model_spec.signature_name = signature or "serving_default"
-    if version is not None:
-        request.model_spec.version.value = version
-    if label is not None:
-        request.model_spec.version_label = label
+    request.model_spec.name = target.model
+    request.model_spec.signature_name = target.signature or DEFAULT_SIGNATURE
+    if target.version is not None:
+        request.model_spec.version.value = target.version
+    if target.label is not None:
+        request.model_spec.version_label = target.label
     question = get_model_metadata_pb2.GetModelMetadataRequest(metadata_field=["signature_def"])
     question.model_spec.CopyFrom(request.model_spec)
     try:
@@ -210,25 +178,26 @@ def _grpc(
         definitions = get_model_metadata_pb2.SignatureDefMap()
         metadata.metadata["signature_def"].Unpack(definitions)
         if request.model_spec.signature_name not in definitions.signature_def:
-            raise ServingError("INVALID_ARGUMENT", f"the model has no signature {signature!r}")
+            message = f"the model has no signature {target.signature!r}"
+            raise ServingError("INVALID_ARGUMENT", message)
         inputs = definitions.signature_def[request.model_spec.signature_name].inputs
         shapes = {name: [d.size for d in info.tensor_shape.dim] for name, info in inputs.items()}
-        for name, array in _shaped(as_columns(rows, list(inputs), "rows"), shapes).items():
+        for name, array in as_arrays(rows, shapes, "rows").items():
             dtype = tf.dtypes.as_dtype(inputs[name].dtype)
             request.inputs[name].CopyFrom(tf.make_tensor_proto(array.tolist(), dtype))
         response = stub.Predict(request, timeout=timeout)
     except grpc.RpcError as error:
         raise ServingError(error.code().name, error.details()) from None
-    outputs = {name: _texts(tf.make_ndarray(proto)) for name, proto in response.outputs.items()}
+    outputs = {name: _decoded(tf.make_ndarray(proto)) for name, proto in response.outputs.items()}
     return next(iter(outputs.values())) if len(outputs) == 1 else outputs
 
 
-def _texts(array: np.ndarray) -> np.ndarray:
-    """Bytes as text, where they are text, as REST has them."""
+def _decoded(array: np.ndarray) -> np.ndarray:
+    """Decode bytes where all are text, as REST does."""
     if array.dtype != object:
         return array
     try:
-        return np.asarray([one.decode() for one in array.ravel()]).reshape(array.shape)
+        return np.asarray([value.decode() for value in array.ravel()]).reshape(array.shape)
     except UnicodeDecodeError:
         return array
 

@@ -1,8 +1,8 @@
-"""The one way a request is refused, over REST and over gRPC alike."""
+"""The one error that a request ends in, over REST and over gRPC alike."""
 
 from __future__ import annotations
 
-# TensorFlow Serving's table of its codes to HTTP's.
+# TensorFlow Serving's mapping from its codes to HTTP status codes.
 HTTP_STATUS = {
     "OK": 200,
     "INVALID_ARGUMENT": 400,
@@ -16,8 +16,8 @@ HTTP_STATUS = {
 }
 
 
-class Refused(Exception):  # noqa: N818 (it says what happened)
-    """A request is not answered; `code` is a gRPC status code's name, `http` that of REST."""
+class RequestError(Exception):
+    """A request is refused; `code` is the name of a gRPC status code, `http` the HTTP status."""
 
     def __init__(self, code: str, message: str, http: int | None = None) -> None:
         super().__init__(message)
@@ -25,13 +25,13 @@ class Refused(Exception):  # noqa: N818 (it says what happened)
         self.http = http or HTTP_STATUS.get(code, 500)
 
 
-def invalid(message: str) -> Refused:
-    """Make the refusal of a request that is wrong in itself."""
-    return Refused("INVALID_ARGUMENT", message)
+def invalid(message: str) -> RequestError:
+    """Return the error for a request that is wrong in itself."""
+    return RequestError("INVALID_ARGUMENT", message)
 
 
-def of_tensorflow(error: Exception) -> tuple[str, str] | None:
-    """Give code and message of an error of TensorFlow's own, without where in the graph it arose.
+def from_tensorflow(error: Exception) -> tuple[str, str] | None:
+    """Return code and message of a TensorFlow error, without the location in the graph.
 
     None for any other error.
     """

@@ -1,4 +1,4 @@
-"""Models to SavedModels, in the folder layout that TensorFlow Serving reads."""
+"""Export models as SavedModels, in the folder layout that TensorFlow Serving reads."""
 
 from __future__ import annotations
 
@@ -11,11 +11,9 @@ from collections.abc import Callable, Iterator, Mapping
 from pathlib import Path
 from typing import Any
 
-import numpy as np
-
-from helpers.serving.rows import as_columns
-
-_SIGNATURE = "serving_default"
+from helpers.base.checks import whole
+from helpers.serving.rows import as_arrays
+from helpers.serving.target import DEFAULT_SIGNATURE
 
 
 def export(
@@ -33,17 +31,17 @@ def export(
     Parameters
     ----------
     model : keras.Model, tf.Module or path
-        A Keras 3 model (a dict of inputs gives inputs of these names; preprocessing layers become
-        part of the graph), a TensorFlow module, or the folder of a SavedModel, such as a TFX
-        Pusher writes.
+        A Keras 3 model (the keys of a dict of inputs become their names; preprocessing layers
+        become part of the graph), a TensorFlow module, or the folder of a SavedModel, such as a
+        TFX Pusher writes.
     base_dir : str or pathlib.Path
-        The model's folder; made if it is missing.
+        The model's folder; created if it is missing.
     version : int, optional
         By default one more than the highest in the folder.
     signatures : mapping, optional
         Further functions of the model by name, each a ``tf.function`` with an ``input_signature``
-        that returns a dict of tensors. For a module ``"serving_default"`` has to be among them,
-        unless its ``__call__`` is such a function. Not for a folder, which has its own.
+        that returns a dict of tensors. A module needs ``"serving_default"`` among them, unless its
+        ``__call__`` is such a function. Not for a folder, which has its own.
     warmup : list of dict, DataFrame or dict of arrays, optional
         Rows of typical inputs, which a server runs before the version gets any traffic.
 
@@ -68,17 +66,13 @@ def export(
     PosixPath('models/credit/1')
     """
     base = Path(base_dir)
-    if version is not None and (isinstance(version, bool) or not isinstance(version, int)):
-        raise TypeError(f"version is {version!r}; expected a whole number, such as 3")
-    if version is not None and version < 0:
-        raise ValueError(f"version is {version}; expected 0 or more")
-    if version is not None and (base / str(version)).exists():
+    if version is not None and (base / str(whole("version", version))).exists():
         raise FileExistsError(
             f"version is {version}, which {base} has already; a version is never changed: "
             "leave version out for the next free one"
         )
     base.mkdir(parents=True, exist_ok=True)
-    temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=base))  # no number: servers pass it by
+    temporary = Path(tempfile.mkdtemp(prefix=".export-", dir=base))  # not a number: servers skip it
     try:
         written = temporary / "model"
         with _quiet_tensorflow():
@@ -91,12 +85,14 @@ def export(
         shutil.rmtree(temporary, ignore_errors=True)
 
 
-def versions(base_dir: str | Path) -> list[int]:
-    """List the versions in a model's folder, in order."""
-    with contextlib.suppress(OSError):
-        entries = [path for path in Path(base_dir).iterdir() if path.is_dir()]
-        return sorted(int(p.name) for p in entries if p.name.isascii() and p.name.isdigit())
-    return []
+def version_folders(base_dir: str | Path) -> dict[int, Path]:
+    """Return the versions in a model's folder by number; none if the folder cannot be read."""
+    try:
+        entries = list(Path(base_dir).iterdir())
+    except OSError:
+        return {}
+    numbered = [path for path in entries if path.name.isascii() and path.name.isdigit()]
+    return {int(path.name): path for path in numbered if path.is_dir()}
 
 
 def _publish(written: Path, base: Path, version: int | None) -> Path:
@@ -107,10 +103,10 @@ def _publish(written: Path, base: Path, version: int | None) -> Path:
             return written.rename(base / str(number))
         except OSError:
             if not (base / str(number)).exists() or version is not None:
-                raise  # else somebody else took the number a moment ago: take the next
+                raise  # otherwise another process has just taken the number: try the next
 
 
-def _write(model: Any, place: Path, signatures: dict[str, Callable]) -> None:
+def _write(model: Any, folder: Path, signatures: dict[str, Callable]) -> None:
     if isinstance(model, str | os.PathLike):
         if not (Path(model) / "saved_model.pb").is_file():
             raise ValueError(
@@ -119,15 +115,15 @@ def _write(model: Any, place: Path, signatures: dict[str, Callable]) -> None:
             )
         if signatures:
             raise ValueError("signatures cannot be added to a folder; leave them out")
-        shutil.copytree(model, place)
+        shutil.copytree(model, folder)
         return
     import keras
     import tensorflow as tf
 
     if isinstance(model, keras.Model):
-        _write_keras(model, place, signatures)
+        _write_keras(model, folder, signatures)
     elif isinstance(model, tf.Module):
-        tf.saved_model.save(model, str(place), signatures=signatures or None)
+        tf.saved_model.save(model, str(folder), signatures=signatures or None)
     else:
         raise TypeError(
             f"model is a {type(model).__name__}; expected a Keras model, a tf.Module or the folder "
@@ -147,11 +143,11 @@ def _quiet_tensorflow() -> Iterator[None]:
         logger.setLevel(level)
 
 
-def _write_keras(model: Any, place: Path, signatures: dict[str, Callable]) -> None:
+def _write_keras(model: Any, folder: Path, signatures: dict[str, Callable]) -> None:
     import keras
     import tensorflow as tf
 
-    if _SIGNATURE not in signatures and not getattr(model, "inputs", None):
+    if DEFAULT_SIGNATURE not in signatures and not getattr(model, "inputs", None):
         raise ValueError(
             f"model {model.name!r} does not say what its inputs are, as functional and built "
             "sequential models do; give signatures={'serving_default': a tf.function with an "
@@ -159,7 +155,7 @@ def _write_keras(model: Any, place: Path, signatures: dict[str, Callable]) -> No
         )
     archive = keras.export.ExportArchive()
     archive.track(model)
-    if _SIGNATURE not in signatures:
+    if DEFAULT_SIGNATURE not in signatures:
         inputs, named = _named_inputs(model)
         specs = {name: tf.TensorSpec(x.shape, x.dtype, name=name) for name, x in named.items()}
 
@@ -168,20 +164,20 @@ def _write_keras(model: Any, place: Path, signatures: dict[str, Callable]) -> No
             outputs = model(tf.nest.pack_sequence_as(inputs, values), training=False)
             return _named_outputs(model, outputs)
 
-        archive.add_endpoint(_SIGNATURE, serve, input_signature=[specs])
+        archive.add_endpoint(DEFAULT_SIGNATURE, serve, input_signature=[specs])
     for name, function in signatures.items():
         if not hasattr(function, "get_concrete_function"):
             raise TypeError(
                 f"signatures[{name!r}] is a {type(function).__name__}; expected a tf.function with "
                 "an input_signature"
             )
-        function.get_concrete_function()  # traces it, which the archive wants done
+        function.get_concrete_function()  # traces it, as the archive requires
         archive.add_endpoint(name, function)
-    archive.write_out(str(place), verbose=False)
+    archive.write_out(str(folder), verbose=False)
 
 
 def _named_inputs(model: Any) -> tuple[Any, dict[str, Any]]:
-    """Find the structure that the model is called with, and its tensors by name."""
+    """Return the structure that the model is called with, and its tensors by name."""
     import tensorflow as tf
 
     structure = getattr(model, "_inputs_struct", None)  # Keras has no public name for it
@@ -191,7 +187,7 @@ def _named_inputs(model: Any) -> tuple[Any, dict[str, Any]]:
     structure = flat[0] if len(flat) == 1 else flat
     names = [tensor.name.split(":")[0] for tensor in tf.nest.flatten(structure)]
     if len(names) == 1 and names[0].startswith(("keras_tensor", "input_layer")):
-        names = ["inputs"]  # nobody chose that name
+        names = ["inputs"]  # Keras made that name up
     return structure, dict(zip(names, flat, strict=True))
 
 
@@ -199,49 +195,45 @@ def _named_outputs(model: Any, outputs: Any) -> dict[str, Any]:
     if isinstance(outputs, dict):
         return outputs
     flat = outputs if isinstance(outputs, list | tuple) else [outputs]
-    layers = [model.layers[-1].name] if model.layers else []  # a sequential model has no names
+    layers = [model.layers[-1].name] if model.layers else []  # sequential models lack output_names
     names = list(getattr(model, "output_names", None) or layers)
     if len(set(names)) != len(flat):
         names = [f"output_{number}" for number in range(len(flat))]
     return dict(zip(names, flat, strict=True))
 
 
-def _signatures(place: Path) -> Mapping[str, Any]:
+def _signatures(folder: Path) -> Mapping[str, Any]:
     from tensorflow.core.protobuf import saved_model_pb2
 
-    proto = saved_model_pb2.SavedModel.FromString((place / "saved_model.pb").read_bytes())
+    proto = saved_model_pb2.SavedModel.FromString((folder / "saved_model.pb").read_bytes())
     return proto.meta_graphs[0].signature_def
 
 
-def _check(place: Path) -> None:
-    names = [name for name in _signatures(place) if not name.startswith("__")]
-    if _SIGNATURE not in names:
+def _check(folder: Path) -> None:
+    names = [name for name in _signatures(folder) if not name.startswith("__")]
+    if DEFAULT_SIGNATURE not in names:
         raise ValueError(
-            f"model has the signatures {names}; a server needs {_SIGNATURE!r}: give "
-            f"signatures={{{_SIGNATURE!r}: a tf.function with an input_signature}}"
+            f"model has the signatures {names}; a server needs {DEFAULT_SIGNATURE!r}: give "
+            f"signatures={{{DEFAULT_SIGNATURE!r}: a tf.function with an input_signature}}"
         )
 
 
-def _write_warmup(place: Path, rows: Any) -> None:
+def _write_warmup(folder: Path, rows: Any) -> None:
     import tensorflow as tf
     from tensorflow_serving.apis import predict_pb2, prediction_log_pb2
 
-    infos = _signatures(place)[_SIGNATURE].inputs
-    columns = as_columns(rows, list(infos), "warmup")
+    inputs = _signatures(folder)[DEFAULT_SIGNATURE].inputs
+    shapes = {name: [dim.size for dim in info.tensor_shape.dim] for name, info in inputs.items()}
     request = predict_pb2.PredictRequest()
-    request.model_spec.signature_name = _SIGNATURE
-    for name, info in infos.items():
-        dtype = tf.dtypes.as_dtype(info.dtype)
-        shape = [None if dim.size < 0 else dim.size for dim in info.tensor_shape.dim]
-        array = np.asarray(columns[name])
+    request.model_spec.signature_name = DEFAULT_SIGNATURE
+    for name, array in as_arrays(rows, shapes, "warmup").items():
+        dtype = tf.dtypes.as_dtype(inputs[name].dtype)
         array = array.astype(object if dtype == tf.string else dtype.as_numpy_dtype)
-        if len(shape) == array.ndim + 1 and shape[-1] == 1:
-            array = array[..., None]
         request.inputs[name].CopyFrom(tf.make_tensor_proto(array, dtype))
     log = prediction_log_pb2.PredictionLog(
         predict_log=prediction_log_pb2.PredictLog(request=request)
     )
-    folder = place / "assets.extra"
-    folder.mkdir(exist_ok=True)
-    with tf.io.TFRecordWriter(str(folder / "tf_serving_warmup_requests")) as writer:
+    (folder / "assets.extra").mkdir(exist_ok=True)
+    path = folder / "assets.extra" / "tf_serving_warmup_requests"
+    with tf.io.TFRecordWriter(str(path)) as writer:
         writer.write(log.SerializeToString())

@@ -14,37 +14,26 @@ from tensorflow_serving.apis import (
     prediction_service_pb2_grpc,
 )
 
-from helpers.serving.errors import Refused, invalid
-from helpers.serving.models import DEFAULT_SIGNATURE, Signature
+from helpers.serving.errors import RequestError, invalid
+from helpers.serving.models import Signature
 from helpers.serving.rest import MAX_BODY
-from helpers.serving.service import Asked, Service, as_refusal
+from helpers.serving.service import Service, as_request_error
+from helpers.serving.target import DEFAULT_SIGNATURE, Target
 from helpers.serving.tensors import Arrays
 
 
 def server(service: Service, port: int) -> tuple[grpc.aio.Server, int]:
-    """Make the server, bound to a port of this machine only.
-
-    Parameters
-    ----------
-    service : Service
-    port : int
-        0 for a free one.
-
-    Returns
-    -------
-    server : grpc.aio.Server
-    port : int
-    """
-    one = grpc.aio.server(
+    """Return a server and the port that it is bound to, on 127.0.0.1; port 0 is any free one."""
+    api = grpc.aio.server(
         options=[
-            ("grpc.so_reuseport", 0),  # or two servers would share a port, and the requests
+            ("grpc.so_reuseport", 0),  # otherwise two servers could share a port and its requests
             ("grpc.max_receive_message_length", MAX_BODY),
             ("grpc.max_send_message_length", -1),
         ]
     )
-    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_Prediction(service), one)
-    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Models(service), one)
-    return one, one.add_insecure_port(f"127.0.0.1:{port}")
+    prediction_service_pb2_grpc.add_PredictionServiceServicer_to_server(_Prediction(service), api)
+    model_service_pb2_grpc.add_ModelServiceServicer_to_server(_Models(service), api)
+    return api, api.add_insecure_port(f"127.0.0.1:{port}")
 
 
 class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
@@ -58,29 +47,29 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
             return inputs
 
         try:
-            asked = _asked(request.model_spec)
-            version, outputs = await self._service.run(asked, inputs_of, "predict", "GRPC")
+            target = _target(request.model_spec)
+            version, outputs = await self._service.run(target, inputs_of, "GRPC")
             wanted = list(request.output_filter) or list(outputs)
             if missing := set(wanted) - outputs.keys():
                 raise invalid(f"output_filter: the outputs are {sorted(outputs)}, no {missing}")
-        except Refused as refusal:
-            return await _abort(context, refusal)
+        except RequestError as error:
+            return await _abort(context, error)
         response = predict_pb2.PredictResponse()
-        _fill_spec(response.model_spec, asked, version)
+        _fill_spec(response.model_spec, target, version)
         for name in wanted:
             response.outputs[name].CopyFrom(tf.make_tensor_proto(outputs[name]))
         return response
 
     async def GetModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802
         try:
-            asked = _asked(request.model_spec)
+            target = _target(request.model_spec)
             if list(request.metadata_field) != ["signature_def"]:
                 raise invalid("metadata_field has to be ['signature_def']")
-            version = self._service.models.find(asked.model).find(asked.version, asked.label)
+            version = self._service.models.find(target)
         except Exception as error:
-            return await _abort(context, as_refusal(error))
+            return await _abort(context, as_request_error(error))
         response = get_model_metadata_pb2.GetModelMetadataResponse()
-        _fill_spec(response.model_spec, asked, version.number)
+        _fill_spec(response.model_spec, target, version.number)
         response.metadata["signature_def"].Pack(version.servable.definition_map())
         return response
 
@@ -91,25 +80,24 @@ class _Models(model_service_pb2_grpc.ModelServiceServicer):
 
     async def GetModelStatus(self, request: Any, context: Any) -> Any:  # noqa: N802
         try:
-            asked = _asked(request.model_spec)
-            return self._service.models.status(asked.model, asked.version, asked.label)
+            return self._service.models.status(_target(request.model_spec))
         except Exception as error:
-            return await _abort(context, as_refusal(error))
+            return await _abort(context, as_request_error(error))
 
 
-def _asked(spec: Any) -> Asked:
+def _target(spec: Any) -> Target:
     if not spec.name:
         raise invalid("Missing ModelSpec: the request names no model")
     choice = spec.WhichOneof("version_choice")
     version = spec.version.value if choice == "version" else None
     label = spec.version_label if choice == "version_label" else None
-    return Asked(spec.name, version, label, spec.signature_name)
+    return Target(spec.name, version, label, spec.signature_name)
 
 
-def _fill_spec(spec: Any, asked: Asked, version: int) -> None:
-    spec.name = asked.model
+def _fill_spec(spec: Any, target: Target, version: int) -> None:
+    spec.name = target.model
     spec.version.value = version
-    spec.signature_name = asked.signature or DEFAULT_SIGNATURE
+    spec.signature_name = target.signature or DEFAULT_SIGNATURE
 
 
 def _array(proto: Any, name: str) -> np.ndarray:
@@ -119,5 +107,5 @@ def _array(proto: Any, name: str) -> np.ndarray:
         raise invalid(f"Input {name}: {error}") from None
 
 
-async def _abort(context: Any, refusal: Refused) -> None:
-    await context.abort(grpc.StatusCode[refusal.code], str(refusal))
+async def _abort(context: Any, error: RequestError) -> None:
+    await context.abort(grpc.StatusCode[error.code], str(error))

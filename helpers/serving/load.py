@@ -2,17 +2,18 @@
 
 from __future__ import annotations
 
+import contextlib
 import json
-import os
 import subprocess
 import tempfile
 import threading
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from helpers.base import leash
+from helpers.base import process
+from helpers.base.checks import whole
 
 if TYPE_CHECKING:
     import pandas as pd
@@ -21,11 +22,12 @@ if TYPE_CHECKING:
 _START_SECONDS = 60
 _FINISH_SECONDS = 30
 _PERCENTILES = (50, 90, 95, 99)
+_KINDS = {"users": int, "time_s": float, "latency_ms": float, "status": int, "ok": bool}
 
 
 @dataclass(frozen=True)
 class LoadTest:
-    """What a load test measured.
+    """The measurements of a load test.
 
     Attributes
     ----------
@@ -33,18 +35,21 @@ class LoadTest:
         Every request: ``users``, ``time_s`` (of its answer, since the stage began),
         ``latency_ms``, ``status`` (HTTP; 0 where the connection failed) and ``ok``.
     seconds : dict
-        How long each stage took, by users.
+        Duration of each stage, by number of users.
     """
 
     requests: pd.DataFrame = field(repr=False)
     seconds: Mapping[int, float]
 
-    @property
-    def table(self) -> pd.DataFrame:
-        """One row for each stage, indexed by ``users``.
+    def to_frame(self) -> pd.DataFrame:
+        """Return a row for each stage.
 
-        ``requests``, ``failures``, ``requests_per_s`` (answered ones), and of their latency in
-        milliseconds ``mean_ms``, ``p50_ms``, ``p90_ms``, ``p95_ms``, ``p99_ms`` and ``max_ms``.
+        Returns
+        -------
+        pandas.DataFrame
+            Indexed by ``users``: ``requests``, ``failures``, ``requests_per_s`` (answered ones),
+            and their latency, ``mean_ms``, ``p50_ms``, ``p90_ms``, ``p95_ms``, ``p99_ms`` and
+            ``max_ms``.
         """
         import pandas as pd
 
@@ -66,10 +71,10 @@ class LoadTest:
         return pd.DataFrame(rows).set_index("users")
 
     def __repr__(self) -> str:
-        return self.table.round(2).to_string()
+        return self.to_frame().round(2).to_string()
 
     def _repr_html_(self) -> str:
-        return self.table.style.format(precision=1, thousands=",").to_html()
+        return self.to_frame().style.format(precision=1, thousands=",").to_html()
 
     def plot(self, ax: Axes | None = None) -> Axes:
         """Draw the share of the requests that was answered within a time.
@@ -82,12 +87,11 @@ class LoadTest:
         -------
         matplotlib.axes.Axes
         """
-        import matplotlib.pyplot as plt
         from matplotlib.ticker import LogLocator, NullFormatter
 
         from helpers.base import style
 
-        ax = ax or plt.gca()
+        ax = style.axes(ax)
         answered = self.requests[self.requests["ok"]]
         for (users, stage), colour in zip(
             answered.groupby("users"), style.PALETTE * len(self.seconds), strict=False
@@ -121,14 +125,14 @@ def load_test(
     warmup: float = 0.5,
     progress: bool | Callable[[dict[str, float]], object] = False,
 ) -> LoadTest:
-    """Let users send requests, each the next one as soon as it has its answer.
+    """Measure a server under users who send their next request as soon as they have an answer.
 
     Parameters
     ----------
     url : str
-        Where to send them, such as ``server.model_url() + ":predict"``.
+        Where to send the requests, such as ``server.model_url() + ":predict"``.
     payload : dict or list of dict, optional
-        The JSON to post; of a list, in turn. Without one, GET is sent.
+        The JSON to post; the items of a list are sent in turn. Without it, GET is sent.
     users : int or sequence of int, default 8
         How many at the same time; a sequence means one stage after another.
     duration : float, default 5
@@ -136,7 +140,7 @@ def load_test(
     think_s : float, default 0
         Seconds that a user waits between an answer and the next request.
     headers : mapping, optional
-        Further ones, beside the content type of JSON.
+        Headers in addition to the content type.
     warmup : float, default 0.5
         Seconds at the beginning of each stage that do not count.
     progress : bool or callable, default False
@@ -150,9 +154,9 @@ def load_test(
     Raises
     ------
     ValueError
-        If an argument makes no sense.
+        If an argument is out of its range.
     RuntimeError
-        If the load generator fails; the message quotes what it wrote.
+        If the load generator fails; the message quotes its log.
 
     Examples
     --------
@@ -160,11 +164,9 @@ def load_test(
     """
     import pandas as pd
 
-    stages = [users] if isinstance(users, int) else list(users)
-    if not stages or any(not isinstance(n, int) or n < 1 for n in stages):
-        raise ValueError(f"users is {users!r}; expected a whole number from 1 on, or several")
-    if len(set(stages)) < len(stages):
-        raise ValueError(f"users is {users!r}; expected different numbers")
+    stages = [whole("users", n, 1) for n in ([users] if isinstance(users, int) else users)]
+    if not stages or len(set(stages)) < len(stages):
+        raise ValueError(f"users is {users!r}; expected a number, or several different ones")
     if duration <= 0 or warmup < 0 or think_s < 0:
         raise ValueError(
             f"duration is {duration}, warmup {warmup} and think_s {think_s}; expected seconds, "
@@ -180,7 +182,7 @@ def load_test(
     folder = Path(tempfile.mkdtemp(prefix="load-test-"))
     plan = {
         "url": url,
-        "bodies": payloads and [json.dumps(one) for one in payloads],
+        "bodies": payloads and [json.dumps(body) for body in payloads],
         "stages": stages,
         "duration": duration,
         "think_s": think_s,
@@ -188,48 +190,42 @@ def load_test(
         "warmup": warmup,
     }
     (folder / "plan.json").write_text(json.dumps(plan))
+    result = folder / "result.json"
     total = len(stages) * (duration + warmup)
-    process = leash.start(["-m", "helpers.serving.locust_run"], folder, stdout=subprocess.PIPE)
-    limit = threading.Timer(_START_SECONDS + total + _FINISH_SECONDS, process.kill)
+    program = ["-m", "helpers.serving.locust_run"]
+    child = process.Child(program, folder, stdout=subprocess.PIPE)
+    limit = threading.Timer(_START_SECONDS + total + _FINISH_SECONDS, child.kill)
     limit.start()
     try:
         with _reporter(progress, total) as report:
-            for line in process.stdout:
+            for line in child.stdout:
                 report(json.loads(line))
-        if process.wait() or not (folder / "requests.parquet").exists():
-            said = "\n".join((folder / "log").read_text(errors="replace").splitlines()[-15:])
-            raise RuntimeError(f"the load generator failed ({process.returncode}):\n{said}")
-        seconds = json.loads((folder / "seconds.json").read_text())
-        requests = pd.read_parquet(folder / "requests.parquet")
-        return LoadTest(requests, {int(users): taken for users, taken in seconds.items()})
+        if child.wait() or not result.exists():
+            lines = child.log.read_text(errors="replace").splitlines()[-15:]
+            message = f"the load generator failed ({child.returncode}):"
+            raise RuntimeError("\n".join([message, *lines]))
+        measured = json.loads(result.read_text())
+        requests = pd.DataFrame(measured["requests"], columns=list(_KINDS)).astype(_KINDS)
+        return LoadTest(requests, dict(zip(stages, measured["seconds"], strict=True)))
     finally:
         limit.cancel()
-        leash.stop(process, folder, os.getpid(), seconds=1)
+        child.stop(seconds=1)
 
 
-class _reporter:  # noqa: N801 (used as a function)
-    """Hand on the progress, to a bar or to the caller."""
+@contextlib.contextmanager
+def _reporter(
+    progress: bool | Callable, total: float
+) -> Iterator[Callable[[dict[str, float]], object]]:
+    """Yield a function that passes the progress on, to a bar or to the caller."""
+    if callable(progress) or not progress:
+        yield progress or (lambda state: None)
+        return
+    from tqdm.auto import tqdm
 
-    def __init__(self, progress: bool | Callable, total: float) -> None:
-        self._progress = progress
-        self._total = total
-        self._bar: Any = None
-
-    def __enter__(self) -> Callable[[dict[str, float]], object]:
-        if callable(self._progress):
-            return self._progress
-        if not self._progress:
-            return lambda state: None
-        from tqdm.auto import tqdm
-
-        self._bar = tqdm(total=round(self._total, 1), unit="s", leave=False)
+    with tqdm(total=round(total, 1), unit="s", leave=False) as bar:
 
         def show(state: dict[str, float]) -> None:
-            self._bar.n = round(min(state["time_s"], self._total), 1)
-            self._bar.set_postfix({k: state[k] for k in ("users", "requests", "failures")})
+            bar.n = round(min(state["time_s"], total), 1)
+            bar.set_postfix({key: state[key] for key in ("users", "requests", "failures")})
 
-        return show
-
-    def __exit__(self, *_: object) -> None:
-        if self._bar is not None:
-            self._bar.close()
+        yield show

@@ -1,4 +1,4 @@
-"""What Prometheus may scrape, under the names that TensorFlow Serving has for it."""
+"""Metrics for Prometheus, under TensorFlow Serving's names."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class Metrics:
         yield family
 
     def page(self) -> bytes:
-        """Text for Prometheus."""
+        """Return the text that Prometheus scrapes."""
         return generate_latest(self.registry)
 
-    def of_batch(self, name: str) -> Callable[[int, float], None]:
-        """Make the function that notes a batch of a model: its rows and its wait in seconds."""
+    def batch_observer(self, name: str) -> Callable[[int, float], None]:
+        """Return a function that records a batch of a model: its rows and its wait in seconds."""
         size, wait = self.batch_size.labels(name), self.queueing.labels(name)
 
         def observe(rows: int, seconds: float) -> None:

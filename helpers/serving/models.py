@@ -1,8 +1,8 @@
 """Models and their versions: found in a folder, loaded, warmed, served, drained, unloaded.
 
-Versions are loaded as TensorFlow Serving loads them, into a session of their own: that frees its
-memory when the version goes, and a call costs less than one of the loaded object's signature.
-All state changes on the event loop's thread; only loading and inference happen in threads.
+Versions are loaded as TensorFlow Serving loads them, each into a session of its own: its memory is
+freed with the version, and a call costs less than one of ``tf.saved_model.load``'s signatures. All
+state changes on the event loop's thread; only loading and inference happen in other threads.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ import numpy as np
 
 from helpers.serving import config as configuration
 from helpers.serving.batching import Batcher, Limits
-from helpers.serving.errors import Refused, invalid, of_tensorflow
+from helpers.serving.errors import RequestError, from_tensorflow, invalid
+from helpers.serving.export import version_folders
+from helpers.serving.target import DEFAULT_SIGNATURE, Target
 from helpers.serving.tensors import Arrays, Spec
 
 if TYPE_CHECKING:
@@ -29,7 +31,6 @@ if TYPE_CHECKING:
 
     from helpers.serving.metrics import Metrics
 
-DEFAULT_SIGNATURE = "serving_default"
 WARMUP_FILE = Path("assets.extra") / "tf_serving_warmup_requests"
 
 
@@ -42,7 +43,7 @@ class Signature:
     run : callable
         Takes and returns dicts of arrays.
     batchable : bool
-        Whether every tensor has a first dimension of any size, for rows.
+        Whether the first dimension of every tensor has any size, for rows.
     """
 
     def __init__(self, definition: Any, session: Any) -> None:
@@ -65,7 +66,7 @@ class Signature:
         self.run = run
 
     def check(self, inputs: Arrays) -> None:
-        """Refuse tensors that the signature does not take."""
+        """Raise an error for tensors that the signature does not accept."""
         if inputs.keys() != self.inputs.keys():
             raise invalid(
                 f"inputs are {sorted(inputs)}; the signature expects {sorted(self.inputs)}"
@@ -120,7 +121,7 @@ class Servable:
         self._session.close()
 
     def definition_map(self) -> SignatureDefMap:
-        """Give its signatures in the message that both protocols answer with."""
+        """Return its signatures as the message that both protocols answer with."""
         from tensorflow_serving.apis import get_model_metadata_pb2
 
         message = get_model_metadata_pb2.SignatureDefMap()
@@ -129,7 +130,7 @@ class Servable:
         return message
 
     def signature(self, name: str) -> Signature:
-        """Find a signature; '' is the default one."""
+        """Return a signature; '' is the default one."""
         name = name or DEFAULT_SIGNATURE
         if name not in self.signatures:
             raise invalid(
@@ -139,7 +140,7 @@ class Servable:
         return self.signatures[name]
 
     def _warm(self, folder: Path) -> None:
-        """Run what the model brings for it; without that, a row of zeros."""
+        """Run the model's warmup requests; without any, a row of zeros."""
         import tensorflow as tf
         from tensorflow_serving.apis import prediction_log_pb2
 
@@ -158,7 +159,7 @@ class Servable:
                 )
                 for name, spec in signature.inputs.items()
             }
-            with contextlib.suppress(Exception):  # a model need not like zeros
+            with contextlib.suppress(Exception):  # a model need not accept zeros
                 signature.run(
                     {
                         name: zeros[name].astype(spec.dtype)
@@ -200,16 +201,16 @@ class Version:
                 self._idle.set()
 
     async def drained(self) -> None:
-        """Wait until nobody uses it."""
+        """Wait until no request uses it."""
         await self._idle.wait()
 
     async def run(self, signature_name: str, inputs: Arrays) -> Arrays:
-        """Answer a request whose tensors have been checked."""
+        """Return the outputs of a request whose tensors have been checked."""
         return await self.batchers[signature_name or DEFAULT_SIGNATURE].submit(inputs)
 
 
 class Model:
-    """A model: a folder of versions, and a policy that says which of them are served."""
+    """A model: a folder of versions, and a policy that selects the versions to serve."""
 
     def __init__(self, config: Any, models: Models) -> None:
         self.name = config.name
@@ -222,19 +223,19 @@ class Model:
 
     @property
     def settled(self) -> bool:
-        """Whether it serves, or has found out that it cannot."""
+        """Whether it serves, or loading has failed."""
         states = [version.state for version in self.versions.values()]
         return "AVAILABLE" in states or (bool(states) and set(states) == {"END"})
 
     def available(self) -> list[int]:
-        """Versions that answer requests, newest first."""
+        """Return the versions that answer requests, newest first."""
         return sorted(
             (n for n, version in self.versions.items() if version.state == "AVAILABLE"),
             reverse=True,
         )
 
     def find(self, version: int | None, label: str | None) -> Version:
-        """Find the version that a request means."""
+        """Return the version that a request addresses."""
         if label is not None:
             version = self.labels().get(label)
             if version is None:
@@ -243,14 +244,14 @@ class Model:
         if version is None and available:
             version = available[0]
         if version not in available:
-            asked = (
+            servable = (
                 f"Latest({self.name})" if version is None else f"Specific({self.name}, {version})"
             )
-            raise Refused("NOT_FOUND", f"Servable not found for request: {asked}")
+            raise RequestError("NOT_FOUND", f"Servable not found for request: {servable}")
         return self.versions[version]
 
     def labels(self) -> dict[str, int]:
-        """Version by label. A label moves only to a version that is available."""
+        """Return the version by label. A label moves only to a version that is available."""
         available = self.available()
         wanted = dict(self.config.version_labels)
         kept = {label: n for label, n in self._labels.items() if label in wanted}
@@ -258,7 +259,7 @@ class Model:
         return {label: n for label, n in self._labels.items() if n in available}
 
     def status(self, version: int | None, label: str | None) -> GetModelStatusResponse:
-        """Tell the state of a version, or of all, newest first."""
+        """Return the state of a version, or of all, newest first."""
         from tensorflow.core.protobuf import error_codes_pb2
         from tensorflow_serving.apis import get_model_status_pb2
 
@@ -266,21 +267,22 @@ class Model:
             version = self.find(None, label).number
         numbers = sorted(self.versions, reverse=True) if version is None else [version]
         if version is not None and version not in self.versions:
-            raise Refused("NOT_FOUND", f"Could not find version {version} of model {self.name}")
+            message = f"Could not find version {version} of model {self.name}"
+            raise RequestError("NOT_FOUND", message)
         response = get_model_status_pb2.GetModelStatusResponse()
         for number in numbers:
-            one = self.versions[number]
+            found = self.versions[number]
             status = response.model_version_status.add(
                 version=number,
-                state=get_model_status_pb2.ModelVersionStatus.State.Value(one.state),
+                state=get_model_status_pb2.ModelVersionStatus.State.Value(found.state),
             )
-            status.status.error_code = error_codes_pb2.Code.Value(one.code)
-            status.status.error_message = one.message
+            status.status.error_code = error_codes_pb2.Code.Value(found.code)
+            status.status.error_message = found.message
         return response
 
     async def refresh(self) -> None:
-        """Compare the folder with what is loaded: load first, then unload what it replaces."""
-        folders = _version_folders(Path(self.config.base_path))
+        """Load the versions in the folder that should be served, then unload the others."""
+        folders = version_folders(self.config.base_path)
         wanted = self._wanted(folders)
         for number in sorted(wanted, reverse=True):
             version = self.versions.get(number)
@@ -321,7 +323,7 @@ class Model:
         version.state = "AVAILABLE"
 
     def unload(self, version: Version) -> None:
-        """Take a version out of traffic; it goes when its last request is answered."""
+        """Take a version out of traffic, and unload it when its last request is answered."""
         version.state = "UNLOADING"
 
         async def drain() -> None:
@@ -336,14 +338,7 @@ class Model:
 
 
 class Models:
-    """All models of a server, kept in step with their folders and with ``models.config``.
-
-    Parameters
-    ----------
-    config_file : pathlib.Path
-    limits : Limits
-    metrics : Metrics
-    """
+    """All models of a server, which follow their folders and ``models.config``."""
 
     def __init__(self, config_file: Path, limits: Limits, metrics: Metrics) -> None:
         self.limits = limits
@@ -356,28 +351,30 @@ class Models:
         self._configure(configuration.read(config_file))
 
     async def in_loader(self, function: Callable, *arguments: Any) -> Any:
-        """Run in the one thread that loads and unloads."""
+        """Run a function in the thread that loads and unloads, and return its result."""
         return await asyncio.get_running_loop().run_in_executor(self._loader, function, *arguments)
 
     def batcher(self, name: str, signature: Signature) -> Batcher:
-        """Make the queue of a signature."""
-        observe = self._metrics.of_batch(name)
+        """Return a queue for a signature."""
+        observe = self._metrics.batch_observer(name)
         return Batcher(signature.run, signature.batchable, self.limits, self.threads, observe)
 
-    def find(self, name: str) -> Model:
-        """Find a model by the name that a request has for it."""
-        if name not in self.models:
-            raise Refused("NOT_FOUND", f"Servable not found for request: Latest({name})")
-        return self.models[name]
+    def find(self, target: Target) -> Version:
+        """Return the version of a model that a request addresses."""
+        if target.model not in self.models:
+            raise RequestError(
+                "NOT_FOUND", f"Servable not found for request: Latest({target.model})"
+            )
+        return self.models[target.model].find(target.version, target.label)
 
-    def status(self, name: str, version: int | None, label: str | None) -> GetModelStatusResponse:
-        """Tell the state of a version of a model, or of all."""
-        if name not in self.models:
-            raise Refused("NOT_FOUND", f"Could not find any versions of model {name}")
-        return self.models[name].status(version, label)
+    def status(self, target: Target) -> GetModelStatusResponse:
+        """Return the state of a version of a model, or of all versions."""
+        if target.model not in self.models:
+            raise RequestError("NOT_FOUND", f"Could not find any versions of model {target.model}")
+        return self.models[target.model].status(target.version, target.label)
 
     async def watch(self, seconds: float) -> None:
-        """Keep in step, for ever. A model that takes long to load does not keep others waiting."""
+        """Follow the folders and the file for ever. A slow load does not delay other models."""
         while True:
             try:
                 self._reread()
@@ -385,7 +382,7 @@ class Models:
                     if model.task is None or model.task.done():
                         model.task = asyncio.create_task(model.refresh())
                         model.task.add_done_callback(_report)
-            except Exception:  # such as a disk that is away for a moment
+            except Exception:  # such as a disk that is missing for a moment
                 traceback.print_exc()
             await asyncio.sleep(seconds)
 
@@ -401,15 +398,15 @@ class Models:
             self._configure(configuration.read(self._file))
 
     def _configure(self, config: Any) -> None:
-        listed = {one.name: one for one in config.model_config_list.config}
-        for name, one in listed.items():
+        listed = {entry.name: entry for entry in config.model_config_list.config}
+        for name, entry in listed.items():
             model = self.models.get(name)
-            if model is None or model.config.base_path != one.base_path:
+            if model is None or model.config.base_path != entry.base_path:
                 if model is not None:
                     self._remove(model)
-                self.models[name] = Model(one, self)
+                self.models[name] = Model(entry, self)
             else:
-                model.config = one
+                model.config = entry
         for name in self.models.keys() - listed.keys():
             self._remove(self.models.pop(name))
 
@@ -428,17 +425,8 @@ def _report(task: asyncio.Task) -> None:
         traceback.print_exception(task.exception())
 
 
-def _version_folders(base: Path) -> dict[int, Path]:
-    try:
-        entries = list(base.iterdir())
-    except OSError:
-        return {}
-    numbered = [path for path in entries if path.name.isascii() and path.name.isdigit()]
-    return {int(path.name): path for path in numbered if path.is_dir()}
-
-
 def _content(folder: Path) -> object:
-    """Tell whether a folder's files have changed."""
+    """Return names, sizes and times of a folder's files, to see whether they have changed."""
     with contextlib.suppress(OSError):
         stats = [(str(path), path.stat()) for path in sorted(folder.rglob("*"))]
         return [(name, stat.st_size, stat.st_mtime_ns) for name, stat in stats]
@@ -446,10 +434,10 @@ def _content(folder: Path) -> object:
 
 
 def _explain(error: Exception) -> tuple[str, str]:
-    """Give a status code, and a message without the story of how it came about."""
-    if isinstance(error, Refused):
+    """Return a status code and a one-line message."""
+    if isinstance(error, RequestError):
         return error.code, str(error)
-    if told := of_tensorflow(error):
-        return told
+    if code_and_message := from_tensorflow(error):
+        return code_and_message
     message = (str(error).strip() or type(error).__name__).splitlines()[0][:500]
     return "NOT_FOUND" if isinstance(error, OSError) else "INTERNAL", message

@@ -17,7 +17,7 @@ Arrays = dict[str, np.ndarray]
 
 
 class Spec(NamedTuple):
-    """What a signature says of one of its tensors; None stands for an unknown size or rank."""
+    """Type and shape of a tensor in a signature; None is an unknown size or rank."""
 
     dtype: np.dtype
     shape: tuple[int | None, ...] | None
@@ -31,7 +31,7 @@ class Spec(NamedTuple):
         return f"[{sizes}]"
 
     def fits(self, shape: tuple[int, ...]) -> bool:
-        """Whether a tensor of this shape may be fed."""
+        """Return whether a tensor of this shape may be fed."""
         if self.shape is None:
             return True
         sizes = zip(self.shape, shape, strict=False)
@@ -39,7 +39,7 @@ class Spec(NamedTuple):
 
 
 def parse(body: bytes) -> dict[str, Any]:
-    """Read the JSON object that a request's body has to be."""
+    """Return the JSON object in a request's body."""
     if not body.strip():
         raise invalid("JSON Parse error: The document is empty")
     try:
@@ -57,23 +57,12 @@ def parse(body: bytes) -> dict[str, Any]:
 
 
 def arrays_of(document: Mapping[str, Any], specs: Mapping[str, Spec]) -> Arrays:
-    """Make the tensors of a predict request, in row or column format.
-
-    Parameters
-    ----------
-    document : mapping
-        The request's JSON, with ``instances`` (rows) or ``inputs`` (columns).
-    specs : mapping
-        The signature's inputs by name.
-
-    Returns
-    -------
-    dict of numpy.ndarray
+    """Return the tensors of a predict request, with ``instances`` (rows) or ``inputs`` (columns).
 
     Raises
     ------
-    Refused
-        If anything is not as the signature wants it.
+    RequestError
+        If the request does not fit the signature, whose inputs are `specs`.
     """
     if ("instances" in document) == ("inputs" in document):
         both = "instances" in document
@@ -86,7 +75,7 @@ def arrays_of(document: Mapping[str, Any], specs: Mapping[str, Spec]) -> Arrays:
         columns = _columns(document["inputs"], specs)
     else:
         columns = _columns_of_rows(document["instances"], specs)
-    return {name: to_array(columns[name], spec, name) for name, spec in specs.items()}
+    return {name: _to_array(columns[name], spec, name) for name, spec in specs.items()}
 
 
 def _columns(value: Any, specs: Mapping[str, Spec]) -> dict[str, Any]:
@@ -125,11 +114,11 @@ def _columns_of_rows(rows: Any, specs: Mapping[str, Spec]) -> dict[str, list]:
     return {name: [row[name] for row in rows] for name in specs}
 
 
-def to_array(value: Any, spec: Spec, name: str) -> np.ndarray:
-    """Make one tensor of a JSON value.
+def _to_array(value: Any, spec: Spec, name: str) -> np.ndarray:
+    """Return a JSON value as a tensor.
 
-    One level of the nesting at a time, so that the work is done by C: first the shape, then the
-    set of types that occur, which has to be one that the tensor's type takes.
+    It works on one level of the nesting at a time, so that the loops run in C: first the shape,
+    then the set of types that occur, all of which the tensor's type has to accept.
     """
     shape: list[int] = []
     flat = [value]
@@ -202,26 +191,16 @@ def _short(value: Any) -> str:
 
 
 def answer(outputs: Arrays, by_row: bool) -> bytes:
-    """Make the body of the answer to a predict request.
-
-    Parameters
-    ----------
-    outputs : dict of numpy.ndarray
-    by_row : bool
-        Whether the request had ``instances``.
-
-    Returns
-    -------
-    bytes
+    """Return the body of the answer to a request with ``instances`` (`by_row`) or ``inputs``.
 
     Raises
     ------
-    Refused
-        If the outputs cannot be told by row: the request should have had ``inputs``.
+    RequestError
+        If the outputs are not one per row: the request should have had ``inputs``.
     """
     if not by_row:
-        values = {name: to_json(array, name) for name, array in outputs.items()}
-        return dump({"outputs": _alone(values)})
+        values = {name: _to_json(array, name) for name, array in outputs.items()}
+        return _dump({"outputs": _alone(values)})
     rows = {array.shape[:1] for array in outputs.values()}
     if len(rows) > 1 or () in rows:
         raise invalid(
@@ -229,19 +208,19 @@ def answer(outputs: Arrays, by_row: bool) -> bytes:
             "'instances'. Shapes: "
             + ", ".join(f"{name} {list(array.shape)}" for name, array in outputs.items())
         )
-    columns = {name: to_json(array, name) for name, array in outputs.items()}
+    columns = {name: _to_json(array, name) for name, array in outputs.items()}
     if len(columns) == 1:
-        return dump({"predictions": _alone(columns)})
+        return _dump({"predictions": _alone(columns)})
     each = zip(*columns.values(), strict=True)
-    return dump({"predictions": [dict(zip(columns, row, strict=True)) for row in each]})
+    return _dump({"predictions": [dict(zip(columns, row, strict=True)) for row in each]})
 
 
 def _alone(values: dict[str, Any]) -> Any:
     return next(iter(values.values())) if len(values) == 1 else values
 
 
-def to_json(array: np.ndarray, name: str) -> Any:
-    """Nested lists of an output tensor; of a name that ends in ``_bytes``, base64 objects."""
+def _to_json(array: np.ndarray, name: str) -> Any:
+    """Return an output tensor as nested lists; if `name` ends in ``_bytes``, of base64 objects."""
     kind = array.dtype.kind
     if kind in "OSU":
         if name.endswith("_bytes"):
@@ -259,6 +238,6 @@ def to_json(array: np.ndarray, name: str) -> Any:
     return array.tolist()
 
 
-def dump(document: Mapping[str, Any]) -> bytes:
-    """JSON as the API has it: NaN and infinities are tokens."""
+def _dump(document: Mapping[str, Any]) -> bytes:
+    """Return JSON in the API's dialect, in which NaN and infinities are tokens."""
     return json.dumps(document).encode()

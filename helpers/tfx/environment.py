@@ -25,7 +25,7 @@ from typing import Any
 from filelock import FileLock
 from platformdirs import user_cache_path
 
-from helpers.base import files, resources
+from helpers.base import files, process, resources
 
 # What an environment must be able to import before anybody is told that it is there.
 PACKAGES = (
@@ -38,6 +38,7 @@ PACKAGES = (
 )
 _SPACE_NEEDED_GIB = 8  # 3 GiB installed, and the same again in uv's cache while it unpacks
 _READY = "ready.json"
+_QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
 
 
 class TFXEnvironmentError(RuntimeError):
@@ -262,7 +263,7 @@ def _sound(folder: Path) -> bool:
     try:
         mark = json.loads((folder / _READY).read_text())
         probe = "import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, sys.argv[1:])))"
-        found = subprocess.run([python, "-c", probe, *PACKAGES], capture_output=True)
+        found = _run([python, "-c", probe, *PACKAGES])
         return found.returncode == 0 and _installed(folder) >= mark["installed"]
     except (OSError, ValueError, KeyError):
         return False
@@ -323,17 +324,17 @@ def _install(command: list[Any], python: Path, bar: Any) -> None:
     """Run an installer and move the bar by what it says that it downloads and builds."""
     said: list[str] = []
     sizes: dict[str, float] = {}
-    process = subprocess.Popen(
+    installer = subprocess.Popen(
         [str(part) for part in command],
         stdout=subprocess.DEVNULL,
         stderr=subprocess.PIPE,
         text=True,
-        env=_clean_environ(),
+        env=process.clean_environ() | _QUIET,
         cwd=cache(),
     )
     try:
-        assert process.stderr is not None
-        for line in process.stderr:
+        assert installer.stderr is not None
+        for line in installer.stderr:
             said.append(line)
             if found := re.match(r"\s*Downloading (\S+) \(([\d.]+)([KMG])iB\)", line):
                 sizes[found[1]] = float(found[2]) * {"K": 1 / 1024, "M": 1, "G": 1024}[found[3]]
@@ -343,10 +344,10 @@ def _install(command: list[Any], python: Path, bar: Any) -> None:
                 bar.set_postfix_str(f"{bar.n:.0f} of {bar.total:.0f} MiB")
             elif found := re.match(r"\s*(Building|Prepared|Installed) .*", line):
                 bar.set_postfix_str(found[0].strip())
-        code = process.wait()
+        code = installer.wait()
     except BaseException:
-        process.kill()
-        process.wait()
+        installer.kill()
+        installer.wait()
         raise
     if code:
         raise _diagnosis("".join(said), python)
@@ -404,16 +405,9 @@ def _run(command: list[Any]) -> subprocess.CompletedProcess[str]:
         [str(part) for part in command],
         capture_output=True,
         text=True,
-        env=_clean_environ(),
+        env=process.clean_environ() | _QUIET,
         cwd=cache(),
     )
-
-
-def _clean_environ() -> dict[str, str]:
-    """Give the variables of this process, less those that would lead another Python astray."""
-    unwanted = ("PYTHONPATH", "PYTHONHOME", "VIRTUAL_ENV", "PIP_TARGET", "PIP_USER")
-    quiet = {"TF_CPP_MIN_LOG_LEVEL": "3", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
-    return {name: v for name, v in os.environ.items() if name not in unwanted} | quiet
 
 
 def _uv() -> str:

@@ -1,4 +1,4 @@
-"""Run by the session in the TFX environment: a quiet ipykernel that dies with its notebook.
+"""Run by the session in the TFX environment: a quiet ipykernel that ends with its notebook.
 
 This file uses nothing of the lab; it runs with the TFX environment's Python and packages.
 """
@@ -11,16 +11,13 @@ import importlib
 import importlib.util
 import logging
 import os
-import shutil
-import signal
 import sys
-import threading
-import time
 import warnings
 from pathlib import Path
 from types import ModuleType
 
 HERE = Path(__file__).resolve().parent
+STOP_SECONDS = 2  # for what runs at the exit
 
 # Packages whose warnings and log lines about themselves are kept from the learner.
 STACK = (
@@ -41,28 +38,6 @@ STACK = (
     "tfx",
     "tfx_bsl",
 )
-
-
-def die_with(parent: int, folder: str) -> None:
-    """Kill this process and all it started as soon as `parent` is gone; wait until then.
-
-    A thread of its own runs this, since a process that is killed with SIGKILL cannot tell its
-    children. The folder is the session's own for temporary files.
-    """
-    start = os.getppid()
-    while os.getppid() == start and _alive(parent):
-        time.sleep(0.5)
-    shutil.rmtree(folder, ignore_errors=True)
-    me = os.getpid()
-    try:
-        import psutil
-
-        for child in psutil.Process().children(recursive=True):
-            child.kill()  # also those that left the process group
-    finally:
-        if os.getpgrp() == me:  # never the group of someone else
-            os.killpg(me, signal.SIGKILL)
-        os.kill(me, signal.SIGKILL)
 
 
 def hush() -> None:
@@ -89,21 +64,21 @@ def hush() -> None:
 
 
 @functools.cache
-def exchange() -> ModuleType:
-    """Load what hands values over, on first use, since it imports pandas."""
-    spec = importlib.util.spec_from_file_location("_mlops_exchange", HERE / "exchange.py")
+def load(file: str) -> ModuleType:
+    """Return a module of the helpers that needs nothing of the lab; each is loaded on first use."""
+    spec = importlib.util.spec_from_file_location(f"_mlops_{Path(file).stem}", HERE / file)
     module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)
     return module
 
 
 def main() -> None:
-    """Start the kernel: ``kernel.py PARENT_PID FOLDER`` and then ipykernel's own arguments."""
-    _, parent, folder, *arguments = sys.argv
+    """Start the kernel: ``kernel.py FOLDER`` and then ipykernel's own arguments."""
+    _, folder, *arguments = sys.argv
+    load("../base/process.py").end_with_parent(seconds=STOP_SECONDS)
     sys.path[:] = [place for place in sys.path if Path(place).resolve() != HERE]
     # The session reaches this module by this name; "__main__" becomes the learner's.
     sys.modules["_mlops_kernel"] = sys.modules["__main__"]
-    threading.Thread(target=die_with, args=(int(parent), folder), daemon=True).start()
     hush()
 
     import ipykernel.compiler
@@ -119,16 +94,6 @@ def main() -> None:
     log = os.open(Path(folder, "log"), os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o600)
     os.dup2(log, 2)
     app.start()
-
-
-def _alive(process: int) -> bool:
-    try:
-        os.kill(process, 0)
-    except ProcessLookupError:
-        return False
-    except PermissionError:
-        pass
-    return True
 
 
 if __name__ == "__main__":

@@ -21,15 +21,17 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from helpers.base import process
+
 Output = dict[str, Any]
 
 _HERE = Path(__file__).resolve().parent
 _CHANNELS = ("shell", "iopub", "stdin", "control", "hb")
 _START_SECONDS = 120  # the first start on a slow disk reads a few hundred files
-_STOP_SECONDS = 2
+_STOP_SECONDS = 3
 _DRAIN_SECONDS = 10
 _RELAYED = ("stream", "display_data", "execute_result", "update_display_data", "clear_output")
-_EXCHANGE = "__import__('_mlops_kernel').exchange()"
+_EXCHANGE = "__import__('_mlops_kernel').load('exchange.py')"
 # Lines that compiled parts of TensorFlow and Beam's worker processes write about themselves.
 _NOISE = re.compile(
     r"""\d{4}-\d\d-\d\d[ ]\d\d:\d\d:\d\d\.\d+:[ ][IWE][ ]  # TensorFlow's own log
@@ -53,11 +55,6 @@ _QUIET = {
     "PYDEVD_DISABLE_FILE_VALIDATION": "1",
     "MPLBACKEND": "module://matplotlib_inline.backend_inline",
 }
-# Variables of this process that would lead another Python astray. Without bytecode TFX takes half a
-# minute to load.
-_UNWANTED = re.compile(
-    r"PYTHON(PATH|HOME|STARTUP|DONTWRITEBYTECODE)|JPY_.*|PYTEST_.*|VIRTUAL_ENV|IPYTHONDIR"
-)
 
 
 class TFXError(RuntimeError):
@@ -377,7 +374,7 @@ class _Kernel:
         self._control = self.process = None
         try:
             connection = self._connection()
-            self.process = self._launch(python, connection)
+            self.process = self._launch(python)
             self._connect(connection)
             self._greet()
         except BaseException:
@@ -456,28 +453,19 @@ class _Kernel:
             return write_connection_file(file, ip=ip, transport="ipc", key=key, **ports)[1]
         return write_connection_file(file, ip="127.0.0.1", key=key)[1]
 
-    def _launch(self, python: Path, connection: dict[str, Any]) -> subprocess.Popen:
-        kept = {k: v for k, v in os.environ.items() if not _UNWANTED.fullmatch(k)}
-        ours = {
-            **_QUIET,
-            "IPYTHONDIR": str(self.folder / "ipython"),
-            # So that `!pip` and other commands are those of the TFX environment.
-            "PATH": os.pathsep.join([str(python.parent), kept.get("PATH", os.defpath)]),
-        }
-        command = [python, _HERE / "kernel.py", os.getpid(), self.folder]
-        arguments = [f"--f={self.folder / 'connection.json'}", "--HistoryManager.enabled=False"]
-        with self.log.path.open("ab") as log:
-            try:
-                return subprocess.Popen(
-                    [*map(str, command), *arguments],
-                    stdin=subprocess.DEVNULL,
-                    stdout=subprocess.DEVNULL,  # ipykernel repeats there what it relays
-                    stderr=log,
-                    env=kept | ours,
-                    start_new_session=True,  # a group of its own, to interrupt and kill as one
-                )
-            except OSError as error:
-                raise SessionDied(f"The TFX process could not be started: {error}.") from error
+    def _launch(self, python: Path) -> process.Child:
+        connection = f"--f={self.folder / 'connection.json'}"
+        try:
+            return process.Child(
+                [_HERE / "kernel.py", self.folder, connection, "--HistoryManager.enabled=False"],
+                self.folder,
+                python,
+                {**_QUIET, "IPYTHONDIR": str(self.folder / "ipython")},
+                cwd=os.curdir,
+                stdout=subprocess.DEVNULL,  # ipykernel repeats there what it relays
+            )
+        except OSError as error:
+            raise SessionDied(f"The TFX process could not be started: {error}.") from error
 
     def _connect(self, connection: dict[str, Any]) -> None:
         import zmq
@@ -532,29 +520,12 @@ class _Kernel:
         """End the process and what it started, close the sockets, remove the files."""
         try:
             if self.process is not None:
-                self._end_process()
+                if self.alive and self._control is not None:
+                    self._send(self._control, "shutdown_request", {"restart": False})
+                self.process.stop(_STOP_SECONDS)
         finally:
             self._context.destroy(linger=0)
             shutil.rmtree(self.folder, ignore_errors=True)
-
-    def _end_process(self) -> None:
-        import psutil
-
-        children = []
-        if self.alive:
-            with contextlib.suppress(psutil.Error):
-                children = psutil.Process(self.process.pid).children(recursive=True)
-            if self._control is not None:
-                self._send(self._control, "shutdown_request", {"restart": False})
-                with contextlib.suppress(subprocess.TimeoutExpired):
-                    self.process.wait(_STOP_SECONDS)
-        # The group outlives its leader; in it may be what the kernel started and left.
-        with contextlib.suppress(ProcessLookupError, PermissionError):
-            os.killpg(self.process.pid, signal.SIGKILL)
-        for child in children:
-            with contextlib.suppress(psutil.Error):
-                child.kill()
-        self.process.wait()
 
 
 class _Cell:

@@ -1,4 +1,4 @@
-"""Where data and schema disagree: TFDV's protocol buffer in a class that reads."""
+"""Anomalies: where data and schema disagree."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ class Anomalies:
     Parameters
     ----------
     proto : tensorflow_metadata.proto.v0.anomalies_pb2.Anomalies
-        As TFDV makes it.
+        From TFDV.
 
     Attributes
     ----------
@@ -27,25 +27,24 @@ class Anomalies:
 
     @property
     def features(self) -> list[str]:
-        """Columns with an anomaly; ``""`` stands for the table as a whole."""
+        """Columns with an anomaly; ``""`` is the table as a whole."""
         return list(dict.fromkeys(self.to_frame()["feature"]))
 
     def to_frame(self) -> pd.DataFrame:
         """Return one row for each reason: ``feature``, ``severity``, ``what`` and ``details``.
 
-        ``severity`` is ``"ERROR"`` or ``"WARNING"``; ``details`` is TFDV's description, which says
-        how many or which values.
+        ``severity`` is ``"ERROR"`` or ``"WARNING"``; ``details`` is TFDV's description, with the
+        number of values or the values.
         """
-        found = sorted(self.proto.anomaly_info.items())
+        anomalies = sorted(self.proto.anomaly_info.items())
         if self.proto.HasField("dataset_anomaly_info"):
-            found.insert(0, ("", self.proto.dataset_anomaly_info))
+            anomalies.insert(0, ("", self.proto.dataset_anomaly_info))
         rows = []
-        for name, info in found:
+        for name, info in anomalies:
             severity = anomalies_pb2.AnomalyInfo.Severity.Name(info.severity)
-            reasons = info.reason or [info]
-            for one in reasons:
-                details = one.description.strip()
-                rows.append((name, severity, one.short_description, details))
+            for reason in info.reason or [info]:
+                details = reason.description.strip()
+                rows.append((name, severity, reason.short_description, details))
         if self.proto.data_missing:  # TFDV sets this flag and nothing else
             rows.append(("", "ERROR", "No data", "The statistics are of no examples at all."))
         return pd.DataFrame(rows, columns=["feature", "severity", "what", "details"])

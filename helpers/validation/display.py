@@ -27,7 +27,7 @@ def shown(table: pd.DataFrame) -> pd.DataFrame:
 
 
 def rounded(table: pd.DataFrame) -> pd.DataFrame:
-    """Statistics as text: shares in percent, numbers with four digits; no empty columns."""
+    """Return statistics as text: shares in percent, numbers with four digits, no empty columns."""
 
     def number(value: Any) -> str:
         if value is None or (isinstance(value, float) and math.isnan(value)):

@@ -1,6 +1,8 @@
-"""Calls of TFDV, made in the TFX environment: ``helpers.validation`` runs this file there.
+"""Calls of TFDV in the TFX environment.
 
-It uses nothing of the lab; functions take and return what a session can hand over.
+``helpers.validation.tfdv`` loads this file: it executes the text as a module, ``_mlops_tfdv``, in
+the TFX session, once in each process. Nothing here may import ``helpers``; functions take and
+return values that a session can transfer.
 """
 
 from __future__ import annotations
@@ -22,15 +24,15 @@ from tfx_bsl.arrow import table_util
 
 _Statistics = statistics_pb2.DatasetFeatureStatisticsList
 _WHOLE = "All Examples"
-# Kinds of columns that are text to TFDV.
+# Types that become text for TFDV.
 _TEXT = (pa.types.is_large_string, pa.types.is_temporal, pa.types.is_decimal, pa.types.is_null)
 
 
 def statistics_of_table(path: str, slice_by: list[str], options: dict[str, Any]) -> _Statistics:
     """Return statistics of a table in a Parquet file and, if asked for, of each of its slices.
 
-    Does what ``tfdv.generate_statistics_from_dataframe`` does, without the way through pandas, and
-    cuts with TFDV's own slicer, which that function does not offer.
+    Does what ``tfdv.generate_statistics_from_dataframe`` does, but without pandas, and with TFDV's
+    own slicer, which that function does not offer.
     """
     table = pq.read_table(path)
     options = _with_truth_values(options, table.schema)
@@ -41,9 +43,9 @@ def statistics_of_table(path: str, slice_by: list[str], options: dict[str, Any])
         parts += tfdv.experimental_get_feature_value_slicer(dict.fromkeys(slice_by))(batch)
     result = _Statistics()
     for name, part in parts:
-        one = stats_impl.generate_statistics_in_memory(part, tfdv.StatsOptions(**options))
-        one.datasets[0].name = name
-        result.datasets.append(one.datasets[0])
+        statistics = stats_impl.generate_statistics_in_memory(part, tfdv.StatsOptions(**options))
+        statistics.datasets[0].name = name
+        result.datasets.append(statistics.datasets[0])
     return _ordered(result)
 
 
@@ -59,7 +61,7 @@ def statistics_of_files(
             options = _with_truth_values(options, pq.read_schema(first))
     options = tfdv.StatsOptions(**options)
     pipeline_options = PipelineOptions(beam_options)
-    # Workers on other machines hand the result back through a folder that they see too.
+    # Workers on other machines return the result through a shared folder.
     shared = pipeline_options.view_as(GoogleCloudOptions).temp_location
     output = FileSystems.join(shared or tempfile.gettempdir(), f"statistics-{uuid.uuid4().hex}")
     try:
@@ -91,7 +93,7 @@ def _record_batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
 
 
 def _with_truth_values(options: dict[str, Any], columns: pa.Schema) -> dict[str, Any]:
-    """Have truth values counted as a category, as TFDV does with those of a DataFrame."""
+    """Return options that make boolean columns categories, as TFDV does with a DataFrame."""
     schema = schema_pb2.Schema()
     for field in columns:
         if pa.types.is_boolean(field.type):
@@ -100,7 +102,7 @@ def _with_truth_values(options: dict[str, Any], columns: pa.Schema) -> dict[str,
 
 
 def _plain(table: pa.Table) -> pa.Table:
-    """Return columns of the kinds that TFDV takes: numbers, text and lists of them."""
+    """Return columns of the types that TFDV takes: numbers, text and lists of them."""
     for i, field in enumerate(table.schema):
         column = table.column(i)
         if pa.types.is_dictionary(field.type):
@@ -114,6 +116,6 @@ def _plain(table: pa.Table) -> pa.Table:
 
 
 def _ordered(statistics: _Statistics) -> _Statistics:
-    """Sort the slices: those of a pipeline arrive as they come."""
-    datasets = sorted(statistics.datasets, key=lambda one: (one.name != _WHOLE, one.name))
+    """Return the slices in order; a pipeline returns them in any order."""
+    datasets = sorted(statistics.datasets, key=lambda data: (data.name != _WHOLE, data.name))
     return _Statistics(datasets=datasets)

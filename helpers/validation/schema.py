@@ -1,4 +1,4 @@
-"""What a table must look like: TFDV's protocol buffer in a class that can be read and changed."""
+"""Rules for a table: TFDV's schema in a class that can be read and changed."""
 
 from __future__ import annotations
 
@@ -13,16 +13,18 @@ import pandas as pd
 from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
+from helpers.base.checks import nearest, one_of, share
 from helpers.validation.display import html_table, shown, text_table
-from helpers.validation.protos import expect_message, nearest, read_text, write_text
+from helpers.validation.protos import expect_message, read_text, write_text
 
 _TYPES = {"INT": schema_pb2.INT, "FLOAT": schema_pb2.FLOAT, "BYTES": schema_pb2.BYTES}
+_DISTANCES = ("infinity_norm", "jensen_shannon_divergence")
+_ONE_DIMENSION = schema_pb2.FixedShape(dim=[{"size": 1}])
+_ONE_VALUE = schema_pb2.ValueCount(min=1, max=1)
 
 
 class Feature:
-    """What a schema says about one column; assigning changes the schema.
-
-    Made by ``schema[name]``.
+    """The rules for one column, ``schema[name]``; assigning changes the schema.
 
     Examples
     --------
@@ -53,18 +55,17 @@ class Feature:
     def type(self) -> str:
         """``"INT"``, ``"FLOAT"`` or ``"BYTES"`` (text).
 
-        A change keeps what makes sense for the new type: thresholds always, a range of numbers.
+        A change keeps what makes sense for the new type: thresholds, and a range of numbers.
         """
         return schema_pb2.FeatureType.Name(self.proto.type)
 
     @type.setter
     def type(self, value: str) -> None:
-        if value not in _TYPES:
-            raise ValueError(f"type is {value!r}; expected one of {list(_TYPES)}")
+        one_of("type", value, _TYPES)
         if value == self.type:
             return
         limits, drift, skew = self.range, self.drift_threshold, self.skew_threshold
-        changed = Feature(self._schema, schema_pb2.Feature())  # all of it changes, or nothing
+        changed = Feature(self._schema, schema_pb2.Feature())  # a refused change changes nothing
         changed.proto.CopyFrom(self.proto)
         changed.proto.type = _TYPES[value]
         changed.proto.ClearField("domain_info")
@@ -87,15 +88,15 @@ class Feature:
 
     @property
     def min_fraction(self) -> float:
-        """Share of the rows that must have a value at least, 0 to 1."""
+        """Smallest share of rows that must have a value, 0 to 1."""
         return self.proto.presence.min_fraction
 
     @min_fraction.setter
     def min_fraction(self, value: float) -> None:
-        _share("min_fraction", value)
+        value = share("min_fraction", value)
         self.proto.presence.min_count = 1
         self.proto.presence.min_fraction = value
-        # A fixed shape means "always there" to TFDV; what may be missing has a count of values.
+        # To TFDV a fixed shape means "never missing"; a column with gaps has a count of values.
         if value == 1 and self.proto.value_count == _ONE_VALUE:
             self.proto.shape.CopyFrom(_ONE_DIMENSION)
         elif value < 1 and self.proto.shape == _ONE_DIMENSION:
@@ -103,11 +104,11 @@ class Feature:
 
     @property
     def domain(self) -> list[str] | None:
-        """The text values that are possible; None: any."""
+        """The allowed text values; None for any."""
         if self.proto.HasField("domain"):
-            for one in self._schema.string_domain:
-                if one.name == self.proto.domain:
-                    return list(one.value)
+            for shared in self._schema.string_domain:
+                if shared.name == self.proto.domain:
+                    return list(shared.value)
         if self.proto.HasField("string_domain"):
             return list(self.proto.string_domain.value)
         return None
@@ -128,23 +129,23 @@ class Feature:
             self.proto.string_domain.CopyFrom(domain)
 
     def _forget_domain(self) -> None:
-        """Drop the domain, and the list that it shares with other columns if it was the last."""
+        """Drop the domain, and a shared list of values if no other column uses it."""
         shared = self.proto.domain
         self.proto.ClearField("domain_info")
         if shared and all(other.domain != shared for other in self._schema.feature):
-            kept = [one for one in self._schema.string_domain if one.name != shared]
+            kept = [domain for domain in self._schema.string_domain if domain.name != shared]
             del self._schema.string_domain[:]
             self._schema.string_domain.extend(kept)
 
     @property
     def range(self) -> tuple[float | None, float | None] | None:
-        """Smallest and largest number that are possible; None: any."""
+        """Smallest and largest number allowed; None for any."""
         which = self.proto.WhichOneof("domain_info")
         if which not in ("int_domain", "float_domain"):
             return None
         limits = getattr(self.proto, which)
         ends = (getattr(limits, n) if limits.HasField(n) else None for n in ("min", "max"))
-        # A float is kept in 32 bits; its shortest text is the number that was meant.
+        # A float is stored in 32 bits; its shortest text is the number that was assigned.
         low, high = (float(str(np.float32(end))) if isinstance(end, float) else end for end in ends)
         return None if low is None and high is None else (low, high)
 
@@ -156,9 +157,7 @@ class Feature:
         try:
             low, high = limits
         except (TypeError, ValueError):
-            raise ValueError(
-                f"range is {limits!r}; expected (low, high), None for no end"
-            ) from None
+            raise ValueError(f"range is {limits!r}; expected (low, high) or None") from None
         if self.type not in ("INT", "FLOAT"):
             raise ValueError(f"{self.name} is {self.type}; a range is for INT and FLOAT columns")
         whole = self.type == "INT"
@@ -170,18 +169,18 @@ class Feature:
             raise ValueError(f"range is {limits!r}; the low end must not be above the high end")
         ends = {"min": low, "max": high}
         ends = {k: int(v) if whole else float(v) for k, v in ends.items() if v is not None}
-        made = (schema_pb2.IntDomain if whole else schema_pb2.FloatDomain)(name=self.name, **ends)
-        getattr(self.proto, "int_domain" if whole else "float_domain").CopyFrom(made)
+        domain = (schema_pb2.IntDomain if whole else schema_pb2.FloatDomain)(name=self.name, **ends)
+        getattr(self.proto, "int_domain" if whole else "float_domain").CopyFrom(domain)
 
     @property
     def min_domain_mass(self) -> float:
-        """Share of the values that must be in the domain; 1 unless said otherwise."""
+        """Smallest share of the values that must be in the domain; 1 by default."""
         constraints = self.proto.distribution_constraints
         return constraints.min_domain_mass if constraints.HasField("min_domain_mass") else 1.0
 
     @min_domain_mass.setter
     def min_domain_mass(self, value: float) -> None:
-        _share("min_domain_mass", value)
+        value = share("min_domain_mass", value)
         self.proto.distribution_constraints.min_domain_mass = value
 
     @property
@@ -204,38 +203,28 @@ class Feature:
 
     @property
     def not_in_environment(self) -> list[str]:
-        """Environments to which the column does not belong."""
+        """Environments of the schema to which the column does not belong."""
         return list(self.proto.not_in_environment)
 
     @not_in_environment.setter
     def not_in_environment(self, names: Sequence[str]) -> None:
-        self._set_environments("not_in_environment", names)
+        names = [names] if isinstance(names, str) else list(names)
+        known = list(self._schema.default_environment)
+        if unknown := [name for name in names if name not in known]:
+            raise ValueError(f"not_in_environment has {unknown}; the schema has {known}")
+        self.proto.not_in_environment[:] = names
 
     @property
     def in_environment(self) -> list[str]:
-        """Environments to which the column belongs besides the schema's default ones."""
+        """Environments to which the column belongs in addition to the schema's."""
         return list(self.proto.in_environment)
 
     @in_environment.setter
     def in_environment(self, names: Sequence[str]) -> None:
-        names = [names] if isinstance(names, str) else list(names)
-        self.proto.in_environment[:] = names
-
-    def _set_environments(self, field: str, names: Sequence[str]) -> None:
-        names = [names] if isinstance(names, str) else list(names)
-        known = list(self._schema.default_environment)
-        if unknown := [name for name in names if name not in known]:
-            raise ValueError(f"{field} has {unknown}; the schema's environments are {known}")
-        getattr(self.proto, field)[:] = names
-
-    @property
-    def _distance(self) -> str:
-        return "infinity_norm" if self.type == "BYTES" else "jensen_shannon_divergence"
+        self.proto.in_environment[:] = [names] if isinstance(names, str) else names
 
     def _threshold(self, comparator: str) -> float | None:
-        if not self.proto.HasField(comparator):
-            return None
-        for distance in ("infinity_norm", "jensen_shannon_divergence"):
+        for distance in _DISTANCES:
             limit = getattr(getattr(self.proto, comparator), distance)
             if limit.HasField("threshold"):
                 return limit.threshold
@@ -243,19 +232,20 @@ class Feature:
 
     def _set_threshold(self, comparator: str, value: float | None) -> None:
         if value is not None:
-            _share(comparator.replace("comparator", "threshold"), value)
+            value = share(comparator.replace("comparator", "threshold"), value)
         self.proto.ClearField(comparator)
         if value is not None:
-            getattr(getattr(self.proto, comparator), self._distance).threshold = value
+            distance = _DISTANCES[self.type != "BYTES"]
+            getattr(getattr(self.proto, comparator), distance).threshold = value
 
 
 class Schema:
-    """What a table must look like.
+    """Rules for the columns of a table.
 
     Parameters
     ----------
     proto : tensorflow_metadata.proto.v0.schema_pb2.Schema, optional
-        As TFDV makes it; it is copied. Empty by default.
+        From TFDV; it is copied. Empty by default.
 
     Attributes
     ----------
@@ -285,7 +275,7 @@ class Schema:
 
     @property
     def environments(self) -> list[str]:
-        """Environments that columns belong to unless they say otherwise."""
+        """Environments that columns belong to by default."""
         return list(self.proto.default_environment)
 
     @environments.setter
@@ -338,7 +328,7 @@ class Schema:
     __hash__ = None  # it can be changed
 
     def diff(self, before: Schema) -> pd.DataFrame:
-        """List what changed from another schema to this one.
+        """Return what changed from another schema to this one.
 
         Parameters
         ----------
@@ -347,9 +337,9 @@ class Schema:
         Returns
         -------
         pandas.DataFrame
-            ``feature``, ``what``, ``before`` and ``after``; of lists, such as a domain, only what
+            ``feature``, ``what``, ``before`` and ``after``; for lists, such as a domain, only what
             was removed and what was added. ``what`` is "other" for rules that ``Feature`` does not
-            know, as text. Empty if no column changed.
+            have, as text. Empty if nothing changed.
         """
         old, new = ({f.name: _facts(f) for f in schema} for schema in (before, self))
         rows = []
@@ -371,13 +361,13 @@ class Schema:
         return pd.DataFrame(rows, columns=["feature", "what", "before", "after"], dtype=object)
 
     def to_frame(self) -> pd.DataFrame:
-        """Return one row for each column and one column for each kind of rule that is used."""
+        """Return one row for each column of the data, one column for each kind of rule in use."""
         rows = [{"feature": feature.name, **_facts(feature)} for feature in self]
         order = ["feature", *dict.fromkeys(k for k in _FACTS if any(k in row for row in rows))]
         return pd.DataFrame(rows, columns=order)
 
     def save(self, path: str | Path) -> None:
-        """Write the schema as a text protocol buffer, to be committed and reviewed like code."""
+        """Write the schema as a text protocol buffer, to commit and review like code."""
         write_text(path, self.proto)
 
     @classmethod
@@ -398,32 +388,20 @@ def _is_number(value: Any, whole: bool = False) -> bool:
     return math.isfinite(value) and not (whole and (value != int(value) or abs(value) >= 2**63))
 
 
-def _share(name: str, value: Any) -> None:
-    if not _is_number(value) or not 0 <= value <= 1:
-        raise ValueError(f"{name} is {value!r}; expected a share from 0 to 1")
-
-
 _FACTS = (
-    "type",
-    "min_fraction",
-    "domain",
-    "range",
-    "min_domain_mass",
-    "drift_threshold",
-    "skew_threshold",
-    "in_environment",
-    "not_in_environment",
+    *("type", "min_fraction", "domain", "range", "min_domain_mass"),
+    *("drift_threshold", "skew_threshold", "in_environment", "not_in_environment"),
 )
 
 
 def _facts(feature: Feature) -> dict[str, Any]:
-    """Return what is said about a column; what is not said is left out."""
+    """Return the rules that are set for a column."""
     facts = {name: getattr(feature, name) for name in _FACTS}
-    silent = {"min_domain_mass": 1.0, "in_environment": [], "not_in_environment": []}
-    return {k: v for k, v in facts.items() if v is not None and v != silent.get(k)}
+    defaults = {"min_domain_mass": 1.0, "in_environment": [], "not_in_environment": []}
+    return {k: v for k, v in facts.items() if v is not None and v != defaults.get(k)}
 
 
-# The fields that the facts are read from.
+# The fields of the facts.
 _KNOWN = (
     *("name", "type", "presence", "domain", "string_domain", "int_domain", "float_domain"),
     *("distribution_constraints", "drift_comparator", "skew_comparator"),
@@ -431,19 +409,13 @@ _KNOWN = (
 )
 
 
-_ONE_DIMENSION = schema_pb2.FixedShape(dim=[{"size": 1}])
-
-
-_ONE_VALUE = schema_pb2.ValueCount(min=1, max=1)
-
-
 def _other(feature: Feature) -> str:
-    """Return what a schema says about a column beyond ``_FACTS``, as text."""
+    """Return the rules for a column that are not in ``_FACTS``, as text."""
     rest = schema_pb2.Feature()
     rest.CopyFrom(feature.proto)
     for name in _KNOWN:
         rest.ClearField(name)
     for name, value in {"shape": _ONE_DIMENSION, "value_count": _ONE_VALUE}.items():
-        if getattr(rest, name) == value:  # goes with min_fraction
+        if getattr(rest, name) == value:  # follows from min_fraction
             rest.ClearField(name)
     return text_format.MessageToString(rest, as_one_line=True)

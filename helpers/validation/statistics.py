@@ -1,4 +1,4 @@
-"""Statistics of a table: TFDV's protocol buffer in a class that draws itself."""
+"""Statistics of a table, as TFDV computed them."""
 
 from __future__ import annotations
 
@@ -10,13 +10,14 @@ from typing import Any
 import pandas as pd
 from tensorflow_metadata.proto.v0 import statistics_pb2
 
+from helpers.base.checks import nearest
 from helpers.validation.display import html_table, rounded, text_table
-from helpers.validation.protos import expect_message, nearest, read_text, write_text
+from helpers.validation.protos import expect_message, read_text, write_text
 
 STATISTICS = statistics_pb2.DatasetFeatureStatisticsList
-
-
 _WHOLE = "All Examples"
+_NUMBERS = {"mean": "mean", "std": "std_dev", "min": "min", "median": "median", "max": "max"}
+_COLUMNS = ["feature", "type", "count", "missing", "unique", "top", "zeros", *_NUMBERS]
 
 
 class Statistics:
@@ -25,7 +26,7 @@ class Statistics:
     Parameters
     ----------
     proto : tensorflow_metadata.proto.v0.statistics_pb2.DatasetFeatureStatisticsList
-        As TFDV makes it.
+        From TFDV.
 
     Attributes
     ----------
@@ -35,17 +36,17 @@ class Statistics:
     def __init__(self, proto: STATISTICS) -> None:
         self.proto = expect_message(proto, STATISTICS)
         if not self.proto.datasets:
-            raise ValueError("proto has no datasets; expected statistics of a table at least")
+            raise ValueError("proto has no datasets; expected statistics of a table")
 
     @property
     def whole(self) -> Statistics:
-        """The statistics of all rows; the same if the data were not sliced."""
+        """The statistics of all rows."""
         return self.slice(_WHOLE) if self.slices else self
 
     @property
     def features(self) -> list[str]:
         """Names of the columns."""
-        return [_feature_name(one) for one in self.whole.proto.datasets[0].features]
+        return [_feature_name(feature) for feature in self.whole.proto.datasets[0].features]
 
     @property
     def slices(self) -> list[str]:
@@ -54,17 +55,11 @@ class Statistics:
         return sorted(names, key=lambda name: name != _WHOLE) if len(names) > 1 else []
 
     def slice(self, name: str) -> Statistics:
-        """Return the statistics of one slice.
-
-        Parameters
-        ----------
-        name : str
-            One of ``slices``.
-        """
+        """Return the statistics of one of the ``slices``."""
         for dataset in self.proto.datasets:
             if dataset.name == name:
                 return Statistics(STATISTICS(datasets=[dataset]))
-        raise KeyError(f"there is no slice {name!r}; {nearest(name, self.slices)}")
+        raise KeyError(f"the statistics have no slice {name!r}; {nearest(name, self.slices)}")
 
     @property
     def _size(self) -> str:
@@ -76,8 +71,8 @@ class Statistics:
         Returns
         -------
         pandas.DataFrame
-            ``feature``, ``type``, ``count`` (values), ``missing`` (share); of texts ``unique`` and
-            ``top`` (the most frequent); of numbers ``zeros`` (share), ``mean``, ``std``, ``min``,
+            ``feature``, ``type``, ``count`` (values), ``missing`` (share); for text ``unique`` and
+            ``top`` (the most frequent); for numbers ``zeros`` (share), ``mean``, ``std``, ``min``,
             ``median``, ``max``; with slices, ``slice`` first.
         """
         rows = []
@@ -93,7 +88,7 @@ class Statistics:
 
     @classmethod
     def load(cls, path: str | Path) -> Statistics:
-        """Read what ``save`` wrote."""
+        """Read statistics that ``save`` wrote."""
         return cls(read_text(path, STATISTICS()))
 
     def __repr__(self) -> str:
@@ -101,7 +96,7 @@ class Statistics:
 
     def _repr_html_(self) -> str:
         table = rounded(self.to_frame())
-        pictures = [_picture(one) for dataset in self.proto.datasets for one in dataset.features]
+        pictures = [_picture(f) for dataset in self.proto.datasets for f in dataset.features]
         return f"<p>{self._size}</p>" + html_table(table, extra={"distribution": pictures})
 
 
@@ -109,14 +104,8 @@ def _feature_name(feature: Any) -> str:
     return ".".join(feature.path.step) or feature.name
 
 
-_NUMBERS = {"mean": "mean", "std": "std_dev", "min": "min", "median": "median", "max": "max"}
-
-
-_COLUMNS = ["feature", "type", "count", "missing", "unique", "top", "zeros", *_NUMBERS]
-
-
 def _row(feature: Any, examples: int) -> dict[str, Any]:
-    """Return one column's statistics, as TFDV computed them."""
+    """Return the statistics of one column."""
     kind = feature.WhichOneof("stats")
     stats = getattr(feature, kind)
     count = stats.common_stats.num_non_missing
@@ -126,23 +115,23 @@ def _row(feature: Any, examples: int) -> dict[str, Any]:
         "count": count,
         "missing": (examples - count) / examples if examples else math.nan,
     }
-    if kind == "num_stats" and count:  # of no values TFDV says 0
+    if kind == "num_stats" and count:  # without values, TFDV's are 0
         row["zeros"] = stats.num_zeros / count
         row |= {name: getattr(stats, field) for name, field in _NUMBERS.items()}
     elif kind == "string_stats":
         row["unique"] = stats.unique
-        row["top"] = next((one.value for one in stats.top_values), None)
+        row["top"] = next((top.value for top in stats.top_values), None)
     return row
 
 
 def _picture(feature: Any) -> str:
-    """Draw a tiny bar chart: a histogram of numbers, or the frequencies of texts."""
+    """Return a tiny bar chart as SVG: a histogram of numbers, or the frequencies of texts."""
     if feature.HasField("num_stats"):
         standard = [h for h in feature.num_stats.histograms if h.type == h.STANDARD]
         bars = [bucket.sample_count for bucket in standard[0].buckets] if standard else []
         what = "histogram from the smallest to the largest value"
     else:
-        bars = [one.sample_count for one in feature.string_stats.rank_histogram.buckets][:20]
+        bars = [text.sample_count for text in feature.string_stats.rank_histogram.buckets][:20]
         what = "how often each text occurs, most frequent first"
     if not bars or max(bars) <= 0:
         return ""

@@ -34,9 +34,9 @@ from __future__ import annotations
 import warnings
 
 from helpers.base import resources
-from helpers.course.exercises.core import UnknownExerciseError, find, lessons
+from helpers.course.exercises.core import UnknownExerciseError, exercises_by_lesson, find
 from helpers.course.exercises.panel import Feedback, Progress, Text
-from helpers.course.exercises.store import Store
+from helpers.course.exercises.store import ProgressFile
 
 __all__ = ["UnknownExerciseError", "check", "hint", "progress", "solution"]
 
@@ -65,7 +65,7 @@ def check(id: str, answer: object) -> Feedback:
     feedback = find(id).feedback(answer)
     if feedback.status != "not attempted":
         try:
-            Store().record(id, solved=feedback.status == "right")
+            ProgressFile().record(id, solved=feedback.status == "right")
         except OSError as error:  # a full or read-only disk must not hide the reply
             warnings.warn(f"your progress could not be saved: {error}", stacklevel=2)
     return feedback
@@ -112,9 +112,9 @@ def progress() -> Progress:
     -------
     Progress
     """
-    done = Store().read()
+    done = ProgressFile().read()
     counts = {}
-    for lesson, exercises in lessons().items():
+    for lesson, exercises in exercises_by_lesson().items():
         states = [done.get(exercise.id) for exercise in exercises]
         counts[lesson] = (states.count("solved"), states.count("attempted"), len(states))
     return Progress(counts, {lesson.number: lesson.title for lesson in resources.lessons()})

@@ -9,9 +9,9 @@ from pathlib import Path
 
 from helpers.base import files
 from helpers.course.exercises import progress
-from helpers.course.exercises.core import lessons
+from helpers.course.exercises.core import exercises_by_lesson
 from helpers.course.exercises.report import junit
-from helpers.course.exercises.store import Store
+from helpers.course.exercises.store import ProgressFile
 
 
 def main(argv: Sequence[str] | None = None) -> int:
@@ -25,7 +25,7 @@ def main(argv: Sequence[str] | None = None) -> int:
     print(progress())
     if arguments.junit:
         try:
-            files.write(arguments.junit, junit(lessons(), Store().read()))
+            files.write(arguments.junit, junit(exercises_by_lesson(), ProgressFile().read()))
         except OSError as error:
             print(f"the report could not be written: {error}", file=sys.stderr)
             return 1

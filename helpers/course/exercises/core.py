@@ -89,12 +89,12 @@ def find(id: str) -> Exercise:
         for exercise in _load(found[1]):
             if exercise.id == id:
                 return exercise
-    known = [exercise.id for exercises in lessons().values() for exercise in exercises]
+    known = [exercise.id for exercises in exercises_by_lesson().values() for exercise in exercises]
     near = difflib.get_close_matches(str(id), known, n=3, cutoff=0.3) or known[:3]
     raise UnknownExerciseError(f"There is no exercise {id!r}. The nearest are {', '.join(near)}.")
 
 
-def lessons() -> dict[str, list[Exercise]]:
+def exercises_by_lesson() -> dict[str, list[Exercise]]:
     """Return all exercises by lesson, in the order of the lessons."""
     from helpers import course
 

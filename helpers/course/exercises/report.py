@@ -16,7 +16,7 @@ def junit(lessons: Mapping[str, Sequence[Exercise]], states: Mapping[str, str]) 
     lessons : mapping of str to sequence of Exercise
         The exercises by lesson.
     states : mapping of str to str
-        "solved" or "attempted" by exercise, as ``Store.read`` returns it.
+        "solved" or "attempted" by exercise, as ``ProgressFile.read`` returns it.
 
     Returns
     -------
@@ -26,8 +26,8 @@ def junit(lessons: Mapping[str, Sequence[Exercise]], states: Mapping[str, str]) 
 
     Examples
     --------
-    >>> from helpers.course.exercises.core import lessons
-    >>> "skipped" in junit(lessons(), {})
+    >>> from helpers.course.exercises.core import exercises_by_lesson
+    >>> "skipped" in junit(exercises_by_lesson(), {})
     True
     """
     root = ElementTree.Element("testsuites", name="exercises")

@@ -13,7 +13,7 @@ from platformdirs import user_data_path
 from helpers.base import files
 
 
-class Store:
+class ProgressFile:
     """The progress file of this user.
 
     Parameters

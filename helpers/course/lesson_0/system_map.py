@@ -10,15 +10,12 @@ from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import Any, NamedTuple
 
 import pandas as pd
 
-from helpers.base import resources, style
-from helpers.course.views.view import View, png
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from helpers.base import checks, resources, style
+from helpers.course.views import Explorer, View, subplots
 
 PAPER, HERE = "as in the paper", "this repository's lines of code"
 AREAS = (PAPER, HERE)
@@ -40,9 +37,9 @@ class Box:
     goes_wrong : str
         What goes wrong there at Harbor Credit.
     lessons : tuple of str
-        Lessons about it, of which some may not be written yet.
+        Lessons about it; some may not be written yet.
     code : tuple of str
-        Files of this repository that do this work, below its top folder: patterns as of
+        Files of this repository that do this work, relative to its top folder: patterns for
         ``Path.glob``, or one file with ``::`` and a name defined in it.
     """
 
@@ -75,7 +72,7 @@ COLUMNS = (
             "later.",
             "The campaign brought other people than those whom the model had learned from.",
             ("1.3", "2.8"),
-            ("helpers/world.py", "helpers/datasets.py"),
+            ("helpers/world/*.py", "helpers/datasets.py"),
         ),
         Box(
             "Feature extraction",
@@ -167,7 +164,7 @@ _GROUNDS = ("#CFE3F1", "#E9F1D8", "#FBE7C6", "#F3DCE8")
 
 
 def code_lines(source: str, name: str | None = None) -> int:
-    r"""Count lines of Python that do something: no blank lines, comments or docstrings.
+    r"""Return the number of lines that do something: no blank lines, comments or docstrings.
 
     Parameters
     ----------
@@ -183,7 +180,7 @@ def code_lines(source: str, name: str | None = None) -> int:
     Raises
     ------
     LookupError
-        If nothing of that name is defined at the top of the source.
+        If nothing of that name is defined at the top level.
 
     Examples
     --------
@@ -201,10 +198,10 @@ def code_lines(source: str, name: str | None = None) -> int:
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
             lines -= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
     if name is not None:
-        found = [one for one in tree.body if getattr(one, "name", None) == name]
-        if not found:
-            raise LookupError(f"nothing is named {name!r} at the top of this source")
-        lines &= set(range(found[0].lineno, found[0].end_lineno + 1))
+        named = [node for node in tree.body if getattr(node, "name", None) == name]
+        if not named:
+            raise LookupError(f"nothing is named {name!r} at the top level of this source")
+        lines &= set(range(named[0].lineno, named[0].end_lineno + 1))
     return len(lines)
 
 
@@ -215,19 +212,19 @@ _SILENT = {
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-@dataclass(frozen=True)
-class Place:
-    """A box where it stands on the map; all between 0 and 1, from the lower left corner."""
+class Place(NamedTuple):
+    """A box, its colour, and its rectangle on the map: 0 to 1, from the lower left corner."""
 
     box: Box
+    colour: str
     x: float
     y: float
     width: float
     height: float
 
 
-class SystemMap:
-    """The map of an ML system, with boxes to open; made anew where it is called.
+class SystemMap(Explorer):
+    """The map of an ML system, with boxes to open.
 
     Source of boxes and idea: Sculley et al. (2015), "Hidden technical debt in machine learning
     systems", NIPS, figure 1.
@@ -243,12 +240,14 @@ class SystemMap:
     True
     """
 
+    pictured = False
+
     def __init__(self, root: Path | None = None) -> None:
         self.root = root or Path(resources.__file__).parents[2]
 
     @cached_property
     def lines(self) -> pd.Series:
-        """Lines of code by box, counted at the first look; tests and teaching are left out."""
+        """Lines of code by box, without tests and teaching."""
         counts = {
             name: sum(
                 code_lines(path.read_text(encoding="utf-8"), part or None)
@@ -276,14 +275,13 @@ class SystemMap:
         ValueError
             If there are no such areas.
         """
-        if areas not in AREAS:
-            raise ValueError(f"areas is {areas!r}; expected one of {AREAS}")
+        checks.one_of("areas", areas, AREAS)
         paper = pd.Series({name: box.paper for name, box in BOXES.items()})
-        found = paper if areas == PAPER else self.lines
-        return (100 * found / found.sum()).rename(areas)
+        sizes = paper if areas == PAPER else self.lines
+        return (100 * sizes / sizes.sum()).rename(areas)
 
     def places(self, areas: str = PAPER) -> Iterator[Place]:
-        """Yield each box where it stands; its area is its share.
+        """Yield each box with its rectangle, whose area is its share.
 
         Parameters
         ----------
@@ -296,67 +294,36 @@ class SystemMap:
         """
         shares = self.shares(areas) / 100
         x = 0.0
-        for column in COLUMNS:
+        for across, column in enumerate(COLUMNS):
             width = float(shares[[box.name for box in column]].sum())
             y = 1.0
-            for box in column:
+            for down, box in enumerate(column):
+                ground = _GROUNDS[(across + 2 * down) % len(_GROUNDS)]
                 height = float(shares[box.name]) / width if width else 0.0
                 y -= height
-                yield Place(box, x, y, width, height)
+                yield Place(
+                    box, style.BLACK if box.name == ML_CODE else ground, x, y, width, height
+                )
             x += width
 
-    def plot(self, areas: str = PAPER, ax: Axes | None = None) -> Axes:
-        """Draw the map.
+    def controls(self) -> dict[str, Any]:
+        import ipywidgets as w
 
-        Parameters
-        ----------
-        areas : str
-            One of ``AREAS``.
-        ax : matplotlib.axes.Axes, optional
-            Where to; a new figure by default.
+        buttons = {name: w.Button(description=name, tooltip=f"Open {name}") for name in BOXES}
+        for place in self.places():
+            buttons[place.box.name].style.button_color = place.colour
+        buttons[ML_CODE].add_class("system-map-model")
+        columns = [w.VBox([buttons[box.name] for box in column]) for column in COLUMNS]
+        the_map = w.HBox(columns, layout=w.Layout(width="100%", height="400px"))
+        the_map.add_class("system-map")
+        look = {"description": "areas", "style": {"button_width": "240px"}}
+        areas = w.ToggleButtons(options=AREAS, **look)
+        return {"areas": areas, "map": the_map, "about": w.HTML(), **buttons}
 
-        Returns
-        -------
-        matplotlib.axes.Axes
-        """
-        from matplotlib.patches import Rectangle
-
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            ax = Figure(figsize=(9, 4.6), layout="constrained").subplots()
-        shares = self.shares(areas)
-        for place, ground in zip(self.places(areas), _grounds(), strict=True):
-            black = place.box.name == ML_CODE
-            ax.add_patch(
-                Rectangle(
-                    (place.x, place.y),
-                    place.width,
-                    place.height,
-                    facecolor=style.BLACK if black else ground,
-                    edgecolor="white",
-                    linewidth=2,
-                )
-            )
-            flat = place.height < 0.1
-            name = place.box.name if flat else place.box.name.replace("management", "\nmanagement")
-            share = f"{shares[place.box.name]:.0f} %"
-            if not flat:
-                name = f"{name}\n{share}"
-            elif place.width > 0.17:
-                name = f"{name} {share}"
-            ax.annotate(
-                name,
-                (place.x + place.width / 2, place.y + place.height / 2),
-                ha="center", va="center", fontsize=9 if flat else 10,
-                color="white" if black else "black",
-            )  # fmt: skip
-        ax.set(xlim=(0, 1), ylim=(0, 1), title=f"The boxes of an ML system, {areas}")
-        ax.axis("off")
-        return ax
+    def state(self, controls: dict[str, Any]) -> dict[str, str]:
+        return {"areas": controls["areas"].value}
 
     def describe(self, areas: str = PAPER) -> str:
-        """Say in words what the map shows."""
         shares = self.shares(areas).sort_values(ascending=False)
         first, second = shares.index[:2]
         counted = "" if areas == PAPER else f" of {self.lines.sum():,} lines"
@@ -366,8 +333,27 @@ class SystemMap:
             f"({shares[second]:.0f} %)."
         )
 
-    def tell(self, name: str) -> str:
-        """Tell of one box, as HTML: what it is, what goes wrong, which lessons are about it.
+    def plot(self, areas: str = PAPER, ax: Any = None) -> Any:
+        from matplotlib.patches import Rectangle
+
+        ax = subplots(ax, (9, 4.6))
+        shares = self.shares(areas)
+        for box, colour, x, y, width, height in self.places(areas):
+            ax.add_patch(Rectangle((x, y), width, height, fc=colour, ec="white", lw=2))
+            name, share, flat = box.name, f"{shares[box.name]:.0f} %", height < 0.1
+            if not flat:
+                name = name.replace("management", "\nmanagement") + f"\n{share}"
+            elif width > 0.17:
+                name = f"{name} {share}"
+            look = {"ha": "center", "va": "center", "fontsize": 9 if flat else 10}
+            look["color"] = "white" if colour == style.BLACK else "black"
+            ax.annotate(name, (x + width / 2, y + height / 2), **look)
+        ax.set(xlim=(0, 1), ylim=(0, 1), title=f"The boxes of an ML system, {areas}")
+        ax.axis("off")
+        return ax
+
+    def about(self, name: str) -> str:
+        """Return HTML about a box: what it is, what goes wrong, which lessons are about it.
 
         Parameters
         ----------
@@ -380,68 +366,48 @@ class SystemMap:
         """
         box = BOXES[name]
         titles = {lesson.number: lesson.title for lesson in resources.lessons()}
-        there = [f"{number} {titles[number]}" for number in box.lessons if number in titles]
-        come = [number for number in box.lessons if number not in titles]
-        if come:
-            there.append(f"to come: {', '.join(come)}")
+        lessons = [f"{number} {titles[number]}" for number in box.lessons if number in titles]
+        later = [number for number in box.lessons if number not in titles]
+        if later:
+            lessons.append(f"to come: {', '.join(later)}")
         rows = (
             ("What it is", box.what),
             ("At Harbor Credit", box.goes_wrong),
-            ("Lessons", "; ".join(there)),
+            ("Lessons", "; ".join(lessons)),
             ("Here", f"{self.lines[name]:,} of {self.lines.sum():,} lines of code"),
         )
-        told = "".join(f"<p><b>{title}.</b> {escape(text)}</p>" for title, text in rows)
-        return f"<div aria-live='polite'><h3>{escape(name)}</h3>{told}</div>"
+        text = "".join(f"<p><b>{title}.</b> {escape(words)}</p>" for title, words in rows)
+        return f"<div aria-live='polite'><h3>{escape(name)}</h3>{text}</div>"
 
-    def _ipython_display_(self, **_: object) -> None:
-        self.view()._ipython_display_()
-
-    def view(self) -> View:
-        """Make the interactive map: a button for each box, and what the areas stand for.
-
-        Returns
-        -------
-        helpers.course.views.view.View
-        """
+    def follow(self, view: View) -> None:
         import ipywidgets as w
 
-        areas = w.ToggleButtons(options=AREAS, description="areas", style={"button_width": "240px"})
-        buttons = {name: w.Button(description=name, tooltip=f"Open {name}") for name in BOXES}
-        words, told, look = w.HTML(), w.HTML(), w.HTML(_CSS)
-        columns = [w.VBox([buttons[box.name] for box in column]) for column in COLUMNS]
-        the_map = w.HBox(columns, layout=w.Layout(width="100%", height="400px"))
-        the_map.add_class("system-map")
-        for (name, button), ground in zip(buttons.items(), _grounds(), strict=True):
-            button.style.button_color = style.BLACK if name == ML_CODE else ground
-            if name == ML_CODE:
-                button.add_class("system-map-model")
+        widths = {}
+        for place in self.places(view.state["areas"]):
+            widths[place.x] = place.width
+            view.controls[place.box.name].layout = w.Layout(
+                width="auto", height="auto", margin="1px", min_height="18px",
+                flex=f"{place.height:.4f} 1 0",
+            )  # fmt: skip
+        for column, width in zip(view.controls["map"].children, widths.values(), strict=True):
+            column.layout = w.Layout(height="100%", overflow="hidden", flex=f"{width:.4f} 1 0")
 
-        def lay_out(_: object = None) -> None:
-            for place in self.places(areas.value):
-                buttons[place.box.name].layout = w.Layout(
-                    width="auto", height="auto", margin="1px", min_height="18px",
-                    flex=f"{place.height:.4f} 1 0",
-                )  # fmt: skip
-            for column in columns:
-                column.layout = w.Layout(height="100%", overflow="hidden")
-            widths = {place.x: place.width for place in self.places(areas.value)}
-            for column, width in zip(columns, widths.values(), strict=True):
-                column.layout.flex = f"{width:.4f} 1 0"
-            words.value = f"<p aria-live='polite'>{self.describe(areas.value)}</p>"
-
-        def open_box(button: w.Button) -> None:
-            for one in buttons.values():
-                one.remove_class("mod-active")
+    def connect(self, view: View) -> None:
+        def open_box(button: Any) -> None:
+            for name in BOXES:
+                view.controls[name].remove_class("mod-active")
             button.add_class("mod-active")
-            told.value = self.tell(button.description)
+            view.controls["about"].value = self.about(button.description)
 
-        for button in buttons.values():
-            button.on_click(open_box)
-        areas.observe(lay_out, "value")
-        lay_out()
-        open_box(buttons[ML_CODE])
-        box = w.VBox([look, areas, the_map, words, told])
-        return View(box, png(self.plot(PAPER).figure), self.describe(PAPER))
+        for name in BOXES:
+            view.controls[name].on_click(open_box)
+        open_box(view.controls[ML_CODE])
+
+    def layout(self, view: View) -> list[Any]:
+        import ipywidgets as w
+
+        areas, the_map, about = (view.controls[name] for name in ("areas", "map", "about"))
+        return [w.HTML(_CSS), areas, the_map, view.words, about]
 
 
 # The text of a button neither wraps nor has a colour of its own in ipywidgets 7.
@@ -452,9 +418,3 @@ _CSS = """<style>
 .system-map .jupyter-button.system-map-model.mod-active {box-shadow: inset 0 0 0 3px #56B4E9}
 .system-map .jupyter-button:focus {outline: 2px solid #000; outline-offset: -3px}
 </style>"""
-
-
-def _grounds() -> Iterator[str]:
-    for at, column in enumerate(COLUMNS):
-        for down, _ in enumerate(column):
-            yield _GROUNDS[(at + 2 * down) % len(_GROUNDS)]

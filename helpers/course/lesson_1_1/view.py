@@ -2,33 +2,19 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from helpers.base import style
-from helpers.course.views.canvas import Canvas
-from helpers.course.views.view import View
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from helpers.course.views import Canvas, MovingExplorer, subplots
 
 MONTHS = 36
-LIMITS = np.linspace(0, 0.6, 121)  # the risk above which one refuses
+LIMITS = np.linspace(0, 0.6, 121)  # the risk above which a case is refused
 
 
-def value_calculator(
-    y_true: Any,
-    risk: Any,
-    today: Any,
-    *,
-    gain: float = 1_000,
-    loss: float = 5_000,
-    per_month: int = 10_000,
-    build: float = 300_000,
-    run: float = 10_000,
-) -> ValueCalculator:
+class ValueCalculator(MovingExplorer):
     """Explore what a model is worth above what is done today.
 
     Source: Elkan (2001), "The foundations of cost-sensitive learning", IJCAI.
@@ -40,7 +26,7 @@ def value_calculator(
     risk : array-like of shape (n,)
         The model's probability of it.
     today : array-like of shape (n,)
-        Whether today's way refuses: True or 1.
+        Whether the case is refused today: True or 1.
     gain, loss : float, default 1000 and 5000
         What a granted case that goes well brings, and one that goes badly costs (euro). A refused
         case brings and costs nothing.
@@ -49,56 +35,52 @@ def value_calculator(
     build, run : float, default 300000 and 10000
         What the model costs once, and in a month (euro).
 
-    Returns
-    -------
-    ValueCalculator
-        Displays itself; ``.table()`` and ``.value()`` give its numbers.
-
     Raises
     ------
     ValueError
-        If the three do not have the same length, or hold other values.
+        If the three arrays differ in length, or a value is not of its kind.
 
     Examples
     --------
-    >>> calculator = value_calculator([0, 0, 1], [0.1, 0.2, 0.9], [False, True, False])
+    >>> calculator = ValueCalculator([0, 0, 1], [0.1, 0.2, 0.9], [False, True, False])
     >>> round(calculator.value(limit=0.5, gain=100, loss=500)["euro per case above today"])
     200
     """
-    y_true, risk, today = (np.asarray(values, dtype=float) for values in (y_true, risk, today))
-    if not len(y_true) or not (y_true.shape == risk.shape == today.shape == (len(y_true),)):
-        raise ValueError(
-            f"y_true, risk and today have shapes {y_true.shape}, {risk.shape} and {today.shape}; "
-            "expected one value for each case, one case or more"
-        )
-    for name, values in (("y_true", y_true), ("today", today)):
-        if not np.isin(values, (0, 1)).all():
-            raise ValueError(f"{name} holds {np.unique(values)[:5]}; expected 0 and 1 only")
-    if not ((risk >= 0) & (risk <= 1)).all():
-        raise ValueError("risk holds a value that is no probability; expected 0 to 1")
-    start = {"gain": gain, "loss": loss, "per_month": per_month, "build": build, "run": run}
-    for name, number in start.items():
-        if not (np.isfinite(number) and number >= 0):
-            raise ValueError(f"{name} is {number!r}; expected a number, 0 or more")
-    return ValueCalculator(y_true, risk, today, start)
-
-
-class ValueCalculator:
-    """The interactive view; made by :func:`value_calculator`.
-
-    Parameters
-    ----------
-    y_true, risk, today : numpy.ndarray
-        As in :func:`value_calculator`.
-    start : dict of str to float
-        Where the sliders begin.
-    """
 
     def __init__(
-        self, y_true: np.ndarray, risk: np.ndarray, today: np.ndarray, start: dict[str, float]
+        self,
+        y_true: Any,
+        risk: Any,
+        today: Any,
+        *,
+        gain: float = 1_000,
+        loss: float = 5_000,
+        per_month: int = 10_000,
+        build: float = 300_000,
+        run: float = 10_000,
     ) -> None:
-        self.start = start
+        y_true, risk, today = (np.asarray(values, dtype=float) for values in (y_true, risk, today))
         n = len(y_true)
+        if not n or not (y_true.shape == risk.shape == today.shape == (n,)):
+            raise ValueError(
+                f"y_true, risk and today have shapes {y_true.shape}, {risk.shape} and "
+                f"{today.shape}; expected one value for each case, one case or more"
+            )
+        for name, values in (("y_true", y_true), ("today", today)):
+            if not np.isin(values, (0, 1)).all():
+                raise ValueError(f"{name} holds {np.unique(values)[:5]}; expected 0 and 1 only")
+        if not ((risk >= 0) & (risk <= 1)).all():
+            raise ValueError("risk holds a value that is not a probability; expected 0 to 1")
+        self.start = {
+            "gain": gain,
+            "loss": loss,
+            "per_month": per_month,
+            "build": build,
+            "run": run,
+        }
+        for name, number in self.start.items():
+            if not (np.isfinite(number) and number >= 0):
+                raise ValueError(f"{name} is {number!r}; expected a number, 0 or more")
         good, bad = np.sort(risk[y_true == 0]), np.sort(risk[y_true == 1])
         # Shares of all cases that are granted at each limit and go well, or badly.
         self._well = np.searchsorted(good, LIMITS, side="right") / n
@@ -106,52 +88,52 @@ class ValueCalculator:
         granted = today == 0
         self._today = ((granted & (y_true == 0)).mean(), (granted & (y_true == 1)).mean())
         self._all = ((y_true == 0).mean(), (y_true == 1).mean())
-        self._picture: _Picture | None = None
 
     def profits(self, gain: float, loss: float) -> tuple[np.ndarray, float, float]:
-        """Give the profit for each case: at each limit, as it is done today, granting all.
+        """Return the profit per case (euro): at each limit, as it is today, granting all.
 
         Parameters
         ----------
         gain, loss : float
-            As in :func:`value_calculator` (euro).
+            As for the class (euro).
 
         Returns
         -------
         tuple of numpy.ndarray, float, float
-            Euro for each case.
         """
         model = gain * self._well - loss * self._badly
         today, everybody = (gain * well - loss * badly for well, badly in (self._today, self._all))
         return model, float(today), float(everybody)
 
     def best(self, gain: float, loss: float) -> float:
-        """Give the limit that brings most.
+        """Return the limit of highest profit.
+
+        With probabilities that are right it is near ``gain / (gain + loss)``.
 
         Parameters
         ----------
         gain, loss : float
-            As in :func:`value_calculator` (euro).
+            As for the class (euro).
 
         Returns
         -------
         float
-            A risk; with probabilities that are right it is near ``gain / (gain + loss)``.
+            A risk.
         """
         return float(LIMITS[np.argmax(self.profits(gain, loss)[0])])
 
-    def table(self, gain: float | None = None, loss: float | None = None) -> pd.DataFrame:
-        """Give what several limits do.
+    def to_frame(self, gain: float | None = None, loss: float | None = None) -> pd.DataFrame:
+        """Return what several limits do.
 
         Parameters
         ----------
         gain, loss : float, optional
-            As in :func:`value_calculator` (euro); by default where the sliders begin.
+            As for the class (euro), which has the defaults.
 
         Returns
         -------
         pandas.DataFrame
-            One row for each limit: shares of all cases, and euro for each case.
+            One row for each limit: shares of all cases, and euro per case.
         """
         gain, loss = self._filled(gain=gain, loss=loss)
         profit = self.profits(gain, loss)[0]
@@ -175,14 +157,14 @@ class ValueCalculator:
         build: float | None = None,
         run: float | None = None,
     ) -> pd.Series:
-        """Give what the model is worth above today.
+        """Return what the model is worth above today.
 
         Parameters
         ----------
         limit : float, optional
-            The risk above which one refuses, 0 to 0.6 in steps of 0.005; by default the best.
+            The risk above which a case is refused, 0 to 0.6 in steps of 0.005; by default the best.
         gain, loss, per_month, build, run : float, optional
-            As in :func:`value_calculator`; by default where the sliders begin.
+            As for the class, which has the defaults.
 
         Returns
         -------
@@ -209,149 +191,83 @@ class ValueCalculator:
             }
         )
 
-    def plot(self, axes: Any = None, **state: float) -> list[Axes]:
-        """Draw one state of the view.
+    def controls(self) -> dict[str, Any]:
+        import ipywidgets as w
 
-        Parameters
-        ----------
-        axes : sequence of two matplotlib.axes.Axes, optional
-            For the profit and the payback; made if not given.
-        **state : float
-            As for :meth:`value`.
+        def slider(label: str, value: float, high: float, step: float, form: str) -> w.FloatSlider:
+            return w.FloatSlider(
+                value=value, min=0, max=max(high, value), step=step, description=label,
+                readout_format=form, style={"description_width": "230px"},
+                layout=w.Layout(width="600px"),
+            )  # fmt: skip
 
-        Returns
-        -------
-        list of two matplotlib.axes.Axes
-        """
-        picture = _Picture(axes)
-        picture.move(self, state)
-        return picture.axes
+        best = self.best(self.start["gain"], self.start["loss"])
+        money = {
+            "gain": ("gain of a good case (euro)", 5_000, 50),
+            "loss": ("loss of a bad case (euro)", 20_000, 100),
+            "per_month": ("cases per month", 50_000, 100),
+            "build": ("cost to build (euro)", 2_000_000, 10_000),
+            "run": ("cost to run per month (euro)", 200_000, 1_000),
+        }
+        return {"limit": slider("refuse above a risk of", best, LIMITS[-1], LIMITS[1], ".3f")} | {
+            name: slider(label, self.start[name], high, step, ",.0f")
+            for name, (label, high, step) in money.items()
+        }
 
     def describe(self, **state: float) -> str:
-        """Say in words what the picture shows.
-
-        Parameters
-        ----------
-        **state : float
-            As for :meth:`value`.
-        """
-        found = self.value(**state)
+        value = self.value(**state)
         best = self.value(**(state | {"limit": None}))
-        after = found["payback (months)"]
+        after = value["payback (months)"]
         paid = f"paid back after {after:.1f} months" if np.isfinite(after) else "never paid back"
         return (
-            f"Refused above a risk of {found['limit']:.1%}: {found['euro per case']:,.0f} euro per "
-            f"case, today {found['euro per case today']:,.0f}. A year brings "
-            f"{found['euro per year above today'] / 1e6:,.2f} million euro above today, "
-            f"{found['euro per year, costs paid'] / 1e6:,.2f} when its running is paid; {paid}. "
+            f"Refused above a risk of {value['limit']:.1%}: {value['euro per case']:,.0f} euro per "
+            f"case, today {value['euro per case today']:,.0f}. A year brings "
+            f"{value['euro per year above today'] / 1e6:,.2f} million euro above today, "
+            f"{value['euro per year, costs paid'] / 1e6:,.2f} when its running is paid; {paid}. "
             f"The best limit is {best['limit']:.1%}."
         )
 
-    def _ipython_display_(self, **_: Any) -> None:
-        self.view()._ipython_display_()
-
-    def view(self) -> View:
-        """Make the interactive view: six sliders, the picture and its words.
-
-        Returns
-        -------
-        helpers.course.views.view.View
-        """
-        import ipywidgets as w
-
-        look = {"style": {"description_width": "230px"}, "layout": w.Layout(width="600px")}
-        start = self.start
-
-        def slider(says: str, value: float, most: float, step: float) -> w.FloatSlider:
-            most = max(most, value)
-            return w.FloatSlider(
-                value=value, min=0, max=most, step=step, description=says,
-                readout_format=",.0f", **look,
-            )  # fmt: skip
-
-        best = self.best(start["gain"], start["loss"])
-        limit = w.FloatSlider(
-            value=best, min=0, max=LIMITS[-1], step=LIMITS[1], readout_format=".3f",
-            description="refuse above a risk of", **look,
-        )  # fmt: skip
-        controls = {
-            "limit": limit,
-            "gain": slider("gain of a good case (euro)", start["gain"], 5_000, 50),
-            "loss": slider("loss of a bad case (euro)", start["loss"], 20_000, 100),
-            "per_month": slider("cases per month", start["per_month"], 50_000, 100),
-            "build": slider("cost to build (euro)", start["build"], 2_000_000, 10_000),
-            "run": slider("cost to run per month (euro)", start["run"], 200_000, 1_000),
-        }
-        picture, words = w.HTML(), w.HTML()
-        if self._picture is None:
-            self._picture = _Picture()
-            self._picture.freeze()
-
-        def redraw(_: object = None) -> None:
-            state = {name: control.value for name, control in controls.items()}
-            said = self.describe(**state)
-            self._picture.move(self, state)
-            picture.value = self._picture.canvas.html(said)
-            words.value = f"<p aria-live='polite'>{said}</p>"
-
-        for control in controls.values():
-            control.observe(redraw, "value")
-        redraw()
-        first = self.describe(**{name: control.value for name, control in controls.items()})
-        box = w.VBox([*controls.values(), picture, words])
-        return View(box, self._picture.canvas.png(), first)
-
-    def _filled(self, **given: float | None) -> tuple[float, ...]:
-        return tuple(self.start[name] if one is None else one for name, one in given.items())
-
-
-class _Picture:
-    """Profit against the limit, and what is earned over the months; curves and scales move."""
-
-    def __init__(self, axes: Any = None) -> None:
-        if axes is None:
-            from matplotlib.figure import Figure
-
-            figure = Figure(figsize=(10.0, 3.6), layout="constrained")
-            axes = figure.subplots(1, 2)
-        self.axes = list(axes)
-        curve, sums = self.axes
-        (self.model,) = curve.plot([], [], color=style.BLUE, label="model")
-        (self.today,) = curve.plot([], [], color=style.ORANGE, ls="--", label="today")
-        (self.all,) = curve.plot([], [], color=style.GREY, ls=":", label="grant all")
-        (self.point,) = curve.plot([], [], "o", color=style.RED, ms=9)
+    def still(self, ax: Any = None) -> Canvas:
+        axes = curve, sums = subplots(ax, (10.0, 3.6), ncols=2)
+        (model,) = curve.plot([], [], color=style.BLUE, label="model")
+        (today,) = curve.plot([], [], color=style.ORANGE, ls="--", label="today")
+        (everybody,) = curve.plot([], [], color=style.GREY, ls=":", label="grant all")
+        (point,) = curve.plot([], [], "o", color=style.RED, ms=9)
         curve.set(xlim=(0, LIMITS[-1]), ylim=(-0.5, 1.05), yticks=[-0.5, 0, 0.5, 1])
         curve.set(xlabel="refuse above a risk of", ylabel="profit per case (share of the gain)")
         curve.legend(loc="lower right", ncols=3)
         sums.axhline(0, color=style.BLACK, lw=1)
-        (self.sum,) = sums.plot([], [], color=style.GREEN)
-        self.after = sums.axvline(-1, color=style.RED, lw=1, ls=":")
-        self.name = sums.text(0, 0.05, "", transform=sums.get_xaxis_transform(), size=9)
+        (total,) = sums.plot([], [], color=style.GREEN)
+        after = sums.axvline(-1, color=style.RED, lw=1, ls=":")
+        name = sums.text(0, 0.05, "", transform=sums.get_xaxis_transform(), size=9)
         sums.set(xlim=(0, MONTHS), ylim=(-2, 8), xlabel="months after the launch")
         sums.set(ylabel="above today, costs paid (million euro)")
+        return Canvas(
+            axes, model=model, today=today, everybody=everybody, point=point, total=total,
+            after=after, name=name,
+        )  # fmt: skip
 
-    def freeze(self) -> None:
-        moving = [self.model, self.today, self.all, self.point, self.sum, self.after, self.name]
-        self.canvas = Canvas(self.axes[0].figure, moving)
-
-    def move(self, calculator: ValueCalculator, state: dict[str, float]) -> None:
-        gain, loss, build, run, per_month = (
-            calculator.start[n] if state.get(n) is None else state[n]
-            for n in ("gain", "loss", "build", "run", "per_month")
+    def move(self, canvas: Canvas, **state: float) -> None:
+        names = ("gain", "loss", "build", "run", "per_month")
+        gain, loss, build, run, per_month = self._filled(
+            **{name: state.get(name) for name in names}
         )
-        found = calculator.value(**state)
-        model, today, everybody = calculator.profits(gain, loss)
+        value = self.value(**state)
+        model, today, everybody = self.profits(gain, loss)
         unit = gain or 1.0
-        self.model.set_data(LIMITS, model / unit)
-        self.today.set_data([0, 1], [today / unit] * 2)
-        self.all.set_data([0, 1], [everybody / unit] * 2)
-        self.point.set_data([found["limit"]], [found["euro per case"] / unit])
+        canvas.model.set_data(LIMITS, model / unit)
+        canvas.today.set_data([0, 1], [today / unit] * 2)
+        canvas.everybody.set_data([0, 1], [everybody / unit] * 2)
+        canvas.point.set_data([value["limit"]], [value["euro per case"] / unit])
         months = np.arange(MONTHS + 1)
-        monthly = found["euro per case above today"] * per_month - run
-        self.sum.set_data(months, (months * monthly - build) / 1e6)
-        after = found["payback (months)"]
+        monthly = value["euro per case above today"] * per_month - run
+        canvas.total.set_data(months, (months * monthly - build) / 1e6)
+        after = value["payback (months)"]
         shown = after if after <= MONTHS else -1
-        self.after.set_xdata([shown, shown])
-        self.name.set_x(max(shown, 1))
-        never = "never paid back" if not np.isfinite(after) else f"paid back in month {after:.0f}"
-        self.name.set_text(f" paid back after {after:.1f} months" if shown >= 0 else never)
+        canvas.after.set_xdata([shown, shown])
+        canvas.name.set_x(max(shown, 1))
+        later = f"paid back in month {after:.0f}" if np.isfinite(after) else "never paid back"
+        canvas.name.set_text(f" paid back after {after:.1f} months" if shown >= 0 else later)
+
+    def _filled(self, **given: float | None) -> tuple[float, ...]:
+        return tuple(self.start[name] if value is None else value for name, value in given.items())

@@ -179,7 +179,7 @@ EXERCISES = [
             },
         ),
         hints=(
-            "bench.table('purpose', 'euro lost') sorts by what you look for.",
+            "bench.to_frame('purpose', 'euro lost') sorts by what you look for.",
             "Not the slice with the highest mean, nor the one with most rows.",
         ),
         solution="answer = 'car'",

@@ -1,4 +1,4 @@
-"""Turn an incident up and see when a schema notices, and what that costs until it does."""
+"""Make an incident stronger and see when a schema notices, and what it costs until then."""
 
 from __future__ import annotations
 
@@ -11,13 +11,13 @@ import pandas as pd
 
 from helpers import world
 from helpers.base import style
-from helpers.course.views.view import View, image, png, progress
+from helpers.course.views import Explorer, progress, subplots
 from helpers.validation import Schema, generate_statistics, validate_statistics
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
 
-SHOWN = {  # incident: the column in which one would look for it
+SHOWN = {  # incident: the column in which to look for it
     "monthly income": "income",
     "missing history": "credit_history_years",
     "new purpose": "purpose",
@@ -41,7 +41,7 @@ class Series:
     lost : list of float
         Euro lost for each application, against the best decisions that the truth allows.
     notices : dict of str to list of str
-        For each schema, what it says at each strength; "" where it notices nothing.
+        For each schema, what it reports at each strength; "" where it notices nothing.
     """
 
     frames: list[pd.DataFrame]
@@ -49,15 +49,8 @@ class Series:
     notices: dict[str, list[str]]
 
 
-def incident_lab(
-    model: Any,
-    *,
-    columns: Sequence[str],
-    schemas: Mapping[str, Schema],
-    month: str = "2026-09",
-    n: int = 2_000,
-) -> IncidentLab:
-    """Measure every incident at every strength, and show it as an interactive view.
+class IncidentLab(Explorer):
+    """Measure every incident at every strength, and explore which schema notices what.
 
     Parameters
     ----------
@@ -72,38 +65,34 @@ def incident_lab(
     n : int, default 2000
         Applications.
 
-    Returns
-    -------
-    IncidentLab
-        Displays itself; ``.table()`` gives its content in short.
-    """
-    clean = world.World().applications(month, n)
-    series = {}
-    for name in progress(SHOWN, f"{len(SHOWN)} incidents at {len(STRENGTHS)} strengths each"):
-        series[name] = _measure(name, clean, model, list(columns), schemas)
-    return IncidentLab(clean, series, list(schemas))
-
-
-class IncidentLab:
-    """The interactive view; made by :func:`incident_lab`.
-
-    Parameters
+    Attributes
     ----------
     clean : pandas.DataFrame
         The applications as they were made.
     series : dict of str to Series
         What was measured for each incident.
-    schemas : list of str
-        Names of the schemas.
     """
 
-    def __init__(self, clean: pd.DataFrame, series: dict[str, Series], schemas: list[str]) -> None:
-        self.clean = clean
-        self.series = series
-        self.schemas = schemas
+    def __init__(
+        self,
+        model: Any,
+        *,
+        columns: Sequence[str],
+        schemas: Mapping[str, Schema],
+        month: str = "2026-09",
+        n: int = 2_000,
+    ) -> None:
+        self.clean = world.World().applications(month, n)
+        self.schemas = list(schemas)
+        self.series = {
+            name: _measure(name, self.clean, model, list(columns), schemas)
+            for name in progress(
+                SHOWN, f"{len(SHOWN)} incidents at {len(STRENGTHS)} strengths each"
+            )
+        }
 
-    def table(self) -> pd.DataFrame:
-        """For each incident: from which strength on each schema notices, and the money at stake.
+    def to_frame(self) -> pd.DataFrame:
+        """Return from which strength on each schema notices an incident, and the money at stake.
 
         Returns
         -------
@@ -111,100 +100,47 @@ class IncidentLab:
             One row for each incident; "never" where nothing is noticed at any strength.
         """
         rows = {}
-        for name, one in self.series.items():
+        for name, series in self.series.items():
             row: dict[str, object] = {}
             for schema in self.schemas:
-                noticed = [
-                    s for s, said in zip(STRENGTHS, one.notices[schema], strict=True) if said
-                ]
+                pairs = zip(STRENGTHS, series.notices[schema], strict=True)
+                noticed = [strength for strength, notice in pairs if notice]
                 row[f"noticed {schema}"] = f"from {noticed[0]:.2f}" if noticed else "never"
-            row["lost at full strength (euro per application)"] = round(one.lost[-1] - one.lost[0])
-            rows[name] = row
+            lost = round(series.lost[-1] - series.lost[0])
+            rows[name] = row | {"lost at full strength (euro per application)": lost}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("incident")
 
-    def plot(
-        self, incident: str, strength: float, schema: str, axes: Sequence[Axes] | None = None
-    ) -> Sequence[Axes]:
-        """Draw one state of the view.
-
-        Parameters
-        ----------
-        incident : str
-            A key of ``SHOWN``.
-        strength : float
-            One of ``STRENGTHS``.
-        schema : str
-            Name of a schema.
-        axes : sequence of two matplotlib.axes.Axes, optional
-            Where to draw: the column, and the money. Made if they are not given.
-
-        Returns
-        -------
-        sequence of two matplotlib.axes.Axes
-        """
-        if axes is None:
-            from matplotlib.figure import Figure
-
-            figure = Figure(figsize=(9.6, 3.6), layout="constrained")
-            axes = figure.subplots(1, 2)
-        step = STRENGTHS.index(strength)
-        one = self.series[incident]
-        _draw_column(axes[0], SHOWN[incident], self.clean, one.frames[step])
-        _draw_money(axes[1], one, one.notices[schema], step)
-        return axes
-
-    def describe(self, incident: str, strength: float, schema: str) -> str:
-        """Say in words what the picture shows, for all and for those who cannot see it.
-
-        The parameters are those of :meth:`plot`.
-        """
-        step = STRENGTHS.index(strength)
-        one = self.series[incident]
-        lost = one.lost[step] - one.lost[0]
-        said = one.notices[schema][step]
-        noticed = f"The schema notices: {said}" if said else "The schema notices nothing."
-        return (
-            f"{incident} at strength {strength:g}: {lost:,.0f} euro lost per application. {noticed}"
-        )
-
-    def _ipython_display_(self, **_: Any) -> None:
-        self.view()._ipython_display_()
-
-    def view(self) -> View:
-        """Make the interactive view: menus, a slider, the picture and its words.
-
-        Returns
-        -------
-        helpers.course.views.view.View
-        """
+    def controls(self) -> dict[str, Any]:
         import ipywidgets as w
 
-        wide = {"description_width": "80px"}
-        incident = w.Dropdown(options=list(self.series), description="incident", style=wide)
-        schema = w.ToggleButtons(
-            options=self.schemas, value=self.schemas[-1], description="schema", style=wide
-        )
-        strength = w.SelectionSlider(
-            options=[(f"{s:g}", s) for s in STRENGTHS],
-            value=0.4,
-            description="strength",
-            style=wide,
-            layout=w.Layout(width="420px"),
-        )
-        picture, words = w.HTML(), w.HTML()
+        look = {"style": {"description_width": "80px"}}
+        strengths = [(f"{strength:g}", strength) for strength in STRENGTHS]
+        return {
+            "incident": w.Dropdown(options=list(self.series), description="incident", **look),
+            "schema": w.ToggleButtons(
+                options=self.schemas, value=self.schemas[-1], description="schema", **look
+            ),
+            "strength": w.SelectionSlider(
+                options=strengths, value=0.4, description="strength",
+                layout=w.Layout(width="420px"), **look,
+            ),
+        }  # fmt: skip
 
-        def redraw(_: object = None) -> None:
-            state = (incident.value, strength.value, schema.value)
-            said = self.describe(*state)
-            picture.value = image(png(self.plot(*state)[0].figure), said)
-            words.value = f"<p aria-live='polite'>{said}</p>"
+    def describe(self, incident: str, strength: float, schema: str) -> str:
+        step, series = STRENGTHS.index(strength), self.series[incident]
+        notice = series.notices[schema][step]
+        noticed = f"The schema notices: {notice}" if notice else "The schema notices nothing."
+        return (
+            f"{incident} at strength {strength:g}: {series.lost[step] - series.lost[0]:,.0f} euro "
+            f"lost per application. {noticed}"
+        )
 
-        for control in (incident, schema, strength):
-            control.observe(redraw, "value")
-        redraw()
-        box = w.VBox([incident, schema, strength, picture, words])
-        first = (incident.value, strength.value, schema.value)
-        return View(box, png(self.plot(*first)[0].figure), self.describe(*first))
+    def plot(self, incident: str, strength: float, schema: str, ax: Any = None) -> Sequence[Axes]:
+        axes = subplots(ax, (9.6, 3.6), ncols=2)
+        step, series = STRENGTHS.index(strength), self.series[incident]
+        _draw_column(axes[0], SHOWN[incident], self.clean, series.frames[step])
+        _draw_money(axes[1], series, series.notices[schema], step)
+        return axes
 
 
 def _measure(
@@ -230,21 +166,16 @@ def _measure(
     for schema_name, schema in schemas.items():
         expected = schema.copy()
         expected.add("step", "BYTES")
-        found = (
-            validate_statistics(statistics.slice(f"step_{i}"), expected, environment=ENVIRONMENT)
-            for i in steps
-        )
-        notices[schema_name] = [_in_short(anomalies) for anomalies in found]
+        notices[schema_name] = [_notice(statistics.slice(f"step_{i}"), expected) for i in steps]
     return Series(frames, lost, notices)
 
 
-def _in_short(anomalies: Any) -> str:
-    table = anomalies.to_frame()
+def _notice(statistics: Any, schema: Schema) -> str:
+    table = validate_statistics(statistics, schema, environment=ENVIRONMENT).to_frame()
     return "; ".join(f"{row.feature}: {row.what}" for row in table.itertuples())
 
 
 def _draw_column(ax: Axes, column: str, clean: pd.DataFrame, arrived: pd.DataFrame) -> None:
-    ax.clear()
     if pd.api.types.is_numeric_dtype(clean[column]):
         values = arrived[column].dropna()
         high = max(clean[column].quantile(0.995), values.quantile(0.995))
@@ -269,27 +200,18 @@ def _draw_column(ax: Axes, column: str, clean: pd.DataFrame, arrived: pd.DataFra
     ax.legend(loc="best")
 
 
-def _draw_money(ax: Axes, one: Series, notices: list[str], step: int) -> None:
-    ax.clear()
-    lost = np.array(one.lost) - one.lost[0]
-    noticed = [bool(said) for said in notices]
+def _draw_money(ax: Axes, series: Series, notices: list[str], step: int) -> None:
+    lost = np.array(series.lost) - series.lost[0]
+    noticed = [bool(notice) for notice in notices]
     ax.fill_between(
-        STRENGTHS,
-        0,
-        1,
-        where=noticed,
-        transform=ax.get_xaxis_transform(),
-        color=style.ORANGE,
-        alpha=0.3,
-        lw=0,
-    )
+        STRENGTHS, 0, 1, where=noticed, transform=ax.get_xaxis_transform(), color=style.ORANGE,
+        alpha=0.3, lw=0,
+    )  # fmt: skip
     where = "the schema notices" if any(noticed) else "the schema never notices"
     # Along the top, where no line comes: the limits below leave a margin.
     ax.text(0.98, 0.98, where, transform=ax.transAxes, ha="right", va="top", size=10)
     ax.plot(STRENGTHS, lost, "o-", color=style.BLUE, ms=4)
     ax.plot(STRENGTHS[step], lost[step], "o", color=style.RED, ms=10)
-    ax.set(
-        xlim=(-0.02, 1.02), xlabel="strength of the incident", ylabel="lost (euro per application)"
-    )
-    ax.set_ylim(min(-10, lost.min() * 1.1), max(100, lost.max() * 1.15))
+    ax.set(xlim=(-0.02, 1.02), ylim=(min(-10, lost.min() * 1.1), max(100, lost.max() * 1.15)))
+    ax.set(xlabel="strength of the incident", ylabel="lost (euro per application)")
     ax.set_title("money lost by the model's decisions")

@@ -2,32 +2,28 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
-from helpers.course.views.view import View, image, png
+from helpers.course.views import Explorer, View, subplots
 from helpers.lineage import Store, draw
+from helpers.lineage.drawing import size
 
 if TYPE_CHECKING:
     import networkx as nx
-    from matplotlib.axes import Axes
 
 DIRECTIONS = ("what it comes from", "what came of it")
 STEPS = (1, 2, 3, 4)
+_STAY = ("(stay here)", 0)  # no artifact has this number; for None, a menu shows nothing
 
 
-def lineage_walk(store: Store, artifact: int | None = None) -> LineageWalk:
-    """Show a metadata store as an interactive view to walk in.
+class LineageWalk(Explorer):
+    """Walk in a metadata store.
 
     Parameters
     ----------
     store : helpers.lineage.Store
     artifact : int, optional
         Where to begin; by default the last model, or the last artifact if there is no model.
-
-    Returns
-    -------
-    LineageWalk
-        Displays itself.
 
     Raises
     ------
@@ -36,32 +32,18 @@ def lineage_walk(store: Store, artifact: int | None = None) -> LineageWalk:
     ValueError
         If the store is empty.
     """
-    artifacts = store.artifacts
-    if artifacts.empty:
-        raise ValueError(f"{store} holds nothing to walk in: run a pipeline first")
-    if artifact is None:
-        models = artifacts.index[artifacts["type"] == "Model"]
-        artifact = int(models[-1] if len(models) else artifacts.index[-1])
-    store.lineage(artifact)  # says so if there is none
-    return LineageWalk(store, artifact)
 
-
-class LineageWalk:
-    """The interactive view; made by :func:`lineage_walk`.
-
-    Parameters
-    ----------
-    store : helpers.lineage.Store
-    artifact : int
-        Where to begin.
-    """
-
-    def __init__(self, store: Store, artifact: int) -> None:
+    def __init__(self, store: Store, artifact: int | None = None) -> None:
+        artifacts = store.artifacts
+        if artifacts.empty:
+            raise ValueError(f"{store} holds nothing to walk in: run a pipeline first")
+        if artifact is None:
+            models = artifacts.index[artifacts["type"] == "Model"]
+            artifact = int(models[-1] if len(models) else artifacts.index[-1])
+        store.lineage(artifact)  # raises if there is no such artifact
         self.store = store
         self.artifact = artifact
-        self._labels = {
-            int(i): f"{one['type']} {i}" for i, one in store.artifacts[["type"]].iterrows()
-        }
+        self._labels = {int(id): f"{kind} {id}" for id, kind in artifacts["type"].items()}
 
     def graph(self, artifact: int, direction: str, steps: int) -> nx.DiGraph:
         """Return what is within some steps of an artifact.
@@ -91,75 +73,48 @@ class LineageWalk:
         return part
 
     def nearest(self, artifact: int, direction: str) -> list[int]:
-        """Artifacts that are one step away, by their ids."""
+        """Return the ids of the artifacts that are one step away."""
         near = self.graph(artifact, direction, 1)
-        return sorted(i for kind, i in near if kind == "artifact" and i != artifact)
+        return sorted(id for kind, id in near if kind == "artifact" and id != artifact)
 
-    def plot(self, artifact: int, direction: str, steps: int, ax: Axes | None = None) -> Axes:
-        """Draw one state of the view; the parameters are those of :meth:`graph`."""
-        graph = self.graph(artifact, direction, steps)
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            from helpers.lineage.drawing import size
-
-            ax = Figure(figsize=size(graph), layout="constrained").subplots()
-        return draw(graph, ax)
-
-    def describe(self, artifact: int, direction: str, steps: int) -> str:
-        """Say in words what the picture shows, for all and for those who cannot see it."""
-        graph = self.graph(artifact, direction, steps)
-        others = [i for kind, i in sorted(graph) if kind == "artifact" and i != artifact]
-        runs = sorted({d["label"] for _, d in graph.nodes(data=True) if d["kind"] == "execution"})
-        one = self.store.artifacts.loc[artifact]
-        said = f"{self._labels[artifact]}, made by {one['made_by'] or 'nobody here'}. "
-        if not others:
-            end = "comes from nothing else" if direction == DIRECTIONS[0] else "went into nothing"
-            return f"{said}It {end} in this store."
-        names = ", ".join(self._labels[i] for i in others)
-        return f"{said}{direction[0].upper()}{direction[1:]}: {names}; through {', '.join(runs)}."
-
-    def _ipython_display_(self, **_: object) -> None:
-        self.view()._ipython_display_()
-
-    def view(self) -> View:
-        """Make the interactive view: where one is, which way to look, how far, and where to go.
-
-        Returns
-        -------
-        helpers.course.views.view.View
-        """
+    def controls(self) -> dict[str, Any]:
         import ipywidgets as w
 
-        style = {"description_width": "80px"}
-        where = w.Dropdown(
-            options=[(label, i) for i, label in self._labels.items()],
-            value=self.artifact,
-            description="at",
-            style=style,
-        )
-        direction = w.ToggleButtons(options=DIRECTIONS, description="look at", style=style)
-        steps = w.SelectionSlider(options=STEPS, value=2, description="steps", style=style)
-        stay = ("(stay here)", 0)  # no artifact has this number; for None, a menu shows nothing
-        onward = w.Dropdown(options=[stay], description="walk to", style=style)
-        picture, words = w.HTML(), w.HTML()
+        look = {"style": {"description_width": "80px"}}
+        places = [(label, id) for id, label in self._labels.items()]
+        return {
+            "artifact": w.Dropdown(options=places, value=self.artifact, description="at", **look),
+            "direction": w.ToggleButtons(options=DIRECTIONS, description="look at", **look),
+            "steps": w.SelectionSlider(options=STEPS, value=2, description="steps", **look),
+            "onward": w.Dropdown(options=[_STAY], description="walk to", **look),
+        }
 
-        def redraw(_: object = None) -> None:
-            state = (where.value, direction.value, steps.value)
-            near = self.nearest(where.value, direction.value)
-            onward.options = [stay, *((self._labels[i], i) for i in near)]
-            said = self.describe(*state)
-            picture.value = image(png(self.plot(*state).figure), said)
-            words.value = f"<p aria-live='polite'>{said}</p>"
+    def state(self, controls: dict[str, Any]) -> dict[str, Any]:
+        return {name: controls[name].value for name in ("artifact", "direction", "steps")}
 
-        def walk(change: dict) -> None:
+    def describe(self, artifact: int, direction: str, steps: int) -> str:
+        graph = self.graph(artifact, direction, steps)
+        others = [id for kind, id in sorted(graph) if kind == "artifact" and id != artifact]
+        runs = sorted({d["label"] for _, d in graph.nodes(data=True) if d["kind"] == "execution"})
+        maker = self.store.artifacts.loc[artifact, "made_by"] or "nobody here"
+        text = f"{self._labels[artifact]}, made by {maker}. "
+        if not others:
+            end = "comes from nothing else" if direction == DIRECTIONS[0] else "went into nothing"
+            return f"{text}It {end} in this store."
+        names = ", ".join(self._labels[id] for id in others)
+        return f"{text}{direction[0].upper()}{direction[1:]}: {names}; through {', '.join(runs)}."
+
+    def plot(self, artifact: int, direction: str, steps: int, ax: Any = None) -> Any:
+        graph = self.graph(artifact, direction, steps)
+        return draw(graph, subplots(ax, size(graph)))
+
+    def connect(self, view: View) -> None:
+        def walk(change: dict[str, Any]) -> None:
             if change["new"]:
-                where.value = change["new"]
+                view.controls["artifact"].value = change["new"]
 
-        for control in (where, direction, steps):
-            control.observe(redraw, "value")
-        onward.observe(walk, "value")
-        redraw()
-        box = w.VBox([where, direction, steps, onward, picture, words])
-        first = (where.value, direction.value, steps.value)
-        return View(box, png(self.plot(*first).figure), self.describe(*first))
+        view.controls["onward"].observe(walk, "value")
+
+    def follow(self, view: View) -> None:
+        near = self.nearest(view.state["artifact"], view.state["direction"])
+        view.controls["onward"].options = [_STAY, *((self._labels[id], id) for id in near)]

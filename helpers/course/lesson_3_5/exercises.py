@@ -148,11 +148,11 @@ EXERCISES = [
             },
         ),
         hints=(
-            "explorer.table('demographic parity') has the money in its column 'utility'.",
+            "explorer.to_frame('demographic parity') has the money in its column 'utility'.",
             "Sum it up for each of the two presets, subtract, divide by len(test).",
         ),
         solution="""\
-# explorer.table("one threshold")["utility"].sum(), and the same of "demographic parity"
+# explorer.to_frame("one threshold")["utility"].sum(), and the same of "demographic parity"
 one, parity = 9_767_178, 9_393_039
 answer = (one - parity) / 12_000
 """,

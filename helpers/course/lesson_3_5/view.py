@@ -1,73 +1,65 @@
-"""Move each group's threshold and see at once whom it selects, wrongs and costs."""
+"""Move each group's threshold and see at once who is selected, who is wronged, what it costs."""
 
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from helpers import fairness
 from helpers.base import style
-from helpers.course.views.canvas import Canvas
-from helpers.course.views.view import View
-from helpers.fairness.by_threshold import PRESETS, RATES, STEPS, Thresholds
+from helpers.course.views import Canvas, MovingExplorer, View, subplots
 from helpers.fairness.counts import rate
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+from helpers.fairness.group_thresholds import PRESETS, RATES, STEPS
 
 _COLOURS = (style.BLUE, style.RED, style.GREEN, style.PURPLE, style.SKY, style.BLACK)
 _MARKERS = "osD^vP"
 
 
-def threshold_explorer(
-    y_true: Any, y_score: Any, *, sensitive: Any, utility: Any = (1.0, -1.0), unit: str = ""
-) -> ThresholdExplorer:
+class ThresholdExplorer(MovingExplorer):
     """Explore decision thresholds of groups by sliders and presets.
+
+    A state is a threshold for each group, or the name of a preset.
 
     Parameters
     ----------
-    y_true, y_score, sensitive, utility
-        As in :func:`helpers.fairness.thresholds`.
+    y_true, y_score, sensitive_features, utility
+        As for :func:`helpers.fairness.thresholds`.
     unit : str, default ""
         Unit of the utility, such as ``"euro"``.
 
-    Returns
-    -------
-    ThresholdExplorer
-        Displays itself; ``.table(thresholds)`` gives its numbers.
-    """
-    found = fairness.thresholds(y_true, y_score, sensitive=sensitive, utility=utility)
-    return ThresholdExplorer(found, unit)
-
-
-class ThresholdExplorer:
-    """The interactive view; made by :func:`threshold_explorer`.
-
-    Parameters
+    Attributes
     ----------
-    found : helpers.fairness.Thresholds
+    effects : helpers.fairness.Thresholds
         What each threshold does.
-    unit : str
-        Unit of the utility.
+    presets : dict of str to helpers.fairness.group_thresholds.Preset
+        Those that are defined here.
     """
 
-    def __init__(self, found: Thresholds, unit: str = "") -> None:
-        self.found = found
+    def __init__(
+        self,
+        y_true: Any,
+        y_score: Any,
+        *,
+        sensitive_features: Any,
+        utility: Any = (1.0, -1.0),
+        unit: str = "",
+    ) -> None:
+        self.effects = fairness.thresholds(
+            y_true, y_score, sensitive_features=sensitive_features, utility=utility
+        )
         self.unit = unit
         self.presets = {}
-        self.impossible = {}
         for name in PRESETS:
             try:
-                self.presets[name] = found.preset(name)
-            except ValueError as error:  # a group without positives, say
-                self.impossible[name] = str(error)
-        self._picture: _Picture | None = None
+                self.presets[name] = self.effects.preset(name)
+            except ValueError:  # such as a group without positives
+                continue
 
-    def table(self, thresholds: Mapping[str, float] | str = PRESETS[0]) -> pd.DataFrame:
-        """Give the numbers of one state of the view.
+    def to_frame(self, thresholds: Mapping[str, float] | str = PRESETS[0]) -> pd.DataFrame:
+        """Return the numbers of one state of the view.
 
         Parameters
         ----------
@@ -77,39 +69,37 @@ class ThresholdExplorer:
         Returns
         -------
         pandas.DataFrame
+            As ``helpers.fairness.Thresholds.at`` returns it.
         """
         if isinstance(thresholds, str):
-            thresholds = self.found.preset(thresholds).thresholds
-        return self.found.at(thresholds)
+            preset = self.presets.get(thresholds) or self.effects.preset(thresholds)
+            thresholds = preset.thresholds
+        return self.effects.at(thresholds)
 
-    def plot(
-        self, thresholds: Mapping[str, float] | str = PRESETS[0], axes: Any = None
-    ) -> list[Axes]:
-        """Draw one state of the view.
+    def controls(self) -> dict[str, Any]:
+        import ipywidgets as w
 
-        Parameters
-        ----------
-        thresholds : mapping of str to float, or str
-            As in :meth:`table`.
-        axes : sequence of three matplotlib.axes.Axes, optional
-            For rates, ROC curves and utility; made if not given.
+        look = {"style": {"description_width": "150px"}}
+        controls: dict[str, Any] = {
+            "preset": w.Dropdown(
+                options=["by hand", *self.presets], value=PRESETS[0], description="preset", **look
+            )
+        }
+        for name, value in self.presets[PRESETS[0]].thresholds.items():
+            controls[f"threshold {name}"] = w.FloatSlider(
+                value=value, min=0, max=1, step=1 / STEPS, readout_format=".3f",
+                description=f"threshold {name}", layout=w.Layout(width="520px"), **look,
+            )  # fmt: skip
+        return controls
 
-        Returns
-        -------
-        list of three matplotlib.axes.Axes
-        """
-        picture = _Picture(self.found, self.unit, axes)
-        picture.move(self.table(thresholds))
-        return picture.axes
+    def state(self, controls: dict[str, Any]) -> dict[str, Any]:
+        if controls["preset"].value in self.presets:
+            return {"thresholds": controls["preset"].value}
+        groups = self.effects.groups
+        return {"thresholds": {name: controls[f"threshold {name}"].value for name in groups}}
 
-    def describe(self, table: pd.DataFrame) -> str:
-        """Say in words what the picture shows.
-
-        Parameters
-        ----------
-        table : pandas.DataFrame
-            As :meth:`table` gives it.
-        """
+    def describe(self, thresholds: Mapping[str, float] | str = PRESETS[0]) -> str:
+        table = self.to_frame(thresholds)
         groups = [
             f"{name}: {row.selection_rate:.0%} selected, of the good {row.true_positive_rate:.0%}, "
             f"of the bad {row.false_positive_rate:.0%}"
@@ -118,152 +108,73 @@ class ThresholdExplorer:
         total = f"{table['utility'].sum():,.0f} {self.unit}".strip()
         return "; ".join(groups) + f". Together: {total}."
 
-    def picture(self, table: pd.DataFrame) -> str:
-        """Draw a state for the screen: only what moves is drawn again.
+    def words(self, text: str, *, thresholds: Mapping[str, float] | str) -> str:
+        if isinstance(thresholds, str) and not self.presets[thresholds].reached:
+            name = thresholds.capitalize()
+            text += f" {name} is not reached by thresholds that tell good from bad."
+        for name in PRESETS:
+            if name not in self.presets:
+                name = name.capitalize()
+                text += f" {name} is undefined here: a group lacks positives or negatives."
+        return super().words(text)
 
-        Parameters
-        ----------
-        table : pandas.DataFrame
-            As :meth:`table` gives it.
-
-        Returns
-        -------
-        str
-            HTML of the picture.
-        """
-        if self._picture is None:
-            self._picture = _Picture(self.found, self.unit)
-            self._picture.freeze()
-        self._picture.move(table)
-        return self._picture.canvas.html(self.describe(table))
-
-    def _ipython_display_(self, **_: Any) -> None:
-        self.view()._ipython_display_()
-
-    def view(self) -> View:
-        """Make the interactive view: presets, a slider for each group, the picture and its words.
-
-        Returns
-        -------
-        helpers.course.views.view.View
-        """
-        import ipywidgets as w
-
-        style_ = {"description_width": "150px"}
-        start = self.presets[PRESETS[0]].thresholds
-        preset = w.Dropdown(
-            options=["by hand", *self.presets],
-            value=PRESETS[0],
-            description="preset",
-            style=style_,
-        )
-        sliders = {
-            name: w.FloatSlider(
-                value=start[name],
-                min=0,
-                max=1,
-                step=1 / STEPS,
-                readout_format=".3f",
-                description=f"threshold {name}",
-                style=style_,
-                layout=w.Layout(width="520px"),
-            )
-            for name in self.found.groups
-        }
-        picture, words = w.HTML(), w.HTML()
-        jumping = False
-
-        def redraw(_: object = None) -> None:
-            if jumping:
-                return
-            table = self.table({name: slider.value for name, slider in sliders.items()})
-            picture.value = self.picture(table)
-            words.value = f"<p aria-live='polite'>{self._said(preset.value, table)}</p>"
-
-        def jump(change: Mapping[str, Any]) -> None:
-            nonlocal jumping
-            if change["new"] not in self.presets:
-                return
-            jumping = True  # one picture for all sliders
-            for name, value in self.presets[change["new"]].thresholds.items():
-                sliders[name].value = value
-            jumping = False
-            redraw()
-
-        def by_hand(_: object) -> None:
-            if not jumping:
-                preset.value = "by hand"
-
-        preset.observe(jump, "value")
-        for slider in sliders.values():
-            slider.observe(by_hand, "value")
-            slider.observe(redraw, "value")
-        redraw()
-        first = self.table(start)
-        box = w.VBox([preset, *sliders.values(), picture, words])
-        return View(box, self._picture.canvas.png(), self.describe(first))
-
-    def _said(self, preset: str, table: pd.DataFrame) -> str:
-        said = self.describe(table)
-        if preset in self.presets and not self.presets[preset].reached:
-            said += f" {preset.capitalize()} is not reached by thresholds that tell good from bad."
-        for name in self.impossible:
-            said += f" {name.capitalize()} is undefined here: a group lacks positives or negatives."
-        return said
-
-
-class _Picture:
-    """The three axes; what stands still is drawn here, what moves is set by ``move``."""
-
-    def __init__(self, found: Thresholds, unit: str, axes: Any = None) -> None:
+    def still(self, ax: Any = None) -> Canvas:
         from matplotlib.ticker import EngFormatter
 
-        if axes is None:
-            from matplotlib.figure import Figure
-
-            figure = Figure(figsize=(10.4, 3.7), layout="constrained")
-            axes = figure.subplots(1, 3, width_ratios=(1.3, 1, 0.9))
-        self.axes = list(axes)
-        rates, roc, money = self.axes
-        groups = len(found.groups)
-        self.dots, self.points, self.bars, self.sums = [], [], [], []
-        shift = 0.6 / groups
-        for i, name in enumerate(found.groups):
-            colour, marker = _COLOURS[i], _MARKERS[i]
-            at = np.arange(len(RATES)) + (i - (groups - 1) / 2) * shift
-            look = {"color": colour, "marker": marker, "ls": ""}
-            self.dots.append(rates.plot(at * 0, at, ms=8, **look, label=name)[0])
-            tpr, fpr = (rate(r, found.counts[:, i]) for r in RATES[1:3])
+        axes = rates, roc, money = subplots(ax, (10.4, 3.7), ncols=3, width_ratios=(1.3, 1, 0.9))
+        groups = self.effects.groups
+        dots, points, bars, sums = [], [], [], []
+        for i, name in enumerate(groups):
+            colour = _COLOURS[i]
+            at = np.arange(len(RATES)) + (i - (len(groups) - 1) / 2) * 0.6 / len(groups)
+            look = {"color": colour, "marker": _MARKERS[i], "ls": ""}
+            dots.append(rates.plot(at * 0, at, ms=8, **look, label=name)[0])
+            tpr, fpr = (rate(r, self.effects.counts[:, i]) for r in RATES[1:3])
             roc.plot(fpr, tpr, color=colour, lw=1.5)
-            self.points.append(roc.plot([0], [0], ms=10, mec="white", **look)[0])
-            self.bars.append(money.barh(i, 0, 0.6, color=colour)[0])
-            self.sums.append(money.text(0, i, "", va="center", size=9))
+            points.append(roc.plot([0], [0], ms=10, mec="white", **look)[0])
+            bars.append(money.barh(i, 0, 0.6, color=colour)[0])
+            sums.append(money.text(0, i, "", va="center", size=9))
         rates.set_yticks(range(len(RATES)), [r.replace("_", " ") for r in RATES])
         rates.set(xlim=(-0.03, 1.03), ylim=(len(RATES) - 0.5, -0.5), xlabel="rate")
         rates.legend(loc="lower center", bbox_to_anchor=(0.4, 1.0), ncols=3, handletextpad=0.2)
         roc.plot([0, 1], [0, 1], color=style.GREY, lw=0.8, ls=":")
         roc.set(xlabel="false positive rate", ylabel="true positive rate", title="ROC curves")
-        high = max(found.utility.max(), 0) * 1.05
-        low = min(-high * 0.3, max(found.utility.min(), -high))  # the depths are seldom visited
-        self.reach = (low, high if high else 1)
-        money.set(xlim=self.reach, ylim=(groups - 0.4, -0.6), yticks=range(groups))
-        money.set_yticklabels(found.groups)
+        utility = self.effects.utility
+        high = max(utility.max(), 0) * 1.05
+        low = min(-high * 0.3, max(utility.min(), -high))  # the depths are seldom visited
+        money.set(xlim=(low, high or 1), ylim=(len(groups) - 0.4, -0.6), yticks=range(len(groups)))
+        money.set_yticklabels(groups)
         money.xaxis.set_major_formatter(EngFormatter(sep=""))
         money.axvline(0, color=style.GREY, lw=0.8)
-        money.set(xlabel=f"utility ({unit})" if unit else "utility", title="what it brings")
-        self.found = found
+        unit = f" ({self.unit})" if self.unit else ""
+        money.set(xlabel=f"utility{unit}", title="what it brings")
+        return Canvas(axes, dots=dots, points=points, bars=bars, sums=sums)
 
-    def freeze(self) -> None:
-        moving = [*self.dots, *self.points, *self.bars, *self.sums]
-        self.canvas = Canvas(self.axes[0].figure, moving)
+    def move(self, canvas: Canvas, thresholds: Mapping[str, float] | str = PRESETS[0]) -> None:
+        low, high = canvas.axes[2].get_xlim()
+        for i, row in enumerate(self.to_frame(thresholds).itertuples()):
+            canvas.dots[i].set_xdata([getattr(row, name) for name in RATES])
+            canvas.points[i].set_data([row.false_positive_rate], [row.true_positive_rate])
+            width, inside = np.clip(row.utility, low, high), row.utility > 0.6 * high
+            canvas.bars[i].set_width(width)
+            canvas.sums[i].set(text=f" {row.utility:,.0f}", x=width if row.utility > 0 else 0)
+            canvas.sums[i].set(ha="right" if inside else "left")
+            canvas.sums[i].set(color="white" if inside else "black")
 
-    def move(self, table: pd.DataFrame) -> None:
-        low, high = self.reach
-        for i, row in enumerate(table.itertuples()):
-            self.dots[i].set_xdata([getattr(row, name) for name in RATES])
-            self.points[i].set_data([row.false_positive_rate], [row.true_positive_rate])
-            self.bars[i].set_width(np.clip(row.utility, low, high))
-            self.sums[i].set_text(f" {row.utility:,.0f}")
-            self.sums[i].set_x(np.clip(row.utility, low, high) if row.utility > 0 else 0)
-            self.sums[i].set_ha("right" if row.utility > 0.6 * high else "left")
-            self.sums[i].set_color("white" if row.utility > 0.6 * high else "black")
+    def connect(self, view: View) -> None:
+        preset, *sliders = view.controls.values()
+
+        def jump(_: object) -> None:
+            if preset.value in self.presets:
+                chosen = self.presets[preset.value].thresholds
+                with view.hold():
+                    for slider, name in zip(sliders, self.effects.groups, strict=True):
+                        slider.value = chosen[name]
+
+        def by_hand(_: object) -> None:
+            if not view.held:
+                preset.value = "by hand"
+
+        preset.observe(jump, "value")
+        for slider in sliders:
+            slider.observe(by_hand, "value")

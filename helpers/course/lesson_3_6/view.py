@@ -3,93 +3,75 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from helpers.base import style
-from helpers.course.views.canvas import Canvas
-from helpers.course.views.view import View
+from helpers.course.views import Canvas, MovingExplorer, View
 from helpers.explanation import Explainer
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
-
-BACKGROUND = 50  # rows to compare with, where none are given: enough for a picture that answers
+BACKGROUND = 50  # rows to compare with by default: enough for a picture that answers
 MOST_FEATURES = 20
+_BACK = "back to the start"
 
 
-def what_if(
-    model: Any,
-    frame: pd.DataFrame,
-    row: int = 0,
-    *,
-    background: pd.DataFrame | None = None,
-    output: str = "auto",
-    seed: int = 0,
-) -> WhatIf:
+class WhatIf(MovingExplorer):
     """Explore a model around one row by sliders and menus.
+
+    A state is a mapping from features to the values that they are changed to.
 
     Parameters
     ----------
     model : estimator, pipeline, Keras model or callable
-        As in :func:`helpers.explanation.explain`.
+        As for :func:`helpers.explanation.explain`.
     frame : pandas.DataFrame
         Rows that show each feature's range and values.
     row : int, default 0
-        Place of the row to start from.
+        Position of the row to start from.
     background : pandas.DataFrame, optional
-        Rows to compare with; 50 of ``frame`` if not given.
+        Rows to compare with; by default 50 of ``frame``.
     output : str, default "auto"
-        As in :func:`helpers.explanation.explain`.
+        As for :func:`helpers.explanation.explain`.
     seed : int, default 0
         Chooses the background.
-
-    Returns
-    -------
-    WhatIf
-        Displays itself; ``.table(changes)`` gives its numbers.
 
     Raises
     ------
     ValueError
-        If the row is not there, or the frame has more than 20 columns.
-    """
-    if not -len(frame) <= row < len(frame):
-        raise ValueError(f"row is {row}; expected 0 to {len(frame) - 1}")
-    if frame.shape[1] > MOST_FEATURES:
-        raise ValueError(
-            f"frame has {frame.shape[1]} columns; expected at most {MOST_FEATURES}, a control for "
-            "each: give a model of fewer, or a callable that holds the others still"
-        )
-    if background is None:
-        background = frame.sample(min(BACKGROUND, len(frame)), random_state=seed)
-    explainer = Explainer(model, background, output=output, seed=seed)
-    return WhatIf(explainer, frame, frame.iloc[[row]].reset_index(drop=True))
-
-
-class WhatIf:
-    """The interactive view; made by :func:`what_if`.
-
-    Parameters
-    ----------
-    explainer : helpers.explanation.Explainer
-        Explains the model.
-    frame : pandas.DataFrame
-        Rows that show each feature's range and values.
-    start : pandas.DataFrame of one row
-        Where it starts.
+        If there is no such row, or the frame has more than 20 columns.
     """
 
-    def __init__(self, explainer: Explainer, frame: pd.DataFrame, start: pd.DataFrame) -> None:
-        self.explainer = explainer
+    def __init__(
+        self,
+        model: Any,
+        frame: pd.DataFrame,
+        row: int = 0,
+        *,
+        background: pd.DataFrame | None = None,
+        output: str = "auto",
+        seed: int = 0,
+    ) -> None:
+        if not -len(frame) <= row < len(frame):
+            raise ValueError(f"row is {row}; expected 0 to {len(frame) - 1}")
+        if frame.shape[1] > MOST_FEATURES:
+            raise ValueError(
+                f"frame has {frame.shape[1]} columns; expected at most {MOST_FEATURES}, a control "
+                "for each: give a model of fewer, or a callable that holds the others still"
+            )
+        if background is None:
+            background = frame.sample(min(BACKGROUND, len(frame)), random_state=seed)
+        self.explainer = Explainer(model, background, output=output, seed=seed)
         self.frame = frame
-        self.start = start
-        self._picture: _Waterfall | None = None
+        self.start = frame.iloc[[row]].reset_index(drop=True)
+        self._explained = lru_cache(self._explain)  # words and picture need the same explanation
+        table = self.to_frame()
+        self._order = table["attribution"].abs().sort_values(ascending=False, kind="stable").index
 
     def row(self, changes: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """Give the row with some features changed.
+        """Return the row with some features changed.
 
         Parameters
         ----------
@@ -103,20 +85,20 @@ class WhatIf:
         Raises
         ------
         ValueError
-            If a feature is not there.
+            If there is no such feature.
         """
         row = self.start.copy()
         for name, value in (changes or {}).items():
             if name not in row:
                 raise ValueError(f"changes has {name!r}; expected features: {list(row)}")
             dtype = row[name].dtype
-            whole = pd.api.types.is_integer_dtype(dtype) and float(value).is_integer()
-            keeps = whole or not pd.api.types.is_integer_dtype(dtype)
+            whole = pd.api.types.is_integer_dtype(dtype)
+            keeps = not whole or float(value).is_integer()
             row[name] = pd.Series([value], dtype=dtype if keeps else float)
         return row
 
-    def table(self, changes: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """Give the numbers of one state of the view.
+    def to_frame(self, changes: Mapping[str, Any] | None = None) -> pd.DataFrame:
+        """Return the numbers of one state of the view.
 
         Parameters
         ----------
@@ -126,122 +108,113 @@ class WhatIf:
         Returns
         -------
         pandas.DataFrame
-            For each feature its value and attribution; the output and the base value stand in
-            ``.attrs``.
+            For each feature its value and attribution; ``.attrs`` has the output and the base
+            value.
         """
-        row = self.row(changes)
-        found = self.explainer(row)
+        return self._explained(tuple((changes or {}).items())).copy()
+
+    def _explain(self, changes: tuple[tuple[str, Any], ...]) -> pd.DataFrame:
+        row = self.row(dict(changes))
+        result = self.explainer(row)
         table = pd.DataFrame(
-            {"value": row.iloc[0].astype(object), "attribution": found.values[0]},
+            {"value": row.iloc[0].astype(object), "attribution": result.values[0]},
             index=pd.Index(list(row), name="feature"),
         )
-        table.attrs = {
-            "base": float(found.base_values[0]),
-            "output": float(found.base_values[0] + found.values[0].sum()),
-        }
+        base = float(result.base_values[0])
+        table.attrs = {"base": base, "output": base + float(result.values[0].sum())}
         return table
 
-    def plot(self, changes: Mapping[str, Any] | None = None, ax: Axes | None = None) -> Axes:
-        """Draw one state of the view: a waterfall from the base value to the output.
-
-        Parameters
-        ----------
-        changes : mapping of str to value, optional
-            New values by feature.
-        ax : matplotlib.axes.Axes, optional
-            Where to draw; made if not given.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-        """
-        picture = _Waterfall(self.table(), self.explainer.output, ax)
-        picture.move(self.table(changes))
-        return picture.ax
-
-    def describe(self, table: pd.DataFrame) -> str:
-        """Say in words what the picture shows.
-
-        Parameters
-        ----------
-        table : pandas.DataFrame
-            As :meth:`table` gives it.
-        """
-        strongest = table["attribution"].abs().nlargest(3).index
-        said = ", ".join(f"{name} {table.loc[name, 'attribution']:+.2f}" for name in strongest)
-        return (
-            f"{self.explainer.output.capitalize()} {table.attrs['output']:.2f}, against "
-            f"{table.attrs['base']:.2f} on average; most by {said}."
-        )
-
-    def picture(self, table: pd.DataFrame) -> str:
-        """Draw a state for the screen: only what moves is drawn again.
-
-        Parameters
-        ----------
-        table : pandas.DataFrame
-            As :meth:`table` gives it.
-
-        Returns
-        -------
-        str
-            HTML of the picture.
-        """
-        if self._picture is None:
-            self._picture = _Waterfall(self.table(), self.explainer.output)
-            self._picture.freeze()
-        self._picture.move(table)
-        return self._picture.canvas.html(self.describe(table))
-
-    def _ipython_display_(self, **_: Any) -> None:
-        self.view()._ipython_display_()
-
-    def view(self) -> View:
-        """Make the interactive view: a control for each feature, the picture and its words.
-
-        Returns
-        -------
-        helpers.course.views.view.View
-        """
+    def controls(self) -> dict[str, Any]:
         import ipywidgets as w
 
         controls = {
             name: _control(self.frame[name], self.start[name].iloc[0]) for name in self.frame
         }
-        first = {name: control.value for name, control in controls.items()}
-        reset = w.Button(description="back to the start", icon="undo")
-        picture, words = w.HTML(), w.HTML()
-        resetting = False
+        self._first = {name: control.value for name, control in controls.items()}
+        return controls | {_BACK: w.Button(description=_BACK, icon="undo")}
 
-        def redraw(_: object = None) -> None:
-            if resetting:
-                return
-            # a control that stands where it began keeps the row's own value, a missing one too
-            changes = {n: c.value for n, c in controls.items() if c.value != first[n]}
-            table = self.table(changes)
-            picture.value = self.picture(table)
-            words.value = f"<p aria-live='polite'>{self.describe(table)}</p>"
+    def state(self, controls: dict[str, Any]) -> dict[str, dict[str, Any]]:
+        # A control in its first position keeps the row's own value, also a missing one.
+        first = self._first.items()
+        changes = {n: controls[n].value for n, value in first if controls[n].value != value}
+        return {"changes": changes}
 
+    def describe(self, changes: Mapping[str, Any] | None = None) -> str:
+        table = self.to_frame(changes)
+        strongest = table["attribution"].abs().nlargest(3).index
+        parts = ", ".join(f"{name} {table.loc[name, 'attribution']:+.2f}" for name in strongest)
+        return (
+            f"{self.explainer.output.capitalize()} {table.attrs['output']:.2f}, against "
+            f"{table.attrs['base']:.2f} on average; most by {parts}."
+        )
+
+    def still(self, ax: Any = None) -> Canvas:
+        """Draw a waterfall in which features keep their rows, so that the eye sees what moves."""
+        table = self.to_frame()
+        n, output = len(table), self.explainer.output
+        if ax is None:
+            from matplotlib.figure import Figure
+
+            high = 0.9 + 0.3 * (n + 1)
+            figure = Figure(figsize=(8.8, high), layout="none")  # fixed margins: the labels change
+            ax = figure.add_axes((0.3, 0.55 / high, 0.67, 1 - 0.8 / high))
+        base, spread = table.attrs["base"], table["attribution"].abs().sum()
+        limits = (
+            (-0.05, 1.05) if output == "probability" else (base - 1.5 * spread, base + 1.5 * spread)
+        )
+        ax.set(xlim=limits, ylim=(n + 0.6, -0.8), xlabel=output)
+        ax.set_yticks(range(n + 1), [""] * n + ["output"])
+        ax.axvline(base, color=style.GREY, lw=1, ls=":")
+        ax.text(base, -0.75, " average of the background", size=9, color=style.GREY)
+        ax.grid(False, axis="y")
+        look = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "center", "size": 9.5}
+        return Canvas(
+            ax,
+            names=[ax.text(-0.015, at, "", **look) for at in range(n)],
+            bars=list(ax.barh(range(n), 0, 0.62, left=base)),
+            steps=[ax.text(base, at, "", va="center", size=9) for at in range(n)],
+            line=ax.plot([base, base], [0, n], color=style.GREY, lw=0.6)[0],
+            point=ax.plot([base], [n], "D", ms=8, color=style.BLACK)[0],
+            output=ax.text(base, n, "", va="center", size=11, weight="bold"),
+        )
+
+    def move(self, canvas: Canvas, changes: Mapping[str, Any] | None = None) -> None:
+        table = self.to_frame(changes)
+        at = table.attrs["base"]
+        low, high = canvas.axes.get_xlim()
+        gap = (high - low) * 0.008
+        for i, name in enumerate(self._order):
+            value, step = table.loc[name, "value"], table.loc[name, "attribution"]
+            shown = f"{value:,.4g}" if isinstance(value, float) else str(value)
+            canvas.names[i].set_text(f"{name} = {shown}")
+            canvas.bars[i].set(x=min(at, at + step), width=abs(step))
+            canvas.bars[i].set_color(style.BLUE if step >= 0 else style.RED)
+            at += step
+            right = max(at, at - step) + gap
+            canvas.steps[i].set(text=f"{step:+.2f}", x=min(right, high - 10 * gap))
+        canvas.line.set_data([at, at], [len(table) - 0.5, len(table)])
+        canvas.point.set_xdata([at])
+        canvas.output.set(text=f"{table.attrs['output']:.2f}", x=min(at + 2 * gap, high - 12 * gap))
+
+    def connect(self, view: View) -> None:
         def back(_: object) -> None:
-            nonlocal resetting
-            resetting = True  # one picture for all controls
-            for name, control in controls.items():
-                control.value = first[name]
-            resetting = False
-            redraw()
+            with view.hold():
+                for name, value in self._first.items():
+                    view.controls[name].value = value
 
-        for control in controls.values():
-            control.observe(redraw, "value")
-        reset.on_click(back)
-        redraw()
-        half = (len(controls) + 1) // 2
-        each = list(controls.values())
-        box = w.VBox([w.HBox([w.VBox(each[:half]), w.VBox(each[half:])]), reset, picture, words])
-        return View(box, self._picture.canvas.png(), self.describe(self.table()))
+        view.controls[_BACK].on_click(back)
+
+    def layout(self, view: View) -> list[Any]:
+        import ipywidgets as w
+
+        *each, back = view.controls.values()
+        half = (len(each) + 1) // 2
+        columns = w.HBox([w.VBox(each[:half]), w.VBox(each[half:])])
+        return [columns, back, view.screen, view.words]
 
 
 def _control(values: pd.Series, start: Any) -> Any:
-    """Make the control that fits a column: a menu, or a slider over its usual range."""
+    """Return the control that fits a column: a menu, or a slider over its usual range."""
     import ipywidgets as w
 
     look = {
@@ -260,66 +233,7 @@ def _control(values: pd.Series, start: Any) -> Any:
         start, step, kind = int(start), max(1, round((high - low) / 200)), w.IntSlider
     else:
         step, kind = (high - low) / 200 or 1.0, w.FloatSlider
-    # A browser pulls a value to the slider's steps, which are counted from its low end. So that it
-    # shows the row as it is, and not one beside it, the start has to be one of them.
+    # A browser rounds a value to the slider's steps, which are counted from its low end. The start
+    # has to be one of them, or another row than this one would be shown.
     below, above = int((start - low) / step), int((high - start) / step)
     return kind(value=start, min=start - below * step, max=start + above * step, step=step, **look)
-
-
-class _Waterfall:
-    """A waterfall whose features keep their places, so that the eye sees what moves."""
-
-    def __init__(self, table: pd.DataFrame, output: str, ax: Axes | None = None) -> None:
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            high = 0.9 + 0.3 * (len(table) + 1)
-            figure = Figure(figsize=(8.8, high), layout="none")  # fixed margins: the labels change
-            ax = figure.add_axes((0.3, 0.55 / high, 0.67, 1 - 0.8 / high))
-        self.ax = ax
-        self.order = table["attribution"].abs().sort_values(ascending=False, kind="stable").index
-        places = np.arange(len(self.order))
-        base, spread = table.attrs["base"], table["attribution"].abs().sum()
-        if output == "probability":
-            low, high = -0.05, 1.05
-        else:
-            low, high = base - 1.5 * spread, base + 1.5 * spread
-        ax.set(xlim=(low, high), ylim=(len(places) + 0.6, -0.8), xlabel=output)
-        ax.set_yticks([*places, len(places)], [""] * len(places) + ["output"])
-        ax.axvline(base, color=style.GREY, lw=1, ls=":")
-        ax.text(base, -0.75, " average of the background", size=9, color=style.GREY)
-        ax.grid(False, axis="y")
-        beside = ax.get_yaxis_transform()
-        self.names = [
-            ax.text(-0.015, at, "", transform=beside, ha="right", va="center", size=9.5)
-            for at in places
-        ]
-        self.bars = list(ax.barh(places, 0, 0.62, left=base))
-        self.steps = [ax.text(base, at, "", va="center", size=9) for at in places]
-        self.line = ax.plot([base, base], [0, len(places)], color=style.GREY, lw=0.6)[0]
-        self.point = ax.plot([base], [len(places)], "D", ms=8, color=style.BLACK)[0]
-        self.said = ax.text(base, len(places), "", va="center", size=11, weight="bold")
-
-    def freeze(self) -> None:
-        moving = [*self.names, *self.bars, *self.steps, self.line, self.point, self.said]
-        self.canvas = Canvas(self.ax.figure, moving)
-
-    def move(self, table: pd.DataFrame) -> None:
-        at = table.attrs["base"]
-        low, high = self.ax.get_xlim()
-        gap = (high - low) * 0.008
-        for i, name in enumerate(self.order):
-            value, step = table.loc[name, "value"], table.loc[name, "attribution"]
-            shown = f"{value:,.4g}" if isinstance(value, float) else str(value)
-            self.names[i].set_text(f"{name} = {shown}")
-            self.bars[i].set_x(min(at, at + step))
-            self.bars[i].set_width(abs(step))
-            self.bars[i].set_color(style.BLUE if step >= 0 else style.RED)
-            at += step
-            self.steps[i].set_text(f"{step:+.2f}")
-            right = max(at, at - step) + gap
-            self.steps[i].set_x(min(right, high - 10 * gap))
-        self.line.set_data([at, at], [len(self.order) - 0.5, len(self.order)])
-        self.point.set_xdata([at])
-        self.said.set_text(f"{table.attrs['output']:.2f}")
-        self.said.set_x(min(at + 2 * gap, high - 12 * gap))

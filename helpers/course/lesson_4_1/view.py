@@ -2,66 +2,47 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from helpers.base import style
-from helpers.course.views.canvas import Canvas
-from helpers.course.views.view import View
+from helpers.course.views import Canvas, MovingExplorer, subplots
 from helpers.serving.capacity import queue
 
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
+MOST = 1_000  # requests per second: where the axis ends
 
 
-def capacity_planner(
-    rate: float = 150, service_ms: float = 10, replicas: int = 2, target_ms: float = 100
-) -> CapacityPlanner:
+class CapacityPlanner(MovingExplorer):
     """Explore how latency depends on the load.
 
     Parameters
     ----------
     rate : float, default 150
-        Requests a second, to start with.
+        Requests per second, to start with.
     service_ms : float, default 10
         Milliseconds that a request keeps a replica busy.
     replicas : int, default 2
         Replicas.
     target_ms : float, default 100
         The p99 that was promised.
-
-    Returns
-    -------
-    CapacityPlanner
-        Displays itself; ``.table()`` gives its numbers for several numbers of replicas.
-    """
-    return CapacityPlanner(rate, service_ms, replicas, target_ms)
-
-
-class CapacityPlanner:
-    """The interactive view; made by :func:`capacity_planner`.
-
-    Parameters
-    ----------
-    rate, service_ms, replicas, target_ms
-        As in :func:`capacity_planner`.
     """
 
-    def __init__(self, rate: float, service_ms: float, replicas: int, target_ms: float) -> None:
-        queue(rate, service_ms / 1000, replicas)  # says what is wrong with them
+    def __init__(
+        self, rate: float = 150, service_ms: float = 10, replicas: int = 2, target_ms: float = 100
+    ) -> None:
+        queue(rate, service_ms / 1000, replicas)  # raises if one of them is wrong
         self.start = {"rate": rate, "service_ms": service_ms, "replicas": replicas}
         self.target_ms = target_ms
-        self._picture: _Picture | None = None
 
-    def table(self, rate: float, service_ms: float, most: int = 8) -> pd.DataFrame:
-        """Give utilization and latency for one replica, two, and so on.
+    def to_frame(self, rate: float, service_ms: float, most: int = 8) -> pd.DataFrame:
+        """Return utilization and latency for 1, 2, ... `most` replicas.
 
         Parameters
         ----------
         rate : float
-            Requests a second.
+            Requests per second.
         service_ms : float
             Milliseconds that a request keeps a replica busy.
         most : int, default 8
@@ -73,129 +54,65 @@ class CapacityPlanner:
         """
         rows = {}
         for replicas in range(1, most + 1):
-            found = queue(rate, service_ms / 1000, replicas)
+            result = queue(rate, service_ms / 1000, replicas)
             rows[replicas] = {
-                "utilization (%)": round(100 * found.utilization),
-                "mean (ms)": round(1000 * found.mean, 1),
-                "p50 (ms)": round(1000 * found.latency(0.5), 1),
-                "p99 (ms)": round(1000 * found.latency(0.99), 1),
+                "utilization (%)": round(100 * result.utilization),
+                "mean (ms)": round(1000 * result.mean, 1),
+                "p50 (ms)": round(1000 * result.latency(0.5), 1),
+                "p99 (ms)": round(1000 * result.latency(0.99), 1),
             }
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("replicas")
 
-    def plot(self, rate: float, service_ms: float, replicas: int, ax: Axes | None = None) -> Axes:
-        """Draw latency against load.
+    def controls(self) -> dict[str, Any]:
+        import ipywidgets as w
 
-        Parameters
-        ----------
-        rate, service_ms, replicas
-            As in :func:`capacity_planner`.
-        ax : matplotlib.axes.Axes, optional
-            Where to draw; made if not given.
+        def slider(name: str, label: str, low: int, high: int, step: int = 1) -> w.IntSlider:
+            return w.IntSlider(
+                value=self.start[name], min=low, max=high, step=step, description=label,
+                style={"description_width": "190px"}, layout=w.Layout(width="560px"),
+            )  # fmt: skip
 
-        Returns
-        -------
-        matplotlib.axes.Axes
-        """
-        picture = _Picture(self.target_ms, ax)
-        picture.move(rate, service_ms, replicas)
-        return picture.ax
+        return {
+            "rate": slider("rate", "requests per second", 10, MOST, 10),
+            "service_ms": slider("service_ms", "service time (ms)", 1, 50),
+            "replicas": slider("replicas", "replicas", 1, 20),
+        }
 
     def describe(self, rate: float, service_ms: float, replicas: int) -> str:
-        """Say in words what the picture shows.
-
-        The parameters are those of :meth:`plot`.
-        """
-        found = queue(rate, service_ms / 1000, replicas)
-        said = f"{rate:,.0f} requests/s on {replicas} replicas: {found.utilization:.0%} busy"
-        if found.utilization >= 1:
-            return f"{said}; overloaded, the queue grows without end."
-        p99 = 1000 * found.latency()
+        result = queue(rate, service_ms / 1000, replicas)
+        load = f"{rate:,.0f} requests/s on {replicas} replicas: {result.utilization:.0%} busy"
+        if result.utilization >= 1:
+            return f"{load}; overloaded, the queue grows without end."
+        p99 = 1000 * result.latency()
         kept = "kept" if p99 <= self.target_ms else "missed"
         return (
-            f"{said}, p50 {1000 * found.latency(0.5):.0f} ms, p99 {p99:.0f} ms; the target of "
+            f"{load}, p50 {1000 * result.latency(0.5):.0f} ms, p99 {p99:.0f} ms; the target of "
             f"{self.target_ms:.0f} ms is {kept}."
         )
 
-    def _ipython_display_(self, **_: Any) -> None:
-        self.view()._ipython_display_()
-
-    def view(self) -> View:
-        """Make the interactive view: three sliders, the picture and its words.
-
-        Returns
-        -------
-        helpers.course.views.view.View
-        """
-        import ipywidgets as w
-
-        look = {"style": {"description_width": "190px"}, "layout": w.Layout(width="560px")}
-        rate = w.IntSlider(
-            value=self.start["rate"], min=10, max=1000, step=10,
-            description="requests per second", **look,
-        )  # fmt: skip
-        service = w.IntSlider(
-            value=self.start["service_ms"], min=1, max=50, description="service time (ms)", **look
-        )
-        replicas = w.IntSlider(
-            value=self.start["replicas"], min=1, max=20, description="replicas", **look
-        )
-        picture, words = w.HTML(), w.HTML()
-        if self._picture is None:
-            self._picture = _Picture(self.target_ms)
-            self._picture.freeze()
-
-        def redraw(_: object = None) -> None:
-            state = (rate.value, service.value, replicas.value)
-            said = self.describe(*state)
-            self._picture.move(*state)
-            picture.value = self._picture.canvas.html(said)
-            words.value = f"<p aria-live='polite'>{said}</p>"
-
-        for control in (rate, service, replicas):
-            control.observe(redraw, "value")
-        redraw()
-        first = self.describe(rate.value, service.value, replicas.value)
-        box = w.VBox([rate, service, replicas, picture, words])
-        return View(box, self._picture.canvas.png(), first)
-
-
-class _Picture:
-    """Latency against load; the axes stand still, the curves move."""
-
-    most = 1000
-
-    def __init__(self, target_ms: float, ax: Axes | None = None) -> None:
-        if ax is None:
-            from matplotlib.figure import Figure
-
-            ax = Figure(figsize=(8.4, 3.7), layout="constrained").subplots()
-        self.ax = ax
-        (self.p99,) = ax.plot([], [], color=style.RED, label="p99")
-        (self.p50,) = ax.plot([], [], color=style.BLUE, ls="--", label="p50")
-        self.limit = ax.axvline(0, color=style.GREY, lw=1, ls=":")
-        self.name = ax.text(0, 0.93, "", transform=ax.get_xaxis_transform(), size=9)
-        self.name.set_color(style.GREY)
-        (self.point,) = ax.plot([], [], "o", color=style.RED, ms=9)
-        ax.axhline(target_ms, color=style.BLACK, lw=1)
-        ax.text(5, target_ms * 1.06, f"target p99: {target_ms:.0f} ms", size=9)
-        ax.set(xlim=(0, self.most), ylim=(1, 2_000), yscale="log")
+    def still(self, ax: Any = None) -> Canvas:
+        ax = subplots(ax, (8.4, 3.7))
+        (p99,) = ax.plot([], [], color=style.RED, label="p99")
+        (p50,) = ax.plot([], [], color=style.BLUE, ls="--", label="p50")
+        limit = ax.axvline(0, color=style.GREY, lw=1, ls=":")
+        name = ax.text(0, 0.93, "", transform=ax.get_xaxis_transform(), size=9, color=style.GREY)
+        (point,) = ax.plot([], [], "o", color=style.RED, ms=9)
+        ax.axhline(self.target_ms, color=style.BLACK, lw=1)
+        ax.text(5, self.target_ms * 1.06, f"target p99: {self.target_ms:.0f} ms", size=9)
+        ax.set(xlim=(0, MOST), ylim=(1, 2_000), yscale="log")
         ax.set(xlabel="requests per second", ylabel="latency (ms)")
         ax.set_yticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
         ax.legend(loc="lower right")
+        return Canvas(ax, p99=p99, p50=p50, limit=limit, name=name, point=point)
 
-    def freeze(self) -> None:
-        moving = [self.p99, self.p50, self.limit, self.name, self.point]
-        self.canvas = Canvas(self.ax.figure, moving)
-
-    def move(self, rate: float, service_ms: float, replicas: int) -> None:
-        most = replicas * 1000 / service_ms
-        rates = np.linspace(1, min(most * 0.998, self.most), 60)
-        found = [queue(one, service_ms / 1000, replicas) for one in rates]
-        self.p99.set_data(rates, [1000 * one.latency(0.99) for one in found])
-        self.p50.set_data(rates, [1000 * one.latency(0.5) for one in found])
-        self.limit.set_xdata([most, most])
-        self.name.set_x(most)
-        self.name.set_ha("right" if most > 0.6 * self.most else "left")
-        self.name.set_text(f" {most:,.0f}/s: all replicas busy " if most <= self.most else "")
+    def move(self, canvas: Canvas, rate: float, service_ms: float, replicas: int) -> None:
+        full = replicas * 1000 / service_ms
+        rates = np.linspace(1, min(full * 0.998, MOST), 60)
+        results = [queue(load, service_ms / 1000, replicas) for load in rates]
+        canvas.p99.set_data(rates, [1000 * result.latency(0.99) for result in results])
+        canvas.p50.set_data(rates, [1000 * result.latency(0.5) for result in results])
+        canvas.limit.set_xdata([full, full])
+        canvas.name.set(x=full, ha="right" if full > 0.6 * MOST else "left")
+        canvas.name.set_text(f" {full:,.0f}/s: all replicas busy " if full <= MOST else "")
         now = 1000 * queue(rate, service_ms / 1000, replicas).latency()
-        self.point.set_data([rate], [min(now, 1_900)])
+        canvas.point.set_data([rate], [min(now, 1_900)])

@@ -1,27 +1,138 @@
-"""What an interactive view is made of: a widget, and a still picture where no kernel runs."""
+"""What a view shows: its widgets, pictures in HTML, a progress bar."""
 
 from __future__ import annotations
 
 import base64
 import html
 import io
-from collections.abc import Collection, Iterator
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import ipywidgets
+    from matplotlib.axes import Axes
     from matplotlib.figure import Figure
+
+    from helpers.course.views.explorer import Explorer
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
 
 
-def png(figure: Figure) -> bytes:
-    """Draw a figure as a PNG.
+class View:
+    """An explorer on the screen, redrawn in place when one of its controls changes.
+
+    Where there is no kernel (GitHub, a notebook that was not run yet) the picture is shown.
 
     Parameters
     ----------
-    figure : matplotlib.figure.Figure
-        It is not closed and not shown.
+    explorer : Explorer
+        Its controls are made here, and drawn once.
+
+    Attributes
+    ----------
+    controls : dict of str to ipywidgets.Widget
+        As the explorer made them.
+    screen, words : ipywidgets.HTML
+        The picture and its words.
+    widget : ipywidgets.Widget
+        All of it.
+    state : dict
+        The state that was drawn last.
+    picture, alt : bytes, str
+        Its PNG, and what that shows; `alt` is also the plain-text form of the view.
+    held : bool
+        Whether several controls are being set, inside :meth:`hold`.
+    """
+
+    def __init__(self, explorer: Explorer) -> None:
+        import ipywidgets as w
+
+        self.explorer = explorer
+        self.controls = explorer.controls()
+        self.screen, self.words = w.HTML(), w.HTML()
+        self.picture = b""
+        self.held = False
+        self._lock = threading.RLock()
+        self.draw()
+        explorer.connect(self)
+        for control in self.controls.values():
+            if control.has_trait("value"):
+                control.observe(self.redraw, "value")
+        self.widget: ipywidgets.Widget = w.VBox(explorer.layout(self))
+
+    def __repr__(self) -> str:
+        return self.alt
+
+    def _ipython_display_(self, **_: Any) -> None:
+        _show(self.widget, self.alt, {"image/png": base64.b64encode(self.picture).decode()})
+
+    def draw(self) -> None:
+        """Draw the present state; what :meth:`~Explorer.describe` refuses is shown as words."""
+        explorer = self.explorer
+        with self._lock:
+            self.state = explorer.state(self.controls)
+            try:
+                alt = explorer.describe(**self.state)
+            except ValueError as error:
+                if not self.picture:
+                    raise
+                self.words.value = f"<p role='alert'>{html.escape(str(error))}</p>"
+                return
+            self.words.value = explorer.words(alt, **self.state)
+            explorer.follow(self)
+            if explorer.pictured or not self.picture:
+                self.alt, self.picture = alt, explorer.picture(**self.state)
+                self.screen.value = image(self.picture, alt)
+
+    def redraw(self, _: object = None) -> None:
+        """Draw if the state has changed and is not being held."""
+        if not self.held and self.explorer.state(self.controls) != self.state:
+            self.draw()
+
+    @contextmanager
+    def hold(self) -> Iterator[None]:
+        """Set several controls inside this block; they are drawn once, at its end."""
+        self.held = True
+        try:
+            yield
+        finally:
+            self.held = False
+        self.redraw()
+
+
+def subplots(ax: Any, size: tuple[float, float], **options: Any) -> Any:
+    """Return the given axes, or new ones in a figure that pyplot does not know.
+
+    Parameters
+    ----------
+    ax : matplotlib.axes.Axes, sequence of them, or None
+        The caller's ``ax`` argument.
+    size : tuple of float
+        Width and height in inches of the figure that is made where there is none.
+    **options
+        As for ``Figure.subplots``, such as ``ncols=2``.
+
+    Returns
+    -------
+    matplotlib.axes.Axes, or a list of them
+    """
+    if ax is None:
+        from matplotlib.figure import Figure
+
+        ax = Figure(figsize=size, layout="constrained").subplots(**options)
+        ax = list(ax.flat) if hasattr(ax, "flat") else ax
+    return ax
+
+
+def png(drawn: Figure | Axes | Sequence[Axes]) -> bytes:
+    """Return a figure as a PNG; it is neither shown nor closed.
+
+    Parameters
+    ----------
+    drawn : matplotlib.figure.Figure, matplotlib.axes.Axes or sequence of them
+        The figure, or axes in it.
 
     Returns
     -------
@@ -30,12 +141,17 @@ def png(figure: Figure) -> bytes:
     from matplotlib.backends.backend_agg import FigureCanvasAgg
 
     buffer = io.BytesIO()
-    FigureCanvasAgg(figure).print_png(buffer)
+    FigureCanvasAgg(figure_of(drawn)).print_png(buffer)
     return buffer.getvalue()
 
 
+def figure_of(drawn: Figure | Axes | Sequence[Axes]) -> Figure:
+    """Return the figure that axes are in."""
+    return (drawn if hasattr(drawn, "figure") else drawn[0]).figure
+
+
 def image(picture: bytes, alt: str) -> str:
-    """HTML of a PNG with its description, for an ``ipywidgets.HTML``.
+    """Return HTML of a PNG with its description, for an ``ipywidgets.HTML``.
 
     Setting an HTML widget's value replaces the picture in place: no flicker, and unlike
     ``ipywidgets.Image`` it carries a description for those who cannot see it.
@@ -51,54 +167,18 @@ def image(picture: bytes, alt: str) -> str:
     -------
     str
     """
-    data = base64.b64encode(picture).decode()
-    return f'<img style="max-width:100%" src="data:image/png;base64,{data}" alt="{_quote(alt)}">'
+    data, alt = base64.b64encode(picture).decode(), html.escape(alt)
+    return f'<img style="max-width:100%" src="data:image/png;base64,{data}" alt="{alt}">'
 
 
-class View:
-    """An interactive view that degrades to a picture.
-
-    In a running notebook the widget is shown. Where there is no kernel (GitHub, a notebook that
-    was not run yet) the picture is shown in its place.
-
-    Parameters
-    ----------
-    widget : ipywidgets.Widget
-        The view, shown where a kernel runs.
-    picture : bytes
-        A PNG of the view in its first state.
-    alt : str
-        What the picture shows; also the view's plain-text form.
-    """
-
-    def __init__(self, widget: ipywidgets.Widget, picture: bytes, alt: str) -> None:
-        self.widget = widget
-        self.picture = picture
-        self.alt = alt
-
-    def __repr__(self) -> str:
-        return self.alt
-
-    def _ipython_display_(self, **_: Any) -> None:
-        from IPython.display import display
-
-        view = {"version_major": 2, "version_minor": 0, "model_id": self.widget.model_id}
-        bundle = {
-            WIDGET_VIEW: view,
-            "image/png": base64.b64encode(self.picture).decode(),
-            "text/plain": self.alt,
-        }
-        display(bundle, raw=True)
-
-
-def progress(items: Collection[Any], said: str) -> Iterator[Any]:
+def progress(items: Collection[Any], text: str) -> Iterator[Any]:
     """Go through items with a progress bar that leaves the same output behind every time.
 
     Parameters
     ----------
     items : collection
         What to go through.
-    said : str
+    text : str
         What is being done; also the bar's plain-text form, which stays in the notebook.
 
     Yields
@@ -107,17 +187,18 @@ def progress(items: Collection[Any], said: str) -> Iterator[Any]:
         Each item.
     """
     import ipywidgets as w
-    from IPython.display import display
 
     bar = w.IntProgress(max=len(items), description="0 %")
-    box = w.HBox([bar, w.Label(said)])
-    view = {"version_major": 2, "version_minor": 0, "model_id": box.model_id}
-    display({WIDGET_VIEW: view, "text/plain": said}, raw=True)
+    _show(w.HBox([bar, w.Label(text)]), text)
     for item in items:
         yield item
         bar.value += 1
         bar.description = f"{bar.value / len(items):.0%}"
 
 
-def _quote(text: str) -> str:
-    return html.escape(text, quote=True)
+def _show(widget: ipywidgets.Widget, text: str, more: dict[str, str] | None = None) -> None:
+    """Display a widget with what is shown in its place where no kernel runs."""
+    from IPython.display import display
+
+    view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
+    display({WIDGET_VIEW: view} | (more or {}) | {"text/plain": text}, raw=True)

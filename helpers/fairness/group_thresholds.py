@@ -1,4 +1,4 @@
-"""What every decision threshold would do to each group, computed once for all thresholds."""
+"""The effect of every decision threshold on each group, computed once for all thresholds."""
 
 from __future__ import annotations
 
@@ -9,10 +9,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from helpers.base import checks
 from helpers.fairness.counts import rate
 from helpers.fairness.inputs import Groups, binary, label, same_order, unit_scores, vector
 
-MOST_GROUPS = 6  # more thresholds than this nobody can set by hand
+MOST_GROUPS = 6  # more thresholds than this cannot be set by hand
 STEPS = 200
 REACHED = 0.02  # rates nearer than this count as equal
 RATES = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision")
@@ -27,17 +28,17 @@ PRESETS = (
 
 @dataclass(frozen=True)
 class Preset:
-    """Thresholds that serve a criterion.
+    """Thresholds that satisfy a criterion.
 
     Attributes
     ----------
     thresholds : dict of str to float
         For each group; scores at or above it are selected.
     gap : float
-        How far apart the rates are that the criterion wants equal; 0 if it wants none equal.
+        Largest difference between the rates that should be equal; 0 if none should be.
     reached : bool
         Whether ``gap`` is at most 0.02 and, for equalized odds, the decisions tell good from bad in
-        every group: to select all or none equals all rates too, and serves nobody.
+        every group: selecting all or none makes all rates equal too, and helps nobody.
     """
 
     thresholds: dict[str, float]
@@ -47,14 +48,14 @@ class Preset:
 
 @dataclass(frozen=True)
 class Thresholds:
-    """Counts and money of each group at each threshold; made by :func:`thresholds`.
+    """Counts and money of each group at each threshold; result of :func:`thresholds`.
 
     Attributes
     ----------
     groups : list of str
         Names of the groups.
     grid : numpy.ndarray of shape (steps,)
-        Thresholds from 0 (all are selected) to just above 1 (none is).
+        Thresholds from 0 (selects all) to just above 1 (selects none).
     counts : numpy.ndarray of shape (steps, groups, 4)
         True negatives, false positives, false negatives and true positives.
     utility : numpy.ndarray of shape (steps, groups)
@@ -67,11 +68,11 @@ class Thresholds:
     utility: np.ndarray = field(repr=False)
 
     def step(self, threshold: float) -> int:
-        """Find the place of a threshold in the grid: the nearest one."""
+        """Return the position of the grid's threshold that is nearest to a given one."""
         return int(np.abs(self.grid - threshold).argmin())
 
     def at(self, chosen: Mapping[str, float]) -> pd.DataFrame:
-        """Say what thresholds do.
+        """Return what thresholds do.
 
         Parameters
         ----------
@@ -99,16 +100,16 @@ class Thresholds:
         return pd.DataFrame(columns, index=pd.Index(self.groups, name="group"))
 
     def preset(self, name: str) -> Preset:
-        """Find the thresholds of highest utility that satisfy a criterion.
+        """Return the thresholds of highest utility that satisfy a criterion.
 
         Parameters
         ----------
         name : str
-            ``"one threshold"`` for all groups; ``"maximum profit"`` in each group by itself;
+            ``"one threshold"`` for all groups; ``"maximum profit"`` in each group separately;
             ``"demographic parity"`` (equal selection rates); ``"equal opportunity"`` (equal true
-            positive rates); ``"equalized odds"`` (equal true and false positive rates, which
-            thresholds without lots reach only where the groups' ROC curves meet). Source: Hardt,
-            Price & Srebro (2016), "Equality of Opportunity in Supervised Learning".
+            positive rates); ``"equalized odds"`` (equal true and false positive rates; without
+            randomisation, thresholds reach it only where the groups' ROC curves meet). Source:
+            Hardt, Price & Srebro (2016), "Equality of Opportunity in Supervised Learning".
 
         Returns
         -------
@@ -117,10 +118,10 @@ class Thresholds:
         Raises
         ------
         ValueError
-            If the name is unknown, or a criterion is undefined: a group has no positives, say.
+            If the name is unknown, or the criterion is undefined: a group has no positives, for
+            example.
         """
-        if name not in PRESETS:
-            raise ValueError(f"name is {name!r}; expected one of {', '.join(PRESETS)}")
+        checks.one_of("name", name, PRESETS)
         each = np.arange(len(self.groups))
         if name == "one threshold":
             return self._preset(np.full(len(each), self.utility.sum(axis=1).argmax()))
@@ -135,7 +136,7 @@ class Thresholds:
         if np.isnan(rates).any():
             raise ValueError(
                 f"{name} needs the {' and the '.join(wanted)} of each group, and a group has no "
-                "positives or no negatives; leave it out or merge it"
+                "positives or no negatives; leave the group out or merge it"
             )
         steps, gaps = self._equal(rates)
         money = self.utility[steps, each].sum(axis=1)
@@ -148,7 +149,7 @@ class Thresholds:
         return Preset(chosen, gap, bool(gap <= REACHED and telling))
 
     def _equal(self, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
-        """For each step of each group: the steps of all groups that come nearest to its rates."""
+        """Return, for each step of each group, the steps of all groups nearest to its rates."""
         all_steps, all_gaps = [], []
         for leader in range(len(self.groups)):
             target = rates[:, :, leader]  # rate x step
@@ -163,21 +164,21 @@ class Thresholds:
 
 
 def thresholds(
-    y_true: Any, y_score: Any, *, sensitive: Any, utility: Any = (1.0, -1.0)
+    y_true: Any, y_score: Any, *, sensitive_features: Any, utility: Any = (1.0, -1.0)
 ) -> Thresholds:
-    """Count what every threshold would do, so that looking one up costs nothing.
+    """Compute what every threshold would do, so that looking one up costs nothing.
 
     Parameters
     ----------
     y_true : array-like of shape (n,)
-        What happened, 0 or 1.
+        Labels, 0 or 1.
     y_score : array-like of shape (n,)
         Scores from 0 to 1; at or above the threshold means selected.
-    sensitive : array-like, Series or DataFrame of n rows
+    sensitive_features : array-like, Series or DataFrame of n rows
         Groups, at most 6; several columns give their intersections.
     utility : pair of float, or array-like of shape (n,), default (1.0, -1.0)
-        What it brings to select a row: one number for rows with label 1 and one for rows with
-        label 0, or a number for each row, in euro say. With the default, the highest utility is the
+        Value of selecting a row: one number for rows with label 1 and one for rows with label 0,
+        or a number for each row, in euro for example. With the default, the highest utility is the
         highest accuracy.
 
     Returns
@@ -192,22 +193,24 @@ def thresholds(
 
     Examples
     --------
-    >>> found = thresholds([1, 1, 0, 0], [0.9, 0.4, 0.6, 0.1], sensitive=["a", "b", "a", "b"])
-    >>> found.at({"a": 0.7, "b": 0.7})["selection_rate"].to_dict()
+    >>> groups = ["a", "b", "a", "b"]
+    >>> table = thresholds([1, 1, 0, 0], [0.9, 0.4, 0.6, 0.1], sensitive_features=groups)
+    >>> table.at({"a": 0.7, "b": 0.7})["selection_rate"].to_dict()
     {'a': 0.5, 'b': 0.0}
-    >>> found.preset("maximum profit").reached
+    >>> table.preset("maximum profit").reached
     True
     """
     y = binary(y_true, "y_true")
     scores = unit_scores(y_score, "y_score", len(y))
-    for other, name in ((y_score, "y_score"), (sensitive, "sensitive"), (utility, "utility")):
+    others = {"y_score": y_score, "sensitive_features": sensitive_features, "utility": utility}
+    for name, other in others.items():
         same_order(y_true, other, name)
-    by = Groups.of(sensitive, "sensitive", len(y))
+    by = Groups.of(sensitive_features, "sensitive_features", len(y))
     names = [label(key) for key in by.keys]
     if len(names) > MOST_GROUPS:
         raise ValueError(
-            f"sensitive makes {len(names)} groups; expected at most {MOST_GROUPS}, one slider for "
-            "each: choose one column, or merge groups"
+            f"sensitive_features make {len(names)} groups; expected at most {MOST_GROUPS}, one "
+            "slider for each: choose one column, or merge groups"
         )
     if np.size(utility) == 2 and len(y) != 2:
         gain, loss = np.asarray(utility, dtype=float)
@@ -215,12 +218,12 @@ def thresholds(
     else:
         each = vector(utility, "utility", len(y)).astype(float)
     grid = np.append(np.linspace(0, 1, STEPS + 1), np.nextafter(1, 2))
-    passed = np.searchsorted(grid, scores, side="right") - 1  # the highest threshold it reaches
+    passed = np.searchsorted(grid, scores, side="right") - 1  # the highest threshold reached
     shape = (len(grid), len(names))
-    place = passed * len(names) + by.code
+    cell = passed * len(names) + by.code
 
     def selected(weights: np.ndarray) -> np.ndarray:
-        reached = np.bincount(place, weights, minlength=shape[0] * shape[1]).reshape(shape)
+        reached = np.bincount(cell, weights, minlength=shape[0] * shape[1]).reshape(shape)
         return reached[::-1].cumsum(axis=0)[::-1]
 
     tp, fp = np.rint(selected(y == 1)), np.rint(selected(y == 0))

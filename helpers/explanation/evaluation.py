@@ -1,4 +1,4 @@
-"""Whether an explanation is true: against a reference, and against the model itself."""
+"""Quality of an explanation: agreement with a reference, and faithfulness to the model."""
 
 from __future__ import annotations
 
@@ -9,31 +9,28 @@ import numpy as np
 import pandas as pd
 
 from helpers.base import style
-from helpers.explanation.explainer import output_of
+from helpers.explanation.models import output_of
 
 if TYPE_CHECKING:
     import shap
     from matplotlib.axes import Axes
 
-MEASURES = ("rank_correlation", "top_k_overlap", "sign_agreement")
-
 
 @dataclass(frozen=True, repr=False)
 class Agreement:
-    """How far an explanation agrees with a reference; made by :func:`agreement`.
+    """How far an explanation agrees with a reference; result of :func:`agreement`.
 
     Attributes
     ----------
     by_row : pandas.DataFrame
         For each row: ``rank_correlation`` (Spearman's, of the features' attributions, -1 to 1),
-        ``top_k_overlap`` (share of the k largest that both name, 0 to 1), ``sign_agreement``
-        (share of the reference's weight whose direction is right, 0 to 1).
+        ``top_k_overlap`` (share of the k largest that are the same, 0 to 1), ``sign_agreement``
+        (share of the reference's weight with the right direction, 0 to 1).
     by_feature : pandas.DataFrame
-        For each feature: mean absolute attribution in the explanation and in the reference, each as
-        a share of all features', and ``correlation`` (Pearson's) over the rows, NaN where one of
-        them never varies.
+        For each feature: mean absolute attribution in explanation and reference, as a share of all
+        features', and ``correlation`` (Pearson's) across rows, NaN where either is constant.
     k : int
-        How many features count as the top.
+        Number of top features compared.
     """
 
     by_row: pd.DataFrame
@@ -42,7 +39,7 @@ class Agreement:
 
     @property
     def overall(self) -> pd.DataFrame:
-        """Mean over the rows and its 95 % interval (normal, from the rows' spread)."""
+        """Means over the rows with 95 % intervals (normal, from the spread of the rows)."""
         mean = self.by_row.mean()
         error = 1.96 * self.by_row.std(ddof=1) / np.sqrt(len(self.by_row))
         return pd.DataFrame({"mean": mean, "low": mean - error, "high": mean + error})
@@ -52,22 +49,12 @@ class Agreement:
             f"  {name.replace('_', ' ')}: {row['mean']:.2f} [{row['low']:.2f}, {row['high']:.2f}]"
             for name, row in self.overall.iterrows()
         ]
-        said = f"Agreement of {len(self.by_row):,} explanations with a reference (top {self.k}):"
-        return "\n".join([said, *rows])
+        title = f"Agreement of {len(self.by_row):,} explanations with a reference (top {self.k}):"
+        return "\n".join([title, *rows])
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw what each feature weighs in the explanation and in the reference.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes, optional
-            Where to draw; made if not given.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-        """
-        ax = _axes(ax)
+        """Draw each feature's weight in explanation and reference; new axes by default."""
+        ax = style.axes(ax, height=3.8)
         table = self.by_feature.sort_values("reference")
         at = np.arange(len(table))
         ax.hlines(at, table["reference"], table["explanation"], color=style.GREY, lw=1)
@@ -80,9 +67,9 @@ class Agreement:
 
 
 def agreement(explanation: shap.Explanation, truth: Any, *, k: int = 3) -> Agreement:
-    """Compare an explanation with a reference, such as the attributions that are known to be true.
+    """Compare an explanation with a reference, such as attributions that are known to be true.
 
-    Compared are ranks, the top and signs, so that a probability may be compared with log-odds; the
+    Only ranks, top features and signs count, so a probability can be compared with log-odds; the
     direction must be the same (negate one if the model scores the opposite).
 
     Parameters
@@ -90,10 +77,9 @@ def agreement(explanation: shap.Explanation, truth: Any, *, k: int = 3) -> Agree
     explanation : shap.Explanation
         ``values`` of shape (n, features).
     truth : DataFrame or array of shape (n, features), or shap.Explanation
-        The reference. A DataFrame is matched by the features' names; features that only one of the
-        two has are left out.
+        The reference. A DataFrame is matched by feature name; other features are left out.
     k : int, default 3
-        How many features count as the top.
+        Number of top features to compare.
 
     Returns
     -------
@@ -102,14 +88,14 @@ def agreement(explanation: shap.Explanation, truth: Any, *, k: int = 3) -> Agree
     Raises
     ------
     ValueError
-        If the rows are not as many, or there are no common features.
+        If the numbers of rows differ, or there are no common features.
 
     Examples
     --------
     >>> import shap
-    >>> found = shap.Explanation(np.array([[3.0, 1.0, -2.0]]), feature_names=["a", "b", "c"])
+    >>> result = shap.Explanation(np.array([[3.0, 1.0, -2.0]]), feature_names=["a", "b", "c"])
     >>> truth = pd.DataFrame({"c": [-9.0], "a": [5.0], "b": [2.0]})
-    >>> agreement(found, truth, k=1).by_row.to_dict("records")
+    >>> agreement(result, truth, k=1).by_row.to_dict("records")
     [{'rank_correlation': 1.0, 'top_k_overlap': 0.0, 'sign_agreement': 1.0}]
     """
     from scipy.stats import rankdata
@@ -134,7 +120,7 @@ def agreement(explanation: shap.Explanation, truth: Any, *, k: int = 3) -> Agree
     if not 1 <= k <= len(names):
         raise ValueError(f"k is {k}; expected 1 to {len(names)}, the number of features")
     ranks = rankdata(values, axis=1), rankdata(truth, axis=1)
-    top = [np.argsort(-np.abs(one), axis=1, kind="stable")[:, :k] for one in (values, truth)]
+    top = [np.argsort(-np.abs(part), axis=1, kind="stable")[:, :k] for part in (values, truth)]
     shared = [len(set(a) & set(b)) / k for a, b in zip(*map(np.ndarray.tolist, top), strict=True)]
     weight = np.abs(truth)
     right = (weight * (np.sign(values) == np.sign(truth))).sum(axis=1)
@@ -144,7 +130,7 @@ def agreement(explanation: shap.Explanation, truth: Any, *, k: int = 3) -> Agree
         "top_k_overlap": shared,
         "sign_agreement": np.divide(right, total, out=np.ones_like(right), where=total > 0),
     }
-    means = [np.abs(one).mean(axis=0) for one in (values, truth)]
+    means = [np.abs(part).mean(axis=0) for part in (values, truth)]
     shares = [mean / max(mean.sum(), 1e-300) for mean in means]
     by_feature = pd.DataFrame(
         {
@@ -159,16 +145,15 @@ def agreement(explanation: shap.Explanation, truth: Any, *, k: int = 3) -> Agree
 
 @dataclass(frozen=True, repr=False)
 class Faithfulness:
-    """What the model does when features are hidden in an explanation's order.
+    """The model's output as features are hidden in an explanation's order.
 
     Attributes
     ----------
     curves : pandas.DataFrame
-        Index: how many features were changed, from 0 to all. Columns: ``deletion`` (the features
-        of largest attribution hidden first: how far the output moves away from its own),
-        ``insertion`` (only the features of largest attribution shown: how far it still is), and
-        the same in random order. Means over the rows, as shares of the distance when all are
-        hidden.
+        Index: the number of features changed, from 0 to all. Columns: ``deletion`` (distance of the
+        output from the original, with the largest attributions hidden first), ``insertion``
+        (the same with only the largest attributions shown), and both in random order. Means over
+        the rows, as shares of the distance when all are hidden.
     n : int
         Rows.
     """
@@ -186,18 +171,8 @@ class Faithfulness:
         return f"Faithfulness over {self.n:,} rows, mean height of the curves: {areas}"
 
     def plot(self, ax: Axes | None = None) -> Axes:
-        """Draw the curves.
-
-        Parameters
-        ----------
-        ax : matplotlib.axes.Axes, optional
-            Where to draw; made if not given.
-
-        Returns
-        -------
-        matplotlib.axes.Axes
-        """
-        ax = _axes(ax)
+        """Draw the curves; new axes by default."""
+        ax = style.axes(ax, height=3.8)
         looks = {
             "deletion": {"color": style.RED, "marker": "o"},
             "insertion": {"color": style.BLUE, "marker": "s"},
@@ -224,27 +199,23 @@ def faithfulness(
     target: Any = None,
     seed: int = 0,
 ) -> Faithfulness:
-    """Measure, where no truth is known, whether the model obeys the explanation.
+    """Measure, without a reference, whether the model behaves as the explanation says.
 
-    Hiding the features that an explanation calls important should move the output at once;
-    showing only these should bring it back. Hidden features take values from background rows.
+    Hiding the features with the largest attributions should move the output at once; showing only
+    these should restore it.
 
     Parameters
     ----------
-    model : estimator, pipeline, Keras model or callable
+    model, target
         As in :func:`helpers.explanation.explain`.
     explanation : shap.Explanation
-        Of the rows of ``X``.
-    X : pandas.DataFrame of shape (n, features)
-        The rows.
-    background : pandas.DataFrame of shape (b, features)
-        Where hidden values come from.
+        Explanation of the rows of ``X``.
+    X, background : pandas.DataFrame
+        The rows, and rows from which hidden features take their values.
     draws : int, default 20
         Background rows for each row.
-    target : object, optional
-        The class that was explained.
     seed : int, default 0
-        Chooses the background rows and the random order.
+        Seed of the background rows and the random order.
 
     Returns
     -------
@@ -253,7 +224,7 @@ def faithfulness(
     Raises
     ------
     ValueError
-        If the explanation is of other rows or columns.
+        If the explanation has other rows or columns.
 
     References
     ----------
@@ -271,9 +242,7 @@ def faithfulness(
     score = output_of(model, output=output, target=target)
     rng = np.random.default_rng(seed)
     n, features = values.shape
-    rows = X.loc[X.index.repeat(draws)].reset_index(drop=True) if X.index.is_unique else X.iloc[
-        np.repeat(np.arange(n), draws)
-    ].reset_index(drop=True)  # fmt: skip
+    rows = X.iloc[np.repeat(np.arange(n), draws)].reset_index(drop=True)
     others = background.iloc[rng.integers(0, len(background), n * draws)].reset_index(drop=True)
     own = np.repeat(score(X), draws)
     orders = {
@@ -282,19 +251,18 @@ def faithfulness(
     }
     curves = {}
     for which, order in orders.items():
-        place = np.repeat(np.argsort(order, axis=1), draws, axis=0)  # each feature's turn
+        turn = np.repeat(np.argsort(order, axis=1), draws, axis=0)  # when each feature changes
         for kind in ("deletion", "insertion"):
             curve = []
             for step in range(features + 1):
-                turned = place < step
-                hidden = turned if kind == "deletion" else ~turned
+                hidden = (turn < step) == (kind == "deletion")
                 mixed = rows.copy()
                 for i, name in enumerate(X.columns):
                     mixed[name] = rows[name].where(~hidden[:, i], others[name])
                 moved = (score(mixed) - own).reshape(n, draws).mean(axis=1)
                 curve.append(np.abs(moved).mean())
             curves[f"{kind}{which}"] = curve
-    table = pd.DataFrame(curves)[["deletion", "insertion", *list(curves)[2:]]]
+    table = pd.DataFrame(curves)
     whole = table["deletion"].iloc[-1]
     return Faithfulness(table / (whole if whole > 0 else 1.0), n)
 
@@ -305,11 +273,3 @@ def _correlation(a: np.ndarray, b: np.ndarray, axis: int) -> np.ndarray:
     above = (a * b).sum(axis=axis)
     below = np.sqrt((a**2).sum(axis=axis) * (b**2).sum(axis=axis))
     return np.divide(above, below, out=np.full(above.shape, np.nan), where=below > 1e-12)
-
-
-def _axes(ax: Axes | None) -> Axes:
-    if ax is not None:
-        return ax
-    import matplotlib.pyplot as plt
-
-    return plt.subplots(figsize=(8, 3.8), layout="constrained")[1]

@@ -1,0 +1,112 @@
+"""Columns of the model's input: text as numbers and back, and which encoded columns they become."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+
+class Columns:
+    """The columns of a background: their names, and text as numbers and back."""
+
+    def __init__(self, background: Any) -> None:
+        self.frame = background.iloc[:0] if isinstance(background, pd.DataFrame) else None
+        self.shape = np.shape(background)[1:]
+        if self.frame is None:
+            width = self.shape[0] if len(self.shape) == 1 else 0
+            self.names = [f"feature {i}" for i in range(width)]
+        else:
+            self.names = [str(name) for name in background]
+            texts = {name: background[name].dropna() for name in _texts(background)}
+            self.values = {name: pd.Index(text.unique()) for name, text in texts.items()}
+
+    def check(self, X: Any) -> None:
+        """Refuse rows whose columns are not those of the background."""
+        if not len(X):
+            raise ValueError("X has no rows; expected one or more to explain")
+        if self.frame is not None:
+            given = list(X.columns) if isinstance(X, pd.DataFrame) else type(X).__name__
+            if given != (expected := list(self.frame)):
+                raise ValueError(f"X has {given}; expected a DataFrame with the columns {expected}")
+        elif np.shape(X)[1:] != self.shape:
+            raise ValueError(f"X has the shape {np.shape(X)}; expected (n, {self.shape})")
+
+    def codes(self, X: Any) -> np.ndarray:
+        """Return numbers as they are, text as its index among the values seen, missing as NaN."""
+        if self.frame is None:
+            return np.asarray(X, dtype=float)
+        codes = np.empty((len(X), len(self.names)))
+        for i, name in enumerate(X):
+            if name in self.values:
+                new = pd.Index(X[name].dropna().unique())
+                self.values[name] = self.values[name].union(new, sort=False)
+                code = self.values[name].get_indexer(X[name]).astype(float)
+                codes[:, i] = np.where(X[name].isna(), np.nan, code)
+            else:
+                codes[:, i] = X[name].to_numpy(dtype=float, na_value=np.nan)
+        return codes
+
+    def rows(self, codes: np.ndarray) -> Any:
+        """Return the rows that codes stand for, in the form that the model takes."""
+        if self.frame is None:
+            return codes
+        columns = {}
+        for i, name in enumerate(self.frame):
+            column, dtype = codes[:, i], self.frame[name].dtype
+            if name in self.values:
+                texts = np.append(self.values[name].to_numpy(dtype=object), None)
+                index = np.nan_to_num(column, nan=-1).astype(int)  # missing: None, the last
+                columns[name] = pd.Series(texts[index], dtype=dtype)
+            elif pd.api.types.is_integer_dtype(dtype) and not np.isnan(column).any():
+                columns[name] = column.astype(dtype.name.lower())
+            else:
+                columns[name] = column
+        return pd.DataFrame(columns)
+
+    def gather(self, encode: Callable, background: Any) -> Callable[[np.ndarray], np.ndarray]:
+        """Return a function that sums attributions of encoded columns by original column."""
+        if self.frame is None:
+            return lambda values: values
+        origin = origins(encode, background)
+        if origin is None:
+            raise ValueError(
+                "the pipeline makes a column out of several: its attribution cannot be divided; "
+                "use method='permutation', which explains the pipeline as a whole"
+            )
+        known = np.flatnonzero(origin >= 0)
+        to = np.zeros((len(origin), len(self.names)))
+        to[known, origin[known]] = 1
+        return lambda values: values @ to  # without an origin it would fail the check of the sum
+
+
+def origins(encode: Callable[[Any], np.ndarray], frame: pd.DataFrame) -> np.ndarray | None:
+    """Return which original column each encoded column comes from, by changing one at a time.
+
+    This works for every transformer, and columns with similar names cannot mislead it. An encoded
+    column that never changes is -1. None if one depends on several originals (a product, a
+    principal component).
+    """
+    rng = np.random.default_rng(0)
+    shown = np.arange(len(frame)) < 200
+    for name in _texts(frame):  # every value of a text column must occur
+        shown |= ~frame[name].duplicated().to_numpy()
+    rows = frame[shown].reset_index(drop=True)
+    changed = [rows]
+    for name in rows:
+        copy = rows.copy()
+        copy[name] = rows[name].take(rng.permutation(len(rows))).to_numpy()
+        copy[name] = copy[name].astype(rows[name].dtype)
+        changed.append(copy)
+    encoded = encode(pd.concat(changed, ignore_index=True)).reshape(len(changed), len(rows), -1)
+    same = np.isclose(encoded[1:], encoded[0], rtol=1e-9, atol=1e-12, equal_nan=True)
+    moved = ~same.all(axis=1)  # original x encoded
+    if (moved.sum(axis=0) > 1).any():
+        return None
+    return np.where(moved.any(axis=0), moved.argmax(axis=0), -1)
+
+
+def _texts(frame: pd.DataFrame) -> list[Any]:
+    return [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name].dtype)]
