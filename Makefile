@@ -5,7 +5,7 @@ SHELL := bash
 .PHONY: help lab test test-weekly test-colab test-browser site test-site notebooks \
 	lint-notebooks stamp bench lock clean environments
 
-# Threads that wait by spinning starve each other where notebooks run side by side.
+# Threads that spin while they wait starve each other where notebooks run side by side.
 export OMP_WAIT_POLICY := passive
 
 PYTHON := .venv/bin/python
@@ -44,11 +44,11 @@ site: ## make the site in build/site from the committed notebooks, without runni
 test-site: ## make the site, and try every page of it in a real browser
 	tools/site.sh test $(TEST_ARGS)
 
-notebooks: environments ## execute the committed notebooks in place (all outputs made anew)
+notebooks: environments ## execute the committed notebooks in place (all outputs are replaced)
 	$(PYTHON) -m tools.notebooks $(NOTEBOOKS)
 	.venv/bin/ruff format --quiet notebooks
 
-lint-notebooks: environments ## say what is missing in the shape of a lesson (NOTEBOOKS=path)
+lint-notebooks: environments ## print what is missing in the shape of a lesson (NOTEBOOKS=path)
 	$(PYTHON) -m tools.lint_notebooks $(NOTEBOOKS)
 
 stamp: environments ## write the repository's address into badges and setup cells (REPO=owner/name)

@@ -1,4 +1,4 @@
-"""What a learner has solved: a small file of their own that survives a crash."""
+"""A learner's progress: a small file in their own folder that survives a crash."""
 
 from __future__ import annotations
 
@@ -31,7 +31,7 @@ class ProgressFile:
     def read(self) -> dict[str, str]:
         """Return "solved" or "attempted" for each exercise that was tried.
 
-        A file that cannot be read is put aside under another name, not lost, and counts as empty.
+        A file that cannot be read is renamed, so that nothing is lost, and counts as empty.
         """
         try:
             text = self.path.read_text(encoding="utf-8")
@@ -46,7 +46,7 @@ class ProgressFile:
             return {}
 
     def record(self, id: str, *, solved: bool) -> None:
-        """Note the outcome of an attempt; what was solved once stays solved."""
+        """Record the outcome of an attempt; what was solved once stays solved."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{self.path}.lock"):  # two notebooks may write at once
             states = self.read()
