@@ -2,8 +2,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-weekly test-colab test-browser notebooks lint-notebooks stamp bench lock \
-	clean environments
+.PHONY: help lab test test-weekly test-colab test-browser site test-site notebooks \
+	lint-notebooks stamp bench lock clean environments
 
 # Threads that spin while they wait starve each other where notebooks run side by side.
 export OMP_WAIT_POLICY := passive
@@ -38,8 +38,14 @@ test-colab: environments ## run every notebook as on Colab: its Python, its vers
 test-browser: environments ## open every notebook in JupyterLab in a real browser and use it
 	tools/test_browser.sh $(TEST_ARGS)
 
+site: ## make the site in build/site from the committed notebooks, without running them
+	tools/site.sh
+
+test-site: ## make the site, and try every page of it in a real browser
+	tools/site.sh test $(TEST_ARGS)
+
 notebooks: environments ## execute the committed notebooks in place (all outputs are replaced)
-	$(PYTHON) tools/notebooks.py $(NOTEBOOKS)
+	$(PYTHON) -m tools.notebooks $(NOTEBOOKS)
 	.venv/bin/ruff format --quiet notebooks
 
 lint-notebooks: environments ## print what is missing in the shape of a lesson (NOTEBOOKS=path)
@@ -63,10 +69,12 @@ lock: environments ## compile the lock files, with hashes (UPGRADE= keeps what i
 		pyproject.toml -o ../tfx-1.21.txt
 	$(COMPILE) --universal --python-version 3.11 --group browser --constraints requirements/lab.txt \
 		-o requirements/browser.txt
+	$(COMPILE) --universal --python-version 3.11 --group site --constraints requirements/lab.txt \
+		--constraints requirements/browser.txt -o requirements/site.txt
 	$(PYTHON) tools/environment_yml.py
 
 clean: ## remove .venv and all caches of this checkout (the TFX environment: python -m helpers.tfx remove)
-	rm -rf .venv .venv-uv .pytest_cache .ruff_cache build dist *.egg-info
+	rm -rf .venv .venv-uv .venv-site .pytest_cache .ruff_cache build dist *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
 environments:

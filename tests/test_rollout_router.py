@@ -377,9 +377,10 @@ def test_the_process_keeps_a_bounded_number_of_observations():
         dict.fromkeys(names) | {"upstreams": {"a": ""}, "weights": {"a": 1}, "shadow_queue": 1}
     )
     split = proxy.Split(1, {"a": 1}, None, 0)
+    request = proxy.Request(proxy.KEPT, {"path": "/"}, b"", split, None)
     answer = proxy.Answer("a", 0.0, 200, 1.0, [], b"[]", "")
     process.rows = [[None, i] for i in range(proxy.KEPT)]
-    process._record(answer, {"path": "/"}, split, proxy.KEPT, None)
+    process._record(answer, request)
     assert len(process.rows) <= proxy.KEPT, "also if nobody ever asks for them"
     reply = process.command({"do": "observations", "after": 0})
     first = reply["first"]

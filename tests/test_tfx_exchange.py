@@ -16,8 +16,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from pandas.testing import assert_frame_equal, assert_index_equal, assert_series_equal
 
-from helpers.tfx import environment, exchange
-from helpers.tfx.session import Session
+from helpers.tfx import Session, environment, exchange
 
 # Runs on both sides: the dtype of a column, and each of its values, or gaps, as text.
 SEEN = """

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.course.exercises.core import exercises_by_lesson
+from tools.figures import CAPTION
 
 USUAL_SECONDS = 60
 MOST_SECONDS = 120
@@ -33,7 +34,6 @@ SETUP = "%load_ext helpers"
 # Sections of a lesson in their order; the setup cell is between the second and the third.
 BEFORE = ("The incident", "You will be able to")
 AFTER = ("In production", "What you learned", "Next", "Sources")
-_FIGURE = re.compile(r"^\*The figure: [^*]*\S\*", re.M)
 _LINK = re.compile(r"\]\(https?://[^)\s]+\)")
 _MACHINE = re.compile(
     r"/(?:home|Users)/\w+|/root/|/private/var/|/tmp/(?:tmp|ipykernel_)|\b[A-Z]:\\+Users"
@@ -286,7 +286,7 @@ def _describes_its_figures(page: _Page) -> _Faults:
         if not any(kind.startswith("image/") or kind == _VIEW for out in cell.data for kind in out):
             continue
         below = page.cells[at + 1] if at + 1 < len(page.cells) else None
-        if not (below and below.kind == "markdown" and _FIGURE.search(below.source)):
+        if not (below and below.kind == "markdown" and CAPTION.search(below.source)):
             yield at, "shows a figure; the cell below should describe it: *The figure: ...*"
 
 

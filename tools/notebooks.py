@@ -1,6 +1,6 @@
 """Execute notebooks in place, in fresh kernels, and strip what changes from run to run.
 
-``python tools/notebooks.py [PATH ...]``: all notebooks below ``notebooks/`` by default.
+``python -m tools.notebooks [PATH ...]``: all notebooks below ``notebooks/`` by default.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from nbclient import NotebookClient
 from tqdm import tqdm
 
 from helpers.base.files import whole
+from tools.figures import describe
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -32,6 +33,7 @@ def execute(path: Path) -> None:
     )
     client.execute()
     strip(notebook)
+    describe(notebook)
     with whole(path) as temporary:
         nbformat.write(notebook, temporary)
 

@@ -372,8 +372,7 @@ class Analysis:
     Parameters
     ----------
     metrics : tuple of Metric
-        By default errors, two latencies, score shift and disagreement; :class:`Business` needs a
-        value of your own.
+        By default errors, two latencies, score shift and disagreement.
     alpha : float, default 0.05
         Chance to roll back a candidate that is not worse on any metric (by more than its margin),
         over the whole roll-out, however often you look.
@@ -416,10 +415,6 @@ class Analysis:
 
 class Evidence:
     """The evidence so far, batch by batch; pure computation, without a clock or a server.
-
-    Parameters
-    ----------
-    analysis : Analysis
 
     Examples
     --------

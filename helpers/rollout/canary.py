@@ -11,7 +11,7 @@ import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -24,45 +24,21 @@ RUNNING, PROMOTED, ROLLED_BACK, FAILED = "running", "promoted", "rolled back", "
 _BATCH = 20  # requests to wait for between two looks
 
 
-@dataclass(frozen=True)
-class Decision:
-    """The decision after a batch.
+class Decision(NamedTuple):
+    """The decision after a batch."""
 
-    Attributes
-    ----------
-    action : str
-        "continue", "advance", "promote" or "roll back".
-    weight : float
-        The candidate's share of the users from now on.
-    reason : str
-        Why, in words.
-    """
-
-    action: str
-    weight: float
+    action: str  # "continue", "advance", "promote" or "roll back"
+    weight: float  # the candidate's share of the users from now on
     reason: str
 
 
-@dataclass(frozen=True)
-class Event:
-    """An entry in the log of a roll-out.
+class Event(NamedTuple):
+    """An entry in the log of a roll-out."""
 
-    Attributes
-    ----------
-    at : float
-        Seconds since the start; in a simulation, number of the batch.
-    what : str
-        "started", "advanced", "promoted", "rolled back", "failed" or "counted".
-    weight : float
-        The candidate's share of the users from then on.
-    message : str
-        What happened and why, in words.
-    """
-
-    at: float
-    what: str
-    weight: float
-    message: str
+    at: float  # seconds since the start; in a simulation, number of the batch
+    what: str  # "started", "advanced", "promoted", "rolled back", "failed" or "counted"
+    weight: float  # the candidate's share of the users from then on
+    message: str  # what happened and why
 
 
 class Rollout:
@@ -167,7 +143,7 @@ class Rollout:
     def events(self) -> pd.DataFrame:
         """The log: ``at``, ``what``, ``weight`` and ``message`` of each event."""
         with self._lock:
-            return pd.DataFrame([asdict(event) for event in self._events])
+            return pd.DataFrame(self._events)
 
     @property
     def history(self) -> pd.DataFrame:
@@ -204,10 +180,6 @@ class Rollout:
         down_s : float, default 0.0
             With a frame: seconds for which the candidate has not answered.
 
-        Returns
-        -------
-        Decision
-
         Raises
         ------
         RuntimeError
@@ -222,7 +194,7 @@ class Rollout:
                 batch = self._batch(frame, down_s)
                 evidence = self._batch(self._new_users(frame), down_s)
             at = len(self._history) + 1 if at is None else at
-            if len(batch.stable) or len(batch.candidate) or len(batch.pairs):
+            if any(map(len, (batch.stable, batch.candidate, batch.pairs))):
                 self.evidence.add(evidence)
                 self._history.append(self._measured(at, batch))
             self._seen += len(batch.candidate)
@@ -297,8 +269,7 @@ class Rollout:
             f"{passed} passed: {seen:,} requests, and the most evidence against {self.candidate} "
             f"is {most:.2g} of {limit:g} ({metric})"
         )
-        self._step += 1
-        self._seen = 0
+        self._step, self._seen = self._step + 1, 0
         self._users.clear()
         if self.weight < 1:
             self._log(at, "advanced", f"{reason}. It now gets {self._gets(self.weight)}.")
@@ -317,9 +288,8 @@ class Rollout:
         self._events.append(Event(float(at), what, self.weight, message))
 
     def _gets(self, weight: float) -> str:
-        if weight:
-            return f"{_percent(weight)} of the users"
-        return "no users yet, only copies of their requests"
+        copies = "no users yet, only copies of their requests"
+        return f"{_percent(weight)} of the users" if weight else copies
 
     def _notify(self) -> None:
         for listener in self._listeners:
@@ -340,11 +310,9 @@ class Rollout:
     def _new_users(self, frame: pd.DataFrame) -> pd.DataFrame:
         """Return the first request of each user in this step, and all requests without a user."""
         kept = []
-        for user in frame[["key", "variant", "shadow"]].itertuples(index=False, name=None):
-            anonymous = user[0] is None or user[0] != user[0]
-            kept.append(anonymous or user not in self._users)
-            if not anonymous:
-                self._users.add(user)
+        for user in zip(frame["key"], frame["variant"], frame["shadow"], strict=True):
+            kept.append(pd.isna(user[0]) or user not in self._users)
+            self._users.add(user)
         return frame[np.array(kept, bool)]
 
     def _batch(self, frame: pd.DataFrame, down_s: float) -> Batch:
@@ -353,16 +321,12 @@ class Rollout:
         live = frame[~shadow]
         mirrored = frame[shadow & (frame["variant"] == self.candidate)]
         judged = live if self.weight else mirrored
-        values = None
-        for metric in self.analysis.metrics:
-            if isinstance(metric, Business) and metric.value is not None:
-                values = metric.value
+        business = [metric for metric in self.analysis.metrics if isinstance(metric, Business)]
+        values = next((m.value for m in reversed(business) if m.value is not None), None)
 
         def sample(part: pd.DataFrame) -> Sample:
             part = part.sort_values("request")
-            value = None
-            if values is not None and len(part):
-                value = np.asarray(values(part), float)
+            value = np.asarray(values(part), float) if values and len(part) else None
             return Sample(
                 (part["error"] != "").to_numpy(bool),
                 part["latency_ms"].where(part["status"] > 0).to_numpy(float),
@@ -442,12 +406,9 @@ class Rollout:
         total = live["request"].nunique()
         lost = total - answered["request"].nunique()
         by = (answered["variant"] == self.candidate).sum()
-        self._log(
-            time.monotonic() - begun,
-            "counted",
-            f"{total:,} requests from users: {by:,} answered by {self.candidate}, {lost:,} "
-            "answered by nobody.",
-        )
+        counts = f"{by:,} answered by {self.candidate}, {lost:,} answered by nobody."
+        message = f"{total:,} requests from users: {counts}"
+        self._log(time.monotonic() - begun, "counted", message)
 
     def _fail(self, begun: float, reason: str, router: Router | None = None) -> None:
         with self._lock:

@@ -96,8 +96,7 @@ def plan(
     Raises
     ------
     ValueError
-        If a name is not valid in Kubernetes, or a step is not in whole percents, which these
-        engines need.
+        If a name is not valid in Kubernetes, or a step is not in whole percents.
 
     Examples
     --------
@@ -146,12 +145,10 @@ def plan(
         "alpha": f"{100 * rollout.analysis.alpha:g} %",
         "failures": looks // 4,
     }
-    steps = ["argo_shadow_step" if percent == "0" else "argo_step" for percent in percents[:-1]]
-    values["steps"] = "".join(
-        _filled(step, values | {"percent": percent})
-        for step, percent in zip(steps, percents, strict=False)
-    )
-    values["metrics"], not_measured = "", []
+    values["steps"], values["metrics"], not_measured = "", "", []
+    for percent in percents[:-1]:
+        step = "argo_shadow_step" if percent == "0" else "argo_step"
+        values["steps"] += _filled(step, values | {"percent": percent})
     for metric in rollout.analysis.metrics:
         if isinstance(metric, ErrorRate | Latency):
             values["metrics"] += _filled("argo_metric", values | _measurement(metric, values))
@@ -178,7 +175,7 @@ def _filled(template: str, values: Mapping[str, object]) -> str:
 
 
 def _measurement(metric: ErrorRate | Latency, values: Mapping[str, object]) -> dict[str, str]:
-    """Return name, limit and query of a metric that TensorFlow Serving measures."""
+    """Return name, limit and query of a metric."""
 
     def rate(name: str, role: str, more: str = "") -> str:
         model, seconds = values["model"], max(2 * values["interval_s"], 120)

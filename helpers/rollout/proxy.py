@@ -37,7 +37,6 @@ HOP = frozenset(
     b"transfer-encoding upgrade".split()
 )
 REPLACED = frozenset(b"host content-length accept-encoding expect".split())
-SERVED_BY = b"x-served-by"
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -68,6 +67,16 @@ class Split(NamedTuple):
     shadow_share: float
 
 
+class Request(NamedTuple):
+    """A request of a user, with the split when it came."""
+
+    number: int
+    scope: dict[str, Any]
+    body: bytes
+    split: Split
+    key: str | None
+
+
 class Answer(NamedTuple):
     """The answer of a variant; status 0 if it did not answer."""
 
@@ -93,8 +102,7 @@ class Proxy:
         self.salt: str = settings["salt"]
         self.timeout: float = settings["timeout"]
         self.score: int = settings["score"]
-        weights, shadow = settings["weights"], settings["shadow"]
-        self.split = Split(1, weights, shadow, settings["shadow_share"])
+        self.split = Split(1, *(settings[name] for name in Split._fields[1:]))
         self.down: dict[str, float] = {}  # time since which a variant has not answered
         self.rows: list[list[Any]] = []
         self.first = 0  # number of the first row in `rows`
@@ -125,46 +133,44 @@ class Proxy:
         if body is None:  # the client disconnected after half of it
             return
         if len(body) > MAX_BODY:
-            await _reply(send, 413, [], _error(f"the body is larger than {MAX_BODY:,} bytes"))
-            return
+            return await _refuse(send, 413, f"the body is larger than {MAX_BODY:,} bytes")
         try:
             self._url(next(iter(self.upstreams)), scope)
         except (ValueError, self._httpx.InvalidURL):
-            await _reply(send, 400, [], _error("the path cannot be understood"))
-            return
-        split, number, attempts = self.split, next(self._requests), []
+            return await _refuse(send, 400, "the path cannot be understood")
         key = self._key(scope["headers"], body)
-        assigned = self._choose(split, key)
-        variant: str | None = assigned
+        request = Request(next(self._requests), scope, body, self.split, key)
+        assigned = self._choose(request)
+        variant, attempts = assigned, []
         while variant:
             attempts.append(await self._forward(self._users, variant, scope, body))
             variant = None if attempts[-1].status or len(attempts) > 1 else self._other(assigned)
         answer = attempts[-1]
         if answer.status:
-            headers = [*answer.headers, (SERVED_BY, answer.variant.encode())]
+            headers = [*answer.headers, (b"x-served-by", answer.variant.encode())]
             await _reply(send, answer.status, headers, answer.body)
         else:
             errors = "; ".join(f"{attempt.variant}: {attempt.error}" for attempt in attempts)
-            await _reply(send, 502, [], _error(f"no model answered ({errors})"))
+            await _refuse(send, 502, f"no model answered ({errors})")
         if scope["method"] != "POST":  # such as a request for the model's status
             return
         scores = None
         for attempt in attempts:
-            scores = self._record(attempt, scope, split, number, key)
+            scores = self._record(attempt, request)
         if self._log:
             entry = {
                 "time": answer.began,
-                "request": number,
+                "request": request.number,
                 "hash": None if key is None else digest(key, self.salt),
                 "assigned": assigned,
                 "served": answer.variant if answer.status else None,
-                "split": split.number,
+                "split": request.split.number,
             }
             self._log.write(json.dumps(entry) + "\n")
         shadow = self.split.shadow
         if answer.status and shadow and shadow != answer.variant and self._sampled():
             try:
-                self._queue.put_nowait((shadow, scope, body, split, number, key, scores))
+                self._queue.put_nowait((shadow, request, scores))
             except asyncio.QueueFull:
                 self.dropped += 1
 
@@ -176,7 +182,7 @@ class Proxy:
         """Carry out an order from `Router`, and return the reply."""
         if order["do"] == "split":
             number = self.split.number + 1
-            self.split = Split(number, order["weights"], order["shadow"], order["shadow_share"])
+            self.split = Split(number, *(order[name] for name in Split._fields[1:]))
             return {"split": number}
         if order["do"] == "status":
             now = time.time()
@@ -212,9 +218,10 @@ class Proxy:
         except (ValueError, LookupError, TypeError):
             return None
 
-    def _choose(self, split: Split, key: str | None) -> str:
+    def _choose(self, request: Request) -> str:
+        key = request.key
         number = self._random.random() if key is None else int(digest(key, self.salt), 16) / 2**64
-        name = variant_at(split.weights, number)
+        name = variant_at(request.split.weights, number)
         return (self._other(name) or name) if name in self.down else name
 
     def _other(self, name: str) -> str | None:
@@ -266,11 +273,8 @@ class Proxy:
                 finally:
                     await response.aclose()
             status = response.status_code
-            kept = [
-                (k.lower(), v)
-                for k, v in response.headers.raw
-                if k.lower() not in HOP and k.lower() != b"content-length"
-            ]
+            received = [(k.lower(), v) for k, v in response.headers.raw]
+            kept = [(k, v) for k, v in received if k not in HOP and k != b"content-length"]
             self.down.pop(variant, None)
         except TimeoutError:
             error = f"no answer within {within:g} s"
@@ -285,10 +289,7 @@ class Proxy:
     def _record(
         self,
         answer: Answer,
-        scope: dict[str, Any],
-        split: Split,
-        request: int,
-        key: str | None,
+        request: Request,
         shadow: bool = False,
         live_scores: list[float] | None = None,
     ) -> list[float] | None:
@@ -297,19 +298,20 @@ class Proxy:
             error = f"status {answer.status}"
         elif answer.status and len(answer.body) <= MAX_READ:
             scores, error = read_scores(answer.body, self.score)
-            if error == UNREADABLE and not scope["path"].endswith(":predict"):
+            if error == UNREADABLE and not request.scope["path"].endswith(":predict"):
                 error = ""
-        row = [answer.began, request, answer.variant, answer.status, answer.latency_ms]
-        self.rows.append([*row, scores, error, shadow, live_scores, key, split.number])
+        row = [answer.began, request.number, answer.variant, answer.status, answer.latency_ms]
+        row += [scores, error, shadow, live_scores, request.key, request.split.number]
+        self.rows.append(row)
         if len(self.rows) > KEPT:
             self._forget(KEPT // 10)  # many at a time, since moving the others takes a while
         return scores
 
     async def _send_mirrored(self) -> None:
         while True:
-            shadow, scope, body, split, number, key, live = await self._queue.get()
-            answer = await self._forward(self._mirror, shadow, scope, body)
-            self._record(answer, scope, split, number, key, True, live)
+            shadow, request, live_scores = await self._queue.get()
+            answer = await self._forward(self._mirror, shadow, request.scope, request.body)
+            self._record(answer, request, True, live_scores)
             self.mirrored += 1
 
     async def _probe_down(self) -> None:
@@ -325,21 +327,10 @@ UNREADABLE = "no predictions"
 
 
 def read_scores(body: bytes, index: int) -> tuple[list[float] | None, str]:
-    """Read the score of each instance from an answer in TensorFlow Serving's format.
+    """Return the score of each instance in an answer, or None, and what is wrong with it, or "".
 
-    Parameters
-    ----------
-    body : bytes
-        JSON with ``predictions`` or ``outputs``: for each instance a number, or (nested) lists or
-        an object of numbers.
-    index : int
-        Which number is the score, if an instance has several.
-
-    Returns
-    -------
-    scores : list of float, or None
-    error : str
-        Empty if the answer is fine.
+    An answer is JSON with ``predictions`` or ``outputs``: for each instance a number, or (nested)
+    lists or an object of numbers, of which `index` is the score.
     """
     try:
         content = json.loads(body)
@@ -390,8 +381,8 @@ async def _reply(send: Send, status: int, headers: list[tuple[bytes, bytes]], bo
     await send({"type": "http.response.body", "body": body})
 
 
-def _error(message: str) -> bytes:
-    return json.dumps({"error": message}).encode()
+async def _refuse(send: Send, status: int, message: str) -> None:
+    await _reply(send, status, [], json.dumps({"error": message}).encode())
 
 
 def _send(reply: dict[str, Any]) -> None:

@@ -70,10 +70,8 @@ class Router:
         the positive class of two class probabilities.
     log : str or pathlib.Path, optional
         File to which a line of JSON is appended for each assignment; keys are hashed.
-    port : int, default 0
-        0 means any free port.
-    seed : int, default 0
-        Seed of the random division.
+    port, seed : int, default 0
+        Port, where 0 means any free one, and seed of the random division.
 
     Examples
     --------
@@ -292,18 +290,16 @@ class Router:
             A row for each variant, with another for copies: ``requests``, ``errors``, ``p50_ms``,
             ``p95_ms``, ``p99_ms`` (of answered requests) and ``mean_score``.
         """
-        frame = self.observations()
         rows = {}
-        for (variant, shadow), part in frame.groupby(["variant", "shadow"], sort=True):
+        for (variant, shadow), part in self.observations().groupby(["variant", "shadow"]):
             answered = part.loc[part["status"] > 0, "latency_ms"]
             scores = part["scores"].dropna().explode().astype(float)
-            latencies = {f"p{q}_ms": answered.quantile(q / 100) for q in (50, 95, 99)}
-            rows[f"{variant} (shadow)" if shadow else variant] = {
-                "requests": len(part),
-                "errors": int((part["error"] != "").sum()),
-                **latencies,
-                "mean_score": scores.mean(),
-            }
+            rows[f"{variant} (shadow)" if shadow else variant] = [
+                len(part),
+                int((part["error"] != "").sum()),
+                *(answered.quantile(q) for q in (0.5, 0.95, 0.99)),
+                scores.mean(),
+            ]
         columns = ["requests", "errors", "p50_ms", "p95_ms", "p99_ms", "mean_score"]
         return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
@@ -323,9 +319,9 @@ class Router:
         """
         if self.log is None:
             raise ValueError("this router has no assignment log; give it log='assignments.jsonl'")
-        names = ["time", "request", "hash", "assigned", "served", "split"]
         lines = self.log.read_text().splitlines() if self.log.exists() else []
-        frame = pd.DataFrame([json.loads(line) for line in lines], columns=names)
+        columns = ["time", "request", "hash", "assigned", "served", "split"]
+        frame = pd.DataFrame(map(json.loads, lines), columns=columns)
         frame["time"] = pd.to_datetime(frame["time"].astype(float), unit="s", utc=True)
         return frame
 
@@ -409,10 +405,8 @@ def assignment(key: object, weights: Mapping[str, float], salt: str = "") -> tup
     ----------
     key : object
         Identifies the user by its text.
-    weights : mapping of str to float
-        In the order of the router's upstreams.
-    salt : str, default ""
-        As in the router.
+    weights, salt
+        As in the router, in the order of its upstreams.
 
     Returns
     -------

@@ -31,10 +31,7 @@ def invalid(message: str) -> RequestError:
 
 
 def from_tensorflow(error: Exception) -> tuple[str, str] | None:
-    """Return code and message of a TensorFlow error, without the location in the graph.
-
-    None for any other error.
-    """
+    """Return code and message of a TensorFlow error, without graph location; None for others."""
     code = getattr(error, "error_code", None)
     if not isinstance(code, int):
         return None

@@ -33,9 +33,8 @@ import pandas as pd
 import pyarrow as pa
 
 SUPPORTED = (
-    "None, bool, int, float, complex, str, bytes, dates and times, Decimal, UUID, Path; lists, "
-    "tuples, sets and dicts of these; numpy arrays and scalars; pandas DataFrames, Series and "
-    "Indexes; protocol buffers"
+    "None, numbers, str, bytes, dates, times, Decimal, UUID, Path; lists, tuples, sets, dicts of "
+    "these; numpy arrays; pandas DataFrames, Series and Indexes; protocol buffers"
 )
 _PLAIN = (type(None), bool, int, float, str)
 _CONTAINERS = (list, tuple, set, frozenset)
@@ -156,9 +155,9 @@ class _Writer:
         if isinstance(value, dict):
             pairs = ((k, self.node(v, f"{where}, item {k!r}")) for k, v in value.items())
             return ["dict", *(node for k, v in pairs for node in (self.node(k, where), v))]
-        for container in _CONTAINERS:
-            if isinstance(value, container):
-                return [container.__name__, *(self.node(item, where) for item in value)]
+        if isinstance(value, _CONTAINERS):
+            name = next(c.__name__ for c in _CONTAINERS if isinstance(value, c))
+            return [name, *(self.node(item, where) for item in value)]
         if isinstance(value, (bytes, bytearray)):
             return self._bytes(value)
         if isinstance(value, (pd.DataFrame, pd.Series)):
@@ -167,20 +166,20 @@ class _Writer:
             if isinstance(value, pd.Series):
                 name = self.node(value.name, f"the name of {where}")
                 return ["series", index, attrs, name, self._column(value, where)]
+            names = [f"column {label!r} of {where}" for label in value.columns]
+            columns = (self._column(value.iloc[:, i], name) for i, name in enumerate(names))
             labels = self._index(value.columns, f"the column labels of {where}")
-            places = (f"column {label!r} of {where}" for label in value.columns)
-            columns = (self._column(value.iloc[:, i], place) for i, place in enumerate(places))
             return ["frame", index, attrs, labels, *columns]
         if isinstance(value, pd.Index):
             return self._index(value, where)
+        if isinstance(value, (pd.Timestamp, pd.Timedelta, pd.Interval)):
+            return ["first", self._index(pd.Index([value]), where)]
+        if value is pd.NA or value is pd.NaT:
+            return ["missing", "NA" if value is pd.NA else "NaT"]
         if kind is np.ndarray:
             return self._array(value, where)
         if isinstance(value, np.generic):
             return ["first", self._array(np.asarray(value).reshape(1), where)]
-        if value is pd.NA or value is pd.NaT:
-            return ["missing", "NA" if value is pd.NA else "NaT"]
-        if isinstance(value, (pd.Timestamp, pd.Timedelta, pd.Interval)):
-            return ["first", self._index(pd.Index([value]), where)]
         if kind is datetime.timedelta:
             return ["timedelta", value.days, value.seconds, value.microseconds]
         zone = getattr(value, "tzinfo", None)  # as text, other zones lose their names
@@ -189,19 +188,19 @@ class _Writer:
         if hasattr(value, "SerializeToString") and hasattr(value, "DESCRIPTOR"):
             names = value.DESCRIPTOR.file.name, value.DESCRIPTOR.full_name
             return ["proto", *names, self._bytes(value.SerializeToString())]
-        name = f"{kind.__module__}.{kind.__qualname__}" + (f" in the zone {zone!r}" if zone else "")
-        mended = ".to_pandas()" if hasattr(value, "to_pandas") else "pandas.Timestamp()"
-        mended = f"; convert it with {mended}" if zone or hasattr(value, "to_pandas") else ""
+        mended = "; convert it with .to_pandas()" if hasattr(value, "to_pandas") else ""
+        mended = f" in {zone!r}; convert it with pandas.Timestamp()" if zone else mended
         raise TypeError(
-            f"{where} is of type {name}, which cannot be handed between the lab and TFX{mended}. "
-            f"What can be: {SUPPORTED}."
+            f"{where} is of type {kind.__module__}.{kind.__qualname__}, which cannot be handed "
+            f"between the lab and TFX{mended}. What can be: {SUPPORTED}."
         )
 
     def _bytes(self, data: bytes, name: str = "bytes") -> list:
         self.blobs.append(bytes(data))
         return [name, len(self.blobs) - 1]
 
-    def _arrow(self, array: pa.Array | pa.ChunkedArray) -> list:
+    def _arrow(self, values: Any, kind: pa.DataType | None = None) -> list:
+        array = pa.array(values, kind, from_pandas=True)
         chunked = isinstance(array, pa.ChunkedArray)
         self.arrays.append(array.combine_chunks() if chunked else array)
         return ["arrow", len(self.arrays) - 1]
@@ -240,13 +239,13 @@ class _Writer:
             sides = (self._index(pd.Index(side), where) for side in (array.left, array.right))
             return ["interval", *sides, dtype.closed]
         if isinstance(dtype, pd.ArrowDtype) and _old(dtype.pyarrow_dtype):
-            return ["backed", self._arrow(pa.array(array))]
+            return ["backed", self._arrow(array)]
         # Not text that is no Unicode, nor a zone with neither a name nor an offset in minutes.
         with contextlib.suppress(ValueError):
             if dtype.name == "str":
-                return ["str", self._arrow(pa.array(array, pa.large_string()))]
+                return ["str", self._arrow(array, pa.large_string())]
             if dtype.name in _NULLABLE:
-                return ["nullable", dtype.name, self._arrow(pa.array(array))]
+                return ["nullable", dtype.name, self._arrow(array)]
             if isinstance(dtype, pd.DatetimeTZDtype):
                 utc = np.asarray(pd.DatetimeIndex(values).tz_convert(None))
                 zone = pa.timestamp("ns", tz=dtype.tz).tz
@@ -265,12 +264,12 @@ class _Writer:
             # With a pandas that has str, object was chosen on purpose.
             name = "str" if kind != "bytes" and not _HAS_STR else "python"
             with contextlib.suppress(UnicodeEncodeError):
-                return [name, self._arrow(pa.array(array, form, from_pandas=True)), *gaps]
+                return [name, self._arrow(array, form), *gaps]
         return self._array(array, where)
 
 
 def _old(kind: pa.DataType) -> bool:
-    """Whether pyarrow 10 knows a type: it has no views, small decimals and extensions."""
+    """Return whether pyarrow 10 knows a type: not views, small decimals and extensions."""
     inner = [kind.field(i).type for i in range(kind.num_fields if hasattr(kind, "field") else 0)]
     inner += [kind.value_type] if pa.types.is_dictionary(kind) else []
     return kind.id <= 37 and kind.id != 31 and all(map(_old, inner))
