@@ -2,10 +2,10 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help lab update my-page uninstall test test-weekly test-colab test-browser notebooks \
-	lint-notebooks pictures stamp bench lock clean environments
+.PHONY: help lab update my-page uninstall test test-weekly test-colab test-browser site test-site \
+	notebooks lint-notebooks pictures stamp bench lock clean environments
 
-# Threads that wait by spinning starve each other where notebooks run side by side.
+# Threads that spin while they wait starve each other where notebooks run side by side.
 export OMP_WAIT_POLICY := passive
 
 PYTHON := .venv/bin/python
@@ -48,15 +48,22 @@ test-colab: environments ## run every notebook as on Colab: its Python, its vers
 test-browser: environments ## open every notebook in JupyterLab in a real browser and use it
 	tools/test_browser.sh $(TEST_ARGS)
 
-notebooks: environments ## execute the committed notebooks in place (all outputs made anew)
-	$(PYTHON) tools/notebooks.py $(NOTEBOOKS)
+site: ## make the site in build/site from the committed notebooks, without running them
+	tools/site.sh
+
+test-site: ## make the site, and try every page of it in a real browser
+	tools/site.sh test $(TEST_ARGS)
+
+notebooks: environments ## execute the committed notebooks in place (all outputs are replaced)
+	$(PYTHON) -m tools.notebooks $(NOTEBOOKS)
 	.venv/bin/ruff format --quiet notebooks
 
-lint-notebooks: environments ## say what is missing in the shape of a lesson (NOTEBOOKS=path)
+lint-notebooks: environments ## print what is missing in the shape of a lesson (NOTEBOOKS=path)
 	$(PYTHON) -m tools.lint_notebooks $(NOTEBOOKS)
 
-pictures: environments ## take the pictures of README anew, in a real browser
-	$(PYTHON) tools/pictures.py
+pictures: environments ## take the pictures of the README again, in a real browser
+	source tools/find_browser.sh; .venv/bin/uv pip install --quiet --python $(PYTHON) \
+		--require-hashes --requirement requirements/browser.txt; $(PYTHON) tools/pictures.py
 
 stamp: environments ## write the repository's address into badges and setup cells (REPO=owner/name)
 	$(PYTHON) tools/stamp.py $(REPO)
@@ -76,10 +83,12 @@ lock: environments ## compile the lock files, with hashes (UPGRADE= keeps what i
 		pyproject.toml -o ../tfx-1.21.txt
 	$(COMPILE) --universal --python-version 3.11 --group browser --constraints requirements/lab.txt \
 		-o requirements/browser.txt
+	$(COMPILE) --universal --python-version 3.11 --group site --constraints requirements/lab.txt \
+		--constraints requirements/browser.txt -o requirements/site.txt
 	$(PYTHON) tools/environment_yml.py
 
 clean: ## remove .venv and all caches of this checkout
-	rm -rf .venv .venv-uv .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf .venv .venv-uv .venv-site .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
 environments:

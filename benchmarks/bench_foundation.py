@@ -20,7 +20,7 @@ def seconds(action: Callable[[], object], repeats: int = 5) -> float:
 
 
 def run() -> list[dict]:
-    from helpers.tfx.session import Session
+    from helpers.tfx import Session
     from helpers.world import World
 
     def python(code: str) -> Callable[[], object]:

@@ -1,6 +1,7 @@
 """Requests per second and latency of helpers.serving, against what people write or install.
 
-MLflow's and KServe's servers take part if MLOPS_SERVING_RIVALS names a Python that has them.
+FastAPI is in the dependency group `bench`. MLflow's and KServe's servers take part if
+MLOPS_SERVING_RIVALS names a Python that has them.
 """
 
 from __future__ import annotations
@@ -115,8 +116,8 @@ def _compare(name, model, row, folder, rivals):
 
     def measure(server, url, payload):
         test = load_test(url, payload, users=CONNECTIONS, duration=SECONDS, warmup=1)
-        results[server] = test.table
-        if test.table["requests_per_s"].min() == 0:
+        results[server] = test.to_frame()
+        if results[server]["requests_per_s"].min() == 0:
             raise RuntimeError(f"{server} answers nothing: {set(test.requests['status'])}")
 
     grpc = ""

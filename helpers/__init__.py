@@ -47,7 +47,7 @@ def __dir__() -> list[str]:
 
 
 def load_ipython_extension(ipython: Any) -> None:
-    """Make a notebook ready for a lesson: the ``%%tfx`` magic and the figure style.
+    """Set a notebook up for a lesson: the ``%%tfx`` magic and the figure style.
 
     Called by ``%load_ext helpers``, which is the setup cell of every lesson.
     """
@@ -57,10 +57,10 @@ def load_ipython_extension(ipython: Any) -> None:
     from helpers import tfx
     from helpers.base import style
 
-    # Before the first use of OpenMP: threads that wait by spinning starve all else on two cores.
+    # Before the first use of OpenMP: threads that spin while they wait starve others on two cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")
-    # TensorFlow's native code greets with a page about the machine, past Python's own stderr: that
-    # belongs into the server's log, where ipykernel found it before it began to watch.
+    # TensorFlow's native code writes about the machine to file descriptor 2. Point that back to the
+    # server's log, where it went before ipykernel redirected it into the notebook.
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     log = getattr(sys.stderr, "_original_stdstream_copy", None)
     if log is not None:

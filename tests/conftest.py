@@ -1,6 +1,6 @@
-"""Slow files start first; the browser tests need a browser and packages of their own."""
+"""Slow files start first; the tests of browser and site need packages of their own."""
 
-collect_ignore = ["browser"]  # `make test-browser` runs them
+collect_ignore = ["browser", "site"]  # `make test-browser` and `make test-site` run them
 
 # The files that take longest, in the order in which they start; the other notebooks are next.
 SLOWEST = [

@@ -98,7 +98,7 @@ class Load:
         content = content or (lambda i: {"instances": [i]})
 
         def use(first):
-            with httpx.Client(base_url=url, timeout=30) as client:
+            with httpx.Client(base_url=url, timeout=300) as client:
                 i = first
                 while not self._stop.is_set():
                     try:
@@ -117,7 +117,7 @@ class Load:
     def __exit__(self, *_):
         self._stop.set()
         for thread in self._threads:
-            thread.join(40)
+            thread.join(300)
 
     @property
     def statuses(self):

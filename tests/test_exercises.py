@@ -26,7 +26,7 @@ def own_progress_file(tmp_path, monkeypatch):
 
 
 def evaluate(source):
-    """The answer that a piece of Python stands for: an expression, or code that sets it."""
+    """The answer from a piece of Python: an expression, or code that sets it."""
     space = {}
     try:
         return eval(source, space)

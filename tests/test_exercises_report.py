@@ -19,7 +19,7 @@ def own_progress_file(tmp_path, monkeypatch):
 
 
 def cases(text):
-    """What stands below each case, by exercise."""
+    """The elements below each case, by exercise."""
     return {case.get("name"): list(case) for case in ElementTree.fromstring(text).iter("testcase")}
 
 

@@ -41,7 +41,6 @@ COMES_WITH = {
 INSTALLED = metadata.packages_distributions()
 # Imported only for an object that its library has made, or where IPython runs already.
 OPTIONAL = {("explanation", "tensorflow"), ("cards", "IPython"), ("tfx", "IPython")}
-OPTIONAL.add(("serving", "fastapi"))  # until the model server is Starlette alone
 
 
 def core():

@@ -233,7 +233,7 @@ def test_what_is_no_notebook_is_a_fault_and_no_crash(tmp_path, text):
     path = tmp_path / "a.ipynb"
     path.write_text(text)
     (fault,) = lint_notebooks.lint(path)
-    assert "no notebook" in fault.message
+    assert "cannot be read" in fault.message
 
 
 def test_from_a_shell_faults_are_lines_and_the_exit_code(draft):

@@ -129,7 +129,7 @@ def test_imports_flow_down_the_floors():
         module = source.relative_to(ROOT / "helpers").with_suffix("").parts[0]
         if module == "__init__":
             continue
-        assert module in FLOORS, f"say on which floor {module} stands"
+        assert module in FLOORS, f"give {module} a floor"
         for name in _imports(source):
             other = name.split(".")[0]
             assert other in FLOORS, f"{source.name} imports helpers.{name}"
@@ -144,6 +144,11 @@ def test_a_lesson_does_not_import_another_lessons_room():
         for name in _imports(source):
             if name.startswith("course.lesson_"):
                 assert name.split(".")[1] == room, f"{room}/{source.name} imports helpers.{name}"
+
+
+def test_every_lesson_has_a_room_with_its_exercises():
+    rooms = {path.parent.name for path in ROOT.glob("helpers/course/lesson_*/exercises.py")}
+    assert rooms == {f"lesson_{lesson.number.replace('.', '_')}" for lesson in resources.lessons()}
 
 
 def test_importing_the_package_loads_nothing_heavy():
@@ -171,6 +176,7 @@ def test_the_wheel_carries_data_and_locks(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
+    assert (tmp_path / "installed" / "helpers" / "rollout" / "templates" / "argo.yaml").exists()
     program = (
         "import helpers, helpers.datasets as d\n"
         "from helpers.tfx.environment import Recipe\n"
@@ -194,7 +200,7 @@ def test_a_notebook_has_the_shape_of_a_lesson(path):
     assert not faults, "\n".join(map(str, faults))
 
 
-def test_an_executed_notebook_does_not_say_where_the_checkout_stands():
+def test_an_executed_notebook_does_not_show_the_path_of_the_checkout():
     raised = {
         "output_type": "error",
         "ename": "E",

@@ -9,7 +9,7 @@ import httpx
 import numpy as np
 import pandas as pd
 import pytest
-from fake_models import PREDICT, FakeModel, Load, mortal_model
+from fake_models import PREDICT, FakeModel, Load, mortal_model, until
 from views import picture, words
 
 from helpers.course.lesson_4_5.view import RolloutView
@@ -114,8 +114,8 @@ def test_copies_are_compared_with_what_the_user_was_answered():
     copy = {"variant": "candidate", "shadow": True, "live_scores": [0.1, 0.1], "scores": [0.1, 0.9]}
     rollout = Rollout(analysis=Analysis((Disagreement(margin=0.05),), step_requests=10**6))
     rollout.observe(observations(*[copy] * 20, copy | {"live_scores": None}))
-    assert rollout.evidence.table().loc["scores differ", "candidate"] == 0.5
-    assert rollout.evidence.table().loc["scores differ", "compared"] == 20
+    assert rollout.evidence.to_frame().loc["scores differ", "candidate"] == 0.5
+    assert rollout.evidence.to_frame().loc["scores differ", "compared"] == 20
 
 
 def test_a_business_metric_is_given_the_observations():
@@ -125,7 +125,7 @@ def test_a_business_metric_is_given_the_observations():
     rows = [{"key": "rich"}, {"key": "other"}, {"key": "rich", "variant": "candidate"}]
     rollout = Rollout(analysis=Analysis((Business(0, 100, value),)))
     rollout.observe(observations(*rows))
-    row = rollout.evidence.table().loc["business value"]
+    row = rollout.evidence.to_frame().loc["business value"]
     assert (row["stable"], row["candidate"], row["compared"]) == (50, 50, 1)
 
 
@@ -161,13 +161,13 @@ def test_what_makes_no_sense_is_refused_in_words(arguments, message):
 def roll_out(candidate_url, stable_url, analysis=QUICK, steps=(0.25, 0.5, 1), meanwhile=None):
     """A roll-out under load; the finished Rollout, the router's last state and the load."""
     with (
-        Router({"stable": stable_url, "candidate": candidate_url}, timeout=2) as router,
+        Router({"stable": stable_url, "candidate": candidate_url}) as router,
         Load(router.url, users=4) as load,
     ):
         rollout = Rollout(steps=steps, analysis=analysis).start(router, every=0.05)
         if meanwhile:
             meanwhile(load)
-        rollout.wait(40)
+        rollout.wait(300)
         load.last = httpx.post(router.url + PREDICT, json={"instances": [1]})
         return rollout, router.weights, router.shadow, load
 
@@ -188,7 +188,7 @@ def test_a_good_candidate_is_promoted_and_no_request_lost():
     [
         ({"body": b'{"predictions": [NaN]}'}, "errors"),
         ({"status": 500}, "errors"),
-        ({"delay": 0.2}, "slower than"),
+        ({"delay": 1.0}, "slower than"),
         ({"score": 0.99}, "scores differ"),
     ],
 )
@@ -225,7 +225,7 @@ def test_a_stable_model_that_is_killed_in_mid_roll_out_costs_no_request_either()
     slow = Analysis((ErrorRate(),), step_requests=100_000)
     with mortal_model(score=0.3) as mortal, FakeModel(0.3) as candidate:
         urls = {"stable": mortal.url, "candidate": candidate.url}
-        with Router(urls, timeout=2) as router, Load(router.url) as load:
+        with Router(urls) as router, Load(router.url) as load:
             rollout = Rollout(analysis=slow).start(router, every=0.05)
             kill(load)
             rollout.abort()
@@ -235,20 +235,44 @@ def test_a_stable_model_that_is_killed_in_mid_roll_out_costs_no_request_either()
     assert {answer.status_code for answer in during} == {200}
 
 
-def test_a_candidate_that_stands_in_for_a_dead_stable_model_is_not_given_up():
+class Clock:
+    """Time for a roll-out's thread, which passes in steps that it cannot miss."""
+
+    def __init__(self):
+        self.now, self.calls = 0.0, 0
+
+    def monotonic(self):
+        self.calls += 1
+        return self.now
+
+    def step(self):
+        """Let a second pass, and the thread look at least twice."""
+        self.now += 1
+        after = self.calls + 9  # a look reads the clock three times at most
+        assert until(lambda: self.calls > after)
+
+
+def test_a_candidate_that_stands_in_for_a_dead_stable_model_is_not_given_up(monkeypatch):
+    clock = Clock()
+    monkeypatch.setattr("helpers.rollout.canary.time", clock)
     slow = Analysis((ErrorRate(),), step_requests=100_000)
     with mortal_model(score=0.3) as mortal, FakeModel(0.3) as candidate:
         urls = {"stable": mortal.url, "candidate": candidate.url}
-        with Router(urls, timeout=2) as router, Load(router.url) as load:
+        with Router(urls) as router, Load(router.url) as load:
             rollout = Rollout(steps=(0.5, 1), analysis=slow)
-            rollout.start(router, every=0.05, patience=1.5)
+            rollout.start(router, every=0.05, patience=2.5)
             load.reaches(20)
             mortal.send_signal(signal.SIGKILL)
-            assert rollout.wait(3) == "running", rollout.story()
+            assert until(lambda: router.status()["down_s"]["stable"] > 0)
+            for _ in range(6):
+                clock.step()
+                assert rollout.state == "running", rollout.story()
             assert load.statuses == {200} and not load.failures
             with mortal_model(port=mortal.port, score=0.3):
-                assert rollout.wait(20) == "rolled back"  # patience counts again
-            assert "within 1.5 s" in rollout.story()
+                assert until(lambda: router.status()["down_s"]["stable"] == 0)
+                clock.now += 60  # patience counts again
+                assert rollout.wait(120) == "rolled back"
+            assert "within 2.5 s" in rollout.story()
 
 
 def test_users_who_stay_with_a_variant_are_one_piece_of_evidence_each():
@@ -281,7 +305,7 @@ def test_a_step_without_enough_requests_is_given_up():
         Router({"stable": model.url, "candidate": model.url}) as router,
     ):
         rollout = Rollout(analysis=QUICK).start(router, every=0.05, patience=0.3)
-        assert rollout.wait(10) == "rolled back"
+        assert rollout.wait(120) == "rolled back"
         assert "0 of 40 requests within 0.3 s" in rollout.story()
         assert router.weights["stable"] == 1 and router.shadow is None
 
@@ -298,7 +322,7 @@ def test_a_step_is_given_up_also_while_there_is_news_at_every_look(monkeypatch, 
             if by_hand:
                 rollout._stop.set()
             looks = len(rollout.history)
-            assert rollout.wait(5) == "rolled back"
+            assert rollout.wait(120) == "rolled back"
         assert ("stopped by hand" if by_hand else "within 0.3 s") in rollout.story()
         assert not by_hand or len(rollout.history) <= looks + 2, "not at a look without news"
 
@@ -338,7 +362,7 @@ def test_a_router_that_dies_ends_the_roll_out():
         router = Router({"stable": model.url, "candidate": model.url}).start()
         rollout = Rollout(analysis=QUICK).start(router, every=0.05)
         os.kill(router.pid, signal.SIGKILL)
-        assert rollout.wait(10) == "failed"
+        assert rollout.wait(120) == "failed"
         assert "the router is gone" in rollout.story()
         router.close()
 

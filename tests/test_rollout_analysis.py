@@ -106,7 +106,7 @@ def test_a_candidate_that_is_worse_is_rolled_back_for_the_right_reason(worse, na
     ends = [roll_out(rng, SENSIBLE, **worse) for _ in range(40)]
     back = [rollout for rollout in ends if rollout.state == "rolled back"]
     assert len(back) >= 38
-    right = [rollout for rollout in back if named in rollout.events["said"].iloc[-1]]
+    right = [rollout for rollout in back if named in rollout.events["message"].iloc[-1]]
     assert len(right) >= 0.9 * len(back)
 
 
@@ -150,7 +150,7 @@ def test_a_difference_within_the_margin_is_let_through():
         bad = rng.random((2, 50))
         evidence.add(Batch(Sample(bad[0] < 0.05), Sample(bad[1] < 0.095)))
     assert evidence.guilty() is None
-    row = evidence.table().loc["errors"]
+    row = evidence.to_frame().loc["errors"]
     assert 0 < row["at least"] < row["worse by"] < row["at most"] < 0.08
 
 
@@ -163,7 +163,7 @@ def test_bounds_hold_at_every_look_together():
         for _ in range(12):
             bad = rng.random((2, 40))
             evidence.add(Batch(Sample(bad[0] < 0.1), Sample(bad[1] < 0.25)))
-            row = evidence.table().loc["errors"]
+            row = evidence.to_frame().loc["errors"]
             held &= row["at least"] <= 0.15 <= row["at most"]
         missed += not held
     assert missed / runs <= 0.2 + 3 * math.sqrt(0.2 * 0.8 / runs)
@@ -175,7 +175,7 @@ def test_more_requests_make_bounds_closer():
     evidence = Evidence(Analysis((Business(-400, 500),)))
     for _ in range(3):
         evidence.add(Batch(sample(rng, 500), sample(rng, 500)))
-        row = evidence.table().loc["business value"]
+        row = evidence.to_frame().loc["business value"]
         widths.append(row["at most"] - row["at least"])
         assert row["at least"] <= 0 <= row["at most"]
     assert widths[0] > widths[1] > widths[2]
@@ -231,7 +231,7 @@ def test_scores_that_are_wider_or_narrower_around_the_same_middle_are_a_shift(wi
 def test_decisions_are_compared_at_a_threshold():
     evidence = Evidence(Analysis((Disagreement(threshold=0.5, margin=0.1),)))
     evidence.add(Batch(pairs=np.array([[0.1, 0.4], [0.9, 0.6]] * 20)))
-    assert evidence.table().loc["decisions differ", "candidate"] == 0
+    assert evidence.to_frame().loc["decisions differ", "candidate"] == 0
     evidence.add(Batch(pairs=np.array([[0.49, 0.51]] * 60)))
     assert "decisions differ" in evidence.guilty()
 
@@ -239,13 +239,13 @@ def test_decisions_are_compared_at_a_threshold():
 def test_a_score_that_is_no_number_disagrees():
     evidence = Evidence(Analysis((Disagreement(),)))
     evidence.add(Batch(pairs=np.array([[0.5, math.nan]] * 20)))
-    assert evidence.table()["candidate"].iloc[0] == 1
+    assert evidence.to_frame()["candidate"].iloc[0] == 1
 
 
 def test_instances_of_one_request_count_as_one_observation():
     evidence = Evidence(Analysis((Disagreement(),)))
     evidence.add(Batch(pairs=np.array([[0.1, 0.9]] * 500), request=np.zeros(500)))
-    assert evidence.table()["compared"].iloc[0] == 1
+    assert evidence.to_frame()["compared"].iloc[0] == 1
     assert evidence.guilty() is None
 
 
@@ -258,7 +258,7 @@ def test_nothing_to_compare_is_no_evidence():
     ):
         evidence.add(batch)
     assert set(evidence.against().values()) == {1.0}
-    row = evidence.table().loc["errors"]
+    row = evidence.to_frame().loc["errors"]
     assert math.isnan(row["worse by"]) and (row["at least"], row["at most"]) == (-1, 1)
 
 

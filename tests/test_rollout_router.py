@@ -8,6 +8,7 @@ import signal
 import socket
 import threading
 import time
+from concurrent.futures import ThreadPoolExecutor
 
 import httpx
 import pandas as pd
@@ -17,7 +18,7 @@ from fake_models import PREDICT, FakeModel, Load, mortal_model, until
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from helpers.rollout import Router, RouterDied, assignment, proxy
+from helpers.rollout import Router, RouterError, assignment, proxy
 
 
 @pytest.fixture(scope="module")
@@ -34,7 +35,7 @@ def upstreams(models):
     return {"stable": models[0].url, "candidate": models[1].url}
 
 
-CLIENT = httpx.Client(timeout=30)  # one for all, since making one takes longer than a request
+CLIENT = httpx.Client(timeout=300)  # one for all, since making one takes longer than a request
 
 
 def ask(router, content=None, **more):
@@ -55,7 +56,7 @@ def test_requests_are_divided_by_weight(upstreams):
         for _ in range(400):
             ask(router)
         assert router.weights == {"stable": 0.75, "candidate": 0.25}
-        share = router.summary().loc["candidate", "requests"] / 400
+        share = router.to_frame().loc["candidate", "requests"] / 400
         assert abs(share - 0.25) < 4 * math.sqrt(0.25 * 0.75 / 400)
 
 
@@ -145,8 +146,8 @@ def test_assignment_follows_the_weights_and_a_growing_one_takes_users_and_gives_
 
 
 def test_nobody_is_assigned_to_a_variant_of_weight_0():
-    assert proxy.at({"a": 0.0, "b": 1.0, "c": 0.0}, 0.0) == "b"
-    assert proxy.at({"a": 0.0, "b": 1.0, "c": 0.0}, 1.0) == "b"
+    assert proxy.variant_at({"a": 0.0, "b": 1.0, "c": 0.0}, 0.0) == "b"
+    assert proxy.variant_at({"a": 0.0, "b": 1.0, "c": 0.0}, 1.0) == "b"
 
 
 def test_weights_change_under_load_without_a_lost_request(upstreams):
@@ -180,30 +181,28 @@ def test_a_mirrored_request_is_answered_by_the_live_variant_only(upstreams, mode
 
 @pytest.mark.parametrize("fault", ["slow", "error", "garbage", "dead"])
 def test_what_becomes_of_a_copy_never_touches_a_user(upstreams, models, fault):
-    models[1].delay = 0.5 if fault == "slow" else 0
+    models[1].delay = 30 if fault == "slow" else 0  # longer than the whole test
     models[1].status = 500 if fault == "error" else 200
     models[1].body = b"\xff\x00" if fault == "garbage" else None
     if fault == "dead":
         upstreams["candidate"] = "http://127.0.0.1:9"
     with Router(upstreams, shadow="candidate", shadow_queue=5) as router:
-        with httpx.Client(base_url=router.url) as client:
-            answers = [client.post(PREDICT, json={"instances": [1]}) for _ in range(60)]
+        answers = [ask(router) for _ in range(60)]
         assert {answer.status_code for answer in answers} == {200}
         status = router.status()
         live = router.observations().query("not shadow")
         assert set(live["variant"]) == {"stable"} and (live["error"] == "").all()
         if fault == "slow":
             assert status["dropped"] > 0, "the queue is bounded"
-            assert live["latency_ms"].median() < 500
+            assert live["latency_ms"].max() < 30_000, "no user waited for a copy"
         else:
             assert until(lambda: (router.observations()["error"] != "").any())
 
 
 def test_a_share_of_the_requests_can_be_mirrored(upstreams):
     with Router(upstreams, shadow="candidate", shadow_share=0.3) as router:
-        with httpx.Client(base_url=router.url) as client:
-            for _ in range(200):
-                client.post(PREDICT, json={"instances": [1]})
+        for _ in range(200):
+            ask(router)
         assert until(lambda: router.status()["mirrored"] > 30)
         time.sleep(0.2)
         assert 30 < router.status()["mirrored"] < 90
@@ -234,12 +233,12 @@ def test_no_request_is_lost_when_a_server_is_killed_and_it_gets_users_again_when
 
 
 def test_a_server_that_hangs_is_given_up_and_the_user_is_answered_by_another(upstreams, models):
-    models[1].delay = 3
-    with Router(upstreams, weights={"candidate": 1}, timeout=0.3) as router:
+    models[1].delay = 60
+    with Router(upstreams, weights={"candidate": 1}, timeout=3) as router:
         assert served_by(ask(router)) == "stable"
         assert until(lambda: len(router.observations()) == 2)
         first = router.observations().iloc[0]
-        assert first["variant"] == "candidate" and "no answer within 0.3 s" in first["error"]
+        assert first["variant"] == "candidate" and "no answer within 3 s" in first["error"]
 
 
 def test_a_variant_of_weight_0_never_gets_users_unless_it_is_the_first(upstreams):
@@ -294,7 +293,7 @@ def test_nan_reaches_the_user_unchanged_and_counts_as_an_error(upstreams, models
         assert until(lambda: len(router.observations()) == 1)
         row = router.observations().iloc[0]
         assert (row["status"], row["error"], row["scores"]) == (200, "not finite", None)
-        assert router.summary().loc["stable", "errors"] == 1
+        assert router.to_frame().loc["stable", "errors"] == 1
 
 
 @settings(
@@ -321,7 +320,7 @@ def long_lived(models):
     upstreams = {"stable": models[0].url, "candidate": models[1].url}
     with (
         Router(upstreams, sticky_by="json:customer", shadow="candidate") as router,
-        httpx.Client() as router.client,
+        httpx.Client(timeout=300) as router.client,
     ):
         yield router
 
@@ -345,7 +344,7 @@ def long_lived(models):
 )
 def test_what_is_hardly_http_gets_no_5xx_and_goes_nowhere_else(long_lived, bytes_sent):
     with socket.create_connection(("127.0.0.1", int(long_lived.url.split(":")[-1]))) as raw:
-        raw.settimeout(5)
+        raw.settimeout(300)
         raw.sendall(bytes_sent)
         raw.shutdown(socket.SHUT_WR)
         answer = raw.recv(4_096)
@@ -358,15 +357,14 @@ def test_a_body_beyond_the_limit_is_refused(long_lived):
         for _ in range(65):
             yield bytes(2**20)
 
-    answer = long_lived.client.post(long_lived.url + PREDICT, content=parts(), timeout=30)
+    answer = long_lived.client.post(long_lived.url + PREDICT, content=parts())
     assert answer.status_code == 413 and "larger than" in answer.json()["error"]
 
 
 def test_observations_come_in_pages_and_a_reader_may_begin_where_it_left_off(upstreams):
     with Router(upstreams) as router:
-        with httpx.Client(base_url=router.url) as client:
-            for _ in range(30):
-                client.post(PREDICT, json={"instances": [1]})
+        for _ in range(30):
+            ask(router)
         assert until(lambda: len(router.observations()) == 30)
         later = router.observations(after=25)
         assert list(later.index) == [25, 26, 27, 28, 29]
@@ -379,9 +377,10 @@ def test_the_process_keeps_a_bounded_number_of_observations():
         dict.fromkeys(names) | {"upstreams": {"a": ""}, "weights": {"a": 1}, "shadow_queue": 1}
     )
     split = proxy.Split(1, {"a": 1}, None, 0)
+    request = proxy.Request(proxy.KEPT, {"path": "/"}, b"", split, None)
     answer = proxy.Answer("a", 0.0, 200, 1.0, [], b"[]", "")
     process.rows = [[None, i] for i in range(proxy.KEPT)]
-    process._note(answer, {"path": "/"}, split, proxy.KEPT, None)
+    process._record(answer, request)
     assert len(process.rows) <= proxy.KEPT, "also if nobody ever asks for them"
     reply = process.command({"do": "observations", "after": 0})
     first = reply["first"]
@@ -402,16 +401,18 @@ def test_an_upload_that_breaks_off_goes_nowhere(upstreams, models):
 
 
 def test_one_late_answer_does_not_make_a_variant_one_that_has_long_been_dead(upstreams, models):
-    models[1].delay = 3
-    with Router(upstreams, weights={"candidate": 1}, timeout=1.5) as router:
+    models[1].delay, timeout = 60, 3
+    with Router(upstreams, weights={"candidate": 1}, timeout=timeout) as router:
+        begun = time.monotonic()
         ask(router)
-        assert 0 < router.status()["down_s"]["candidate"] < 1
+        down_s = router.status()["down_s"]["candidate"]
+        assert 0 < down_s < time.monotonic() - begun - timeout + 0.1, "not since the request came"
 
 
 def test_two_routers_that_ask_for_the_same_port(upstreams):
     with Router(upstreams) as router:
         port = int(router.url.rsplit(":", 1)[1])
-        with pytest.raises(RouterDied, match=f"port {port} cannot be used"):
+        with pytest.raises(RouterError, match=f"port {port} cannot be used"):
             Router(upstreams, port=port).start()
         assert ask(router).status_code == 200
     with Router(upstreams, port=port) as again:
@@ -435,7 +436,7 @@ def test_a_router_listens_on_this_machine_only(upstreams):
 def test_a_router_that_was_killed_says_so_and_can_be_started_again(upstreams):
     with Router(upstreams) as router:
         os.kill(router.pid, signal.SIGKILL)
-        with pytest.raises(RouterDied, match="ended"):
+        with pytest.raises(RouterError, match="ended"):
             router.status()
         assert router.pid is None
         router.start()
@@ -492,7 +493,7 @@ def test_after_an_interrupt_the_next_order_gets_its_own_reply(interrupted, order
     arguments = {"set_weights": ({"candidate": 1},), "set_shadow": ("candidate",)}
     before = router.status()["split"]
     # A wait without an end becomes an error: the process dies.
-    bound = threading.Timer(10, process.kill)
+    bound = threading.Timer(120, process.kill)
     bound.start()
     pipes = process.stdin, process.stdout
     name = "stdout" if call == "readline" else "stdin"
@@ -501,7 +502,7 @@ def test_after_an_interrupt_the_next_order_gets_its_own_reply(interrupted, order
         with pytest.raises(KeyboardInterrupt):
             getattr(router, order)(*arguments.get(order, ()))
         assert len(router.observations()) == 5
-        assert len(router.summary()) == 1
+        assert len(router.to_frame()) == 1
         assert router.status()["split"] in (before, before + 1)
         number = router.set_weights(stable=3, candidate=1)
         status = router.status()
@@ -526,11 +527,11 @@ def test_weights_set_before_the_start_hold(upstreams):
 def test_requests_under_way_are_answered_before_the_router_ends(upstreams, models):
     models[0].delay = 0.5
     router = Router(upstreams).start()
-    with Load(router.url, users=3) as load:
+    with ThreadPoolExecutor(3) as threads:
+        answers = [threads.submit(ask, router) for _ in range(3)]
         assert until(lambda: len(models[0].requests) == 3)
-        load._stop.set()
         router.close()
-    assert len(load.answers) == 3 and load.statuses == {200}
+    assert [answer.result().status_code for answer in answers] == [200] * 3
     assert router.pid is None
 
 
@@ -539,14 +540,14 @@ def test_requests_under_way_are_answered_before_the_router_ends(upstreams, model
     [
         ({"upstreams": {}}, "upstreams is empty"),
         ({"upstreams": {"a": "localhost:80"}}, "'a' is 'localhost:80'; expected a base URL"),
-        ({"weights": {"other": 1}}, "'other' is no variant"),
+        ({"weights": {"other": 1}}, "'other' is not a variant"),
         ({"weights": {"stable": 0}}, "at least one must be more than 0"),
         ({"weights": {"stable": -1}}, "'stable' is -1"),
         ({"weights": {"stable": math.nan}}, "'stable' is nan"),
         ({"sticky_by": "customer"}, "expected 'header:NAME'"),
-        ({"shadow": "other"}, "'other' is no variant"),
-        ({"shadow_share": 2}, "expected 0 to 1"),
-        ({"shadow_queue": 0}, "expected 1 or more"),
+        ({"shadow": "other"}, "'other' is not a variant"),
+        ({"shadow_share": 2}, "shadow_share is 2; expected a share from 0 to 1"),
+        ({"shadow_queue": 0}, "expected a whole number, 1 or more"),
         ({"timeout": 0}, "expected seconds"),
     ],
 )

@@ -380,7 +380,7 @@ MISTAKES = [
     ("POST", "half/versions/one:predict", "{}", 400, "Malformed request"),
     ("POST", "half", "{}", 400, "Malformed request"),
     ("PUT", "half:predict", "{}", 400, "Malformed request"),
-    ("BREW", "half:predict", "{}", 400, "Malformed request"),
+    ("PROPFIND", "half:predict", "{}", 400, "Malformed request"),
     ("GET", "half:predict", "", 400, "Malformed request"),
     ("GET", "half/versions/9", "", 404, "Could not find version 9 of model half"),
     ("GET", "other", "", 404, "Could not find any versions of model other"),

@@ -8,7 +8,7 @@ from IPython.core.interactiveshell import InteractiveShell
 from IPython.utils.capture import capture_output
 
 from helpers.tfx import Session, TFXError
-from helpers.tfx.session import session as shared_session
+from helpers.tfx import session as shared_session
 
 
 @pytest.fixture(scope="module")
@@ -16,7 +16,7 @@ def shell():
     """A notebook whose TFX session is one of the lab's own Python."""
     patch = pytest.MonkeyPatch()
     with Session(sys.executable) as session:
-        patch.setattr(sys.modules["helpers.tfx.session"], "_shared", session)
+        patch.setattr(sys.modules["helpers.tfx.kernel_session"], "_shared", session)
         shell = InteractiveShell.instance()
         shell.run_line_magic("load_ext", "helpers.tfx")
         yield shell

@@ -1,10 +1,10 @@
 #!/usr/bin/env bash
-# Makes .venv exactly as requirements/lab.txt says. Quick when it is so already; safe to interrupt.
+# Makes .venv exactly as requirements/lab.txt says. Quick if it is up to date; safe to interrupt.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 lock=requirements/lab.txt
 
-# What .venv was made from, and where: a venv that was moved, or whose lock changed, is made anew.
+# What .venv was made from, and where: it is made again if it was moved or the lock has changed.
 wanted=$(cat "$lock" pyproject.toml tools/bootstrap.sh | cksum)" $PWD"
 if [ "$(cat .venv/ready 2>/dev/null)" = "$wanted" ] && .venv/bin/python -c '' 2>/dev/null; then
     exit 0
@@ -12,7 +12,7 @@ fi
 
 say() { printf '\033[1m%s\033[0m\n' "$*" >&2; }
 is() { "$1" -c "import ensurepip, sys, venv; sys.exit(not ($2))" 2>/dev/null; }
-find_python() { # the first of several that is what is asked for
+find_python() { # the first that passes a test
     local test=$1 python; shift
     for python in "$@"; do if is "$python" "$test"; then echo "$python"; return; fi; done
     return 1
@@ -47,7 +47,7 @@ if ! .venv/bin/uv --version >/dev/null 2>&1 || ! .venv/bin/python -c '' 2>/dev/n
 fi
 .venv/bin/uv pip sync --python .venv/bin/python --require-hashes "$lock"
 .venv/bin/uv pip install --quiet --python .venv/bin/python --no-deps --no-build-isolation --editable .
-# JupyterLab asks for news from the network at every first start; the lab works without a network.
+# JupyterLab fetches news at its first start; the lab works without a network.
 mkdir -p .venv/share/jupyter/lab/settings .venv/etc/jupyter
 cat >.venv/share/jupyter/lab/settings/overrides.json <<'JSON'
 {"@jupyterlab/apputils-extension:notification": {"fetchNews": "false", "checkForUpdates": false}}

@@ -1,5 +1,6 @@
 #!/usr/bin/env bash
-# Installs this checkout and what it needs into Colab's Python. What Colab ships keeps its version.
+# Installs this checkout and the libraries of its lessons into Colab's Python. What Colab ships
+# keeps its version.
 set -euo pipefail
 cd "$(dirname "$0")/.."
 python=$(command -v python3)

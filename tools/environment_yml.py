@@ -1,4 +1,4 @@
-"""Write ``environment.yml`` from the lock, so that conda users get the lab's very versions."""
+"""Write ``environment.yml`` from the lock, so that conda users get the versions of the lab."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ HEADER = """\
 #   conda activate first-dance-with-mlops
 #   jupyter lab notebooks/0_start_here.ipynb
 #
-# tensorflow-data-validation is not in this list: its releases cannot stand beside current
+# tensorflow-data-validation is not in this list: its releases conflict with current
 # versions of the libraries below. It runs in an environment of its own, which the helpers make
 # on first use (or ahead of time: python -m helpers.tfx install).
 name: first-dance-with-mlops

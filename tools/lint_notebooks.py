@@ -1,10 +1,9 @@
-"""Tell what is missing in a lesson: ``python -m tools.lint_notebooks [PATH ...]``.
+"""Check the shape of lessons: ``python -m tools.lint_notebooks [PATH ...]``.
 
-A lesson is written in a fixed shape (see ``docs/instructors.md``), and a program can check a good
-part of it: the sections and their order, exercises, descriptions of figures, what the machine left
-behind. A line is printed for each fault, and the exit code is 1 if there is one; what is only
-advice is marked as such and does not count. The start page (lesson 0) is no lesson: it needs no
-incident, no widget and not five exercises.
+A lesson has a fixed shape (see ``docs/instructors.md``), and a program can check a good part of it:
+the sections and their order, exercises, descriptions of figures, paths of one machine. A line is
+printed for each fault, and the exit code is 1 if there is one; advice is marked and does not
+count. The start page (lesson 0) needs no incident, no widget and fewer exercises.
 """
 
 from __future__ import annotations
@@ -19,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.course.exercises.core import exercises_by_lesson
+from tools.figures import CAPTION
 
 USUAL_SECONDS = 60
 MOST_SECONDS = 120
@@ -31,10 +31,9 @@ START = "0"  # the lesson number of the start page
 
 BADGE = re.compile(r"\]\(https://colab\.research\.google\.com/github/[^/\s]+/[^/\s]+/blob/(\S+)\)")
 SETUP = "%load_ext helpers"
-# Sections of a lesson in their order; the setup cell stands between the second and the third.
+# Sections of a lesson in their order; the setup cell is between the second and the third.
 BEFORE = ("The incident", "You will be able to")
 AFTER = ("In production", "What you learned", "Next", "Sources")
-_FIGURE = re.compile(r"^\*The figure: [^*]*\S\*", re.M)
 _LINK = re.compile(r"\]\(https?://[^)\s]+\)")
 _MACHINE = re.compile(
     r"/(?:home|Users)/\w+|/root/|/private/var/|/tmp/(?:tmp|ipykernel_)|\b[A-Z]:\\+Users"
@@ -46,18 +45,18 @@ _VIEW = "application/vnd.jupyter.widget-view+json"
 
 @dataclass(frozen=True)
 class Fault:
-    """What is wrong in a notebook, and where.
+    """A fault in a notebook.
 
     Attributes
     ----------
     path : pathlib.Path
         The notebook.
     cell : int or None
-        Number of the cell, from 0; None if it is about the whole notebook.
+        Number of the cell, from 0; None for the whole notebook.
     message : str
         What is wrong and what was expected.
     advice : bool
-        It is only advice, and no reason to fail.
+        Whether it is only advice, and does not count.
     """
 
     path: Path
@@ -71,7 +70,7 @@ class Fault:
 
 
 def lint(path: Path | str) -> list[Fault]:
-    """Find what is wrong in one notebook.
+    """Return the faults of one notebook.
 
     Parameters
     ----------
@@ -81,7 +80,7 @@ def lint(path: Path | str) -> list[Fault]:
     Returns
     -------
     list of Fault
-        Empty if all is well; advice is among them.
+        Advice included; empty if there is none.
 
     Examples
     --------
@@ -94,35 +93,34 @@ def lint(path: Path | str) -> list[Fault]:
         notebook = json.loads(path.read_text(encoding="utf-8"))
         cells = [_Cell.read(cell) for cell in notebook["cells"]]
     except (OSError, ValueError, KeyError, TypeError, AttributeError) as error:
-        return [Fault(path, None, f"is no notebook that can be read ({error})")]
+        return [Fault(path, None, f"cannot be read as a notebook ({error})")]
     about = notebook.get("metadata", {}).get("first_dance", {})
     page = _Page(path, about, cells)
     rules = _RULES if page.number == START else (*_RULES, *_LESSON_RULES)
-    found = [Fault(path, *fault) for rule in rules for fault in rule(page)]
-    return sorted(found, key=lambda fault: -1 if fault.cell is None else fault.cell)
+    faults = [Fault(path, *fault) for rule in rules for fault in rule(page)]
+    return sorted(faults, key=lambda fault: -1 if fault.cell is None else fault.cell)
 
 
 def notebooks(places: Sequence[Path | str]) -> list[Path]:
-    """List the notebooks that stand in the given files and folders.
+    """Return the notebooks among the given files and below the given folders.
 
     Parameters
     ----------
     places : sequence of path
-        Notebooks, and folders that are searched with all that is below them.
+        Notebooks and folders.
 
     Returns
     -------
     list of pathlib.Path
     """
-    found = []
+    paths: list[Path] = []
     for place in map(Path, places):
-        below = sorted(place.rglob("*.ipynb")) if place.is_dir() else [place]
-        found += [path for path in below if ".ipynb_checkpoints" not in path.parts]
-    return found
+        paths += sorted(place.rglob("*.ipynb")) if place.is_dir() else [place]
+    return [path for path in paths if ".ipynb_checkpoints" not in path.parts]
 
 
 def main(argv: Sequence[str] | None = None) -> int:
-    """Print what is wrong in the notebooks and return the exit code."""
+    """Print the faults of the notebooks and return the exit code."""
     parser = argparse.ArgumentParser(
         prog="python -m tools.lint_notebooks", description=__doc__.partition("\n")[0]
     )
@@ -149,16 +147,16 @@ class _Cell:
 
     @property
     def commands(self) -> list[str]:
-        """List the lines that do something."""
+        """Return the lines that are neither empty nor a comment."""
         return [
             line for line in map(str.strip, self.source.splitlines()) if line[:1] not in ("#", "")
         ]
 
     @property
     def data(self) -> list[dict[str, str]]:
-        """Give what its outputs show, by kind of data."""
+        """Return the text of each output, by kind of data."""
         bundles = [output.get("data", {}) for output in self.outputs]
-        return [{kind: "".join(_text(value)) for kind, value in one.items()} for one in bundles]
+        return [{kind: _text(value) for kind, value in bundle.items()} for bundle in bundles]
 
 
 @dataclass(frozen=True)
@@ -184,16 +182,14 @@ class _Page:
         return "\n".join(cell.source for _, cell in self.code)
 
     def heading(self, title: str) -> int | None:
-        """Find the cell with this heading, or with these words in bold at the start of a line."""
+        """Return the cell with this heading, or with these words in bold at a line's start."""
         form = re.compile(rf"^(?:#+ |\*\*){re.escape(title)}\b", re.M)
         return next((at for at, cell in self.text if form.search(cell.source)), None)
 
     def checks(self) -> list[tuple[int, str]]:
-        """List the cells with a check, each with the exercise's id."""
-        found = [
-            (at, re.findall(r"^check\(\s*[\"']([^\"']*)", c.source, re.M)) for at, c in self.code
-        ]
-        return [(at, id) for at, ids in found for id in ids]
+        """Return the cells with a check, each with the exercise's id."""
+        form = re.compile(r"^check\(\s*[\"']([^\"']*)", re.M)
+        return [(at, id) for at, cell in self.code for id in form.findall(cell.source)]
 
 
 _Faults = Iterator[tuple[int | None, str] | tuple[int | None, str, bool]]
@@ -260,14 +256,14 @@ def _names_no_place_of_one_machine(page: _Page) -> _Faults:
     for at, cell in enumerate(page.cells):
         raised = "\n".join(line for out in cell.outputs for line in out.get("traceback", []))
         shown = ["".join(output.get("text", "")) for output in cell.outputs]
-        shown += [text for one in cell.data for kind, text in one.items() if "image" not in kind]
+        shown += [text for out in cell.data for kind, text in out.items() if "image" not in kind]
         for where, text, form in (
             ("text", cell.source, _MACHINE),
             ("output", "\n".join(shown), _MACHINE),
             ("traceback", _ANSI.sub("", raised), _FILE),
         ):
-            if found := form.search(text):
-                yield at, f"its {where} has a path of one machine: {found[0]}"
+            if match := form.search(text):
+                yield at, f"its {where} has a path of one machine: {match[0]}"
 
 
 def _says_why_an_output_is_not_compared(page: _Page) -> _Faults:
@@ -287,10 +283,10 @@ def _describes_its_figures(page: _Page) -> _Faults:
                 yield at, "has an <img> without alt"
         if cell.kind == "markdown" and re.search(r"!\[\s*\]\(", cell.source):
             yield at, "has a picture without alt text: ![what it shows](...)"
-        if not any(kind.startswith("image/") or kind == _VIEW for one in cell.data for kind in one):
+        if not any(kind.startswith("image/") or kind == _VIEW for out in cell.data for kind in out):
             continue
         below = page.cells[at + 1] if at + 1 < len(page.cells) else None
-        if not (below and below.kind == "markdown" and _FIGURE.search(below.source)):
+        if not (below and below.kind == "markdown" and CAPTION.search(below.source)):
             yield at, "shows a figure; the cell below should describe it: *The figure: ...*"
 
 
@@ -333,10 +329,10 @@ def _has_its_sections_in_order(page: _Page) -> _Faults:
     for title, at in order:
         if at is None and title != "the setup cell":
             yield None, f"has no section {title!r}"
-    there = [(title, at) for title, at in order if at is not None]
-    for (one, first), (other, second) in pairwise(there):
+    present = [(title, at) for title, at in order if at is not None]
+    for (title, first), (later, second) in pairwise(present):
         if first > second:
-            yield second, f"{other!r} stands before {one!r}"
+            yield second, f"{later!r} stands before {title!r}"
 
 
 def _names_outcomes_and_sources(page: _Page) -> _Faults:
@@ -361,12 +357,10 @@ def _teaches_by_doing(page: _Page) -> _Faults:
         yield None, "has no widget (nothing from helpers.course.views, no ipywidgets)"
 
 
-def _text(value: Any) -> list[str]:
-    return (
-        value
-        if isinstance(value, list)
-        else [value if isinstance(value, str) else json.dumps(value)]
-    )
+def _text(value: Any) -> str:
+    if isinstance(value, list):
+        return "".join(value)
+    return value if isinstance(value, str) else json.dumps(value)
 
 
 _Rule = Callable[[_Page], _Faults]

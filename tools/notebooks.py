@@ -1,6 +1,6 @@
-"""Execute notebooks in place, in fresh kernels, and strip what differs from run to run.
+"""Execute notebooks in place, in fresh kernels, and strip what changes from run to run.
 
-``python tools/notebooks.py [PATH ...]``: all notebooks below ``notebooks/`` by default.
+``python -m tools.notebooks [PATH ...]``: all notebooks below ``notebooks/`` by default.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ from nbclient import NotebookClient
 from tqdm import tqdm
 
 from helpers.base.files import whole
+from tools.figures import describe
 
 ROOT = Path(__file__).resolve().parents[1]
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
@@ -27,11 +28,12 @@ def execute(path: Path) -> None:
         notebook,
         timeout=300,
         kernel_name="python3",
-        coalesce_streams=True,  # into how many pieces the kernel cuts a text is chance
+        coalesce_streams=True,  # how the kernel cuts a text into pieces is chance
         resources={"metadata": {"path": path.parent}},
     )
     client.execute()
     strip(notebook)
+    describe(notebook)
     with whole(path) as temporary:
         nbformat.write(notebook, temporary)
 
@@ -50,9 +52,9 @@ def strip(notebook: nbformat.NotebookNode) -> None:
         tags = cell.metadata.get("tags")
         cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
         for output in cell.get("outputs", []):
-            # Without a kernel a widget cannot be drawn: the picture beside it stands for it.
+            # Without a kernel a widget cannot be drawn; the picture beside it is shown instead.
             output.get("data", {}).pop(WIDGET_VIEW, None)
-            if "traceback" in output:  # where this checkout stands is nobody's business
+            if "traceback" in output:  # without the path of this checkout
                 output["traceback"] = [line.replace(f"{ROOT}/", "") for line in output.traceback]
 
 
@@ -60,7 +62,7 @@ def main() -> None:
     """Execute the notebooks named on the command line, or all of them."""
     given = [Path(name) for name in sys.argv[1:]]
     everything = sorted(ROOT.glob("notebooks/**/[!.]*.ipynb"))
-    # The reader sees the lessons as they are before the first answer.
+    # Readers see the lessons as they are before the first answer.
     os.environ["MLOPS_PROGRESS"] = str(Path(tempfile.mkdtemp()) / "progress.json")
     bar = tqdm(given or [path for path in everything if ".ipynb_checkpoints" not in path.parts])
     for path in bar:

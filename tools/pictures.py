@@ -1,14 +1,12 @@
-"""Take the pictures of the README anew, in JupyterLab in a real browser: ``make pictures``.
+"""Take the pictures of the README again, in JupyterLab in a real browser: ``make pictures``.
 
-A still of a lesson, and a film of a view whose slider is moved. Playwright and Chromium are those
-of ``make test-browser``, which installs them.
+A still of a lesson, and a film of a view whose slider is moved.
 """
 
 from __future__ import annotations
 
 import io
 import os
-import shutil
 import sys
 import tempfile
 from collections.abc import Iterator
@@ -85,8 +83,7 @@ def picture(view: Locator) -> Image.Image:
 
 def main() -> None:
     """Take both."""
-    names = (os.environ.get("MLOPS_BROWSER", "chromium"), "chromium-browser", "google-chrome")
-    browser = next(filter(None, map(shutil.which, names)), None)
+    browser = os.environ.get("MLOPS_BROWSER", "/usr/bin/chromium")
     with tempfile.TemporaryDirectory() as folder, sync_playwright() as playwright:
         chromium = playwright.chromium.launch(executable_path=browser)
         server = Server(Path(folder), ROOT / "notebooks")

@@ -1,4 +1,4 @@
-"""Write the repository's address into all that names it, and the setup cell into each notebook.
+"""Write the repository's address wherever it is named, and the setup cell into each notebook.
 
 ``python tools/stamp.py [OWNER/NAME]``. The address is kept in one place, ``[project.urls]`` of
 ``pyproject.toml``; with an argument it is changed there first. Notebooks get the Colab badge below
@@ -75,9 +75,9 @@ def remotes(root: Path = ROOT) -> dict[str, str]:
 
 
 def notebooks(root: Path = ROOT) -> list[Path]:
-    """List the notebooks that carry the stamp: all lessons, and the template of one."""
-    found = sorted([*root.glob("notebooks/**/*.ipynb"), *root.glob("docs/*.ipynb")])
-    return [path for path in found if ".ipynb_checkpoints" not in path.parts]
+    """Return the notebooks that carry the stamp: all lessons and the template."""
+    paths = sorted([*root.glob("notebooks/**/*.ipynb"), *root.glob("docs/*.ipynb")])
+    return [path for path in paths if ".ipynb_checkpoints" not in path.parts]
 
 
 def badge(address: str, path: str) -> str:
@@ -94,7 +94,7 @@ def badge(address: str, path: str) -> str:
 
 
 def stamp(notebook: dict[str, Any], address: str, path: str) -> None:
-    """Write badge and setup cell into the notebook at a path of the repository.
+    """Write badge and setup cell into a notebook, given its path in the repository.
 
     Raises
     ------

@@ -2,8 +2,8 @@
 
 ``python tools/test_colab.py``. An environment with what Colab ships (``requirements/colab.txt``) is
 kept in the user's cache folder. The setup cell of the notebooks clones this checkout into a folder
-and installs it, as on Colab, where a stand-in takes the place of the module ``google.colab``; then
-each notebook is executed. Without Python 3.13 this is skipped, and says so.
+and installs it, as on Colab, where a dummy replaces the module ``google.colab``; then
+each notebook is executed. Without Python 3.13 all of this is skipped, with a message.
 """
 
 from __future__ import annotations
@@ -56,18 +56,18 @@ def find_python() -> str | None:
     """Return a Python of Colab's version, if this machine has one."""
     name = f"python{VERSION}"
     pyenv = Path(os.environ.get("PYENV_ROOT", Path.home() / ".pyenv")) / "versions"
-    found = [sys.executable, shutil.which(name), *pyenv.glob(f"{VERSION}*/bin/{name}")]
+    pythons = [sys.executable, shutil.which(name), *pyenv.glob(f"{VERSION}*/bin/{name}")]
     probe = (
         f"import sys, venv; sys.exit(sys.version_info[:2] != {tuple(map(int, VERSION.split('.')))})"
     )
-    for python in filter(None, found):
+    for python in filter(None, pythons):
         if subprocess.run([python, "-c", probe], capture_output=True).returncode == 0:
             return str(python)
     return None
 
 
 def environment(python: str) -> Path:
-    """Return the folder of an environment with what Colab ships; made unless it is there."""
+    """Return the folder of an environment with what Colab ships; make it if it is missing."""
     made_of = [PINS, ROOT / "pyproject.toml", Path(__file__)]
     digest = hashlib.sha256(b"".join(path.read_bytes() for path in made_of)).hexdigest()
     folder = cache() / f"colab-{digest[:12]}"
@@ -89,28 +89,28 @@ class Colab:
     environment : pathlib.Path
         Has what Colab ships.
     folder : pathlib.Path
-        For everything that is left behind.
+        For all files of the simulation.
     """
 
     def __init__(self, environment: Path, folder: Path) -> None:
         self.environment = environment
         self.content = folder / "content"
         self.origin = folder / "origin"
-        stand_in = folder / "stand-in"
-        (stand_in / "google" / "colab").mkdir(parents=True)
-        (stand_in / "google" / "colab" / "__init__.py").touch()
+        dummy = folder / "dummy"
+        (dummy / "google" / "colab").mkdir(parents=True)
+        (dummy / "google" / "colab" / "__init__.py").touch()
         self.content.mkdir()
         self.variables = {
             **{name: v for name, v in os.environ.items() if name != "PYTHONHOME"},
             "PATH": f"{environment / 'bin'}{os.pathsep}{os.environ['PATH']}",
-            "PYTHONPATH": str(stand_in),
+            "PYTHONPATH": str(dummy),
             "VIRTUAL_ENV": str(environment),
             "MLOPS_PROGRESS": str(folder / "progress.json"),
-            "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the old ipykernel says much about its debugger
+            "PYDEVD_DISABLE_FILE_VALIDATION": "1",  # the old ipykernel is wordy about its debugger
         }
 
     def installs(self) -> bool:
-        """Run the setup cell; tell whether it installed the helpers and changed nothing else."""
+        """Run the setup cell; return whether it installed the helpers and changed nothing else."""
         publish(self.origin)
         pip(self.environment, "uninstall", "first-dance-with-mlops")
         before = versions(self.environment)
@@ -134,7 +134,7 @@ class Colab:
         return self.execute("-n", "2", "--dist", "loadfile", *names)
 
     def execute(self, *arguments: str) -> bool:
-        """Execute notebooks by nbval, which compares nothing here; tell whether all cells ran."""
+        """Execute notebooks by nbval, without comparing outputs; return whether all cells ran."""
         python = self.environment / "bin" / "python"
         lax = ["--nbval-lax", "--nbval-current-env", "--nbval-cell-timeout", "300"]
         quiet = ["--quiet", "--disable-warnings", "-p", "no:cacheprovider"]
@@ -143,7 +143,7 @@ class Colab:
 
 
 def publish(folder: Path) -> None:
-    """Make a repository of this checkout's files as they are now, changes included."""
+    """Make a repository of this checkout's files, uncommitted changes included."""
     listed = ["git", "-C", ROOT, "ls-files", "--cached", "--others", "--exclude-standard", "-z"]
     names = subprocess.run(listed, check=True, capture_output=True, text=True).stdout
     for name in filter(None, names.split("\0")):
@@ -163,7 +163,7 @@ def versions(environment: Path) -> dict[str, str]:
     listed = subprocess.run(
         [*command, "--python", environment], check=True, capture_output=True, text=True
     )
-    return {one["name"]: one["version"] for one in json.loads(listed.stdout)}
+    return {package["name"]: package["version"] for package in json.loads(listed.stdout)}
 
 
 def pip(environment: Path, what: str, *arguments: str | Path) -> None:
@@ -172,12 +172,12 @@ def pip(environment: Path, what: str, *arguments: str | Path) -> None:
 
 
 def run(*command: str | Path) -> None:
-    """Run a program; what it says is seen, and a failure ends everything."""
+    """Run a program with its output shown; a failure ends the simulation."""
     subprocess.run(command, check=True)
 
 
 def say(text: str) -> None:
-    """Print a line that is seen among others."""
+    """Print a line that stands out."""
     print(f"== Colab: {text}", flush=True)
 
 

@@ -1,1 +1,1 @@
-"""The ground floor: files, processes, checks of arguments, statistics and the look of figures."""
+"""The ground floor: files, processes, extras, checks of arguments, statistics, figure style."""

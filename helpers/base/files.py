@@ -1,4 +1,4 @@
-"""Files that are there whole or not at all, whenever the program that writes them ends."""
+"""Files that are written completely or not at all, even if the program is killed."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from pathlib import Path
 
 @contextlib.contextmanager
 def whole(path: str | Path) -> Iterator[Path]:
-    """Give a temporary name to write to, which becomes `path` if all goes well.
+    """Yield a temporary name to write to; it is renamed to `path` if the block succeeds.
 
     Parameters
     ----------
@@ -20,7 +20,8 @@ def whole(path: str | Path) -> Iterator[Path]:
     Yields
     ------
     pathlib.Path
-        A name beside it. Should the block raise, what has it goes, and `path` stays as it was.
+        In the same folder. If the block raises, the temporary file is deleted and `path` is
+        unchanged.
 
     Examples
     --------
@@ -28,7 +29,7 @@ def whole(path: str | Path) -> Iterator[Path]:
     ...     _ = temporary.write_text("1,2,3")
     """
     path = Path(path)
-    # A name of its own for each writer, so that two at once do not mix what they write.
+    # Each writer has its own name, so that two of them do not mix what they write.
     temporary = path.with_name(f".{path.name}.{uuid.uuid4().hex}.partial")
     try:
         yield temporary
@@ -38,7 +39,7 @@ def whole(path: str | Path) -> Iterator[Path]:
 
 
 def write(path: str | Path, content: str | bytes) -> None:
-    """Write a file in one step: who reads it meanwhile sees the old one or the new one.
+    """Write a file in one step: readers see either the old content or the new.
 
     Parameters
     ----------
@@ -55,7 +56,7 @@ def write(path: str | Path, content: str | bytes) -> None:
 
 
 def markdown(path: str | Path) -> Path:
-    """Give the path of a Markdown file that is to be written, with its folder made.
+    """Return the path of a Markdown file to write, after creating its folder.
 
     Parameters
     ----------

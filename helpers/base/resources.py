@@ -1,4 +1,4 @@
-"""Where the files that come with the package are: its data and its TFX locks."""
+"""Files that ship with the package: its data and its TFX locks; and the lessons of a checkout."""
 
 from __future__ import annotations
 
@@ -10,9 +10,9 @@ _PACKAGE = Path(__file__).resolve().parents[1]
 
 
 def path(*parts: str) -> Path:
-    """Path of a file or folder that is shipped with the project.
+    """Return the path of a file or folder that is shipped with the project.
 
-    In a checkout these files stand beside the package (``data/``, ``requirements/``); in an
+    In a checkout these files are beside the package (``data/``, ``requirements/``); in an
     installed wheel they are copied into it, under ``helpers/_shipped/`` (see ``pyproject.toml``).
 
     Parameters
@@ -23,7 +23,7 @@ def path(*parts: str) -> Path:
     Returns
     -------
     pathlib.Path
-        The path, which need not exist.
+        It may not exist.
 
     Examples
     --------
@@ -37,18 +37,18 @@ def path(*parts: str) -> Path:
 
 @dataclass(frozen=True)
 class Lesson:
-    """A lesson that is there.
+    """A lesson in this checkout.
 
     Attributes
     ----------
     number : str
         Such as ``"2.1"``; "0" is the start page.
     title : str
-        Its name, without the number and what follows the colon.
+        Its name, without the number and the part after the colon.
     minutes : int
-        How long a learner takes, about.
+        How long a learner takes, roughly.
     budget_s : int
-        Seconds that it may run.
+        How long the notebook may run, in seconds.
     path : pathlib.Path
         The notebook.
     """
@@ -61,19 +61,19 @@ class Lesson:
 
 
 def lessons() -> list[Lesson]:
-    """List the lessons of this checkout, by their numbers.
+    """Return the lessons of this checkout, in the order of their numbers.
 
     Returns
     -------
     list of Lesson
-        Read from the notebooks themselves; empty where the package stands without them.
+        Read from the notebooks; empty where the package is installed without them.
 
     Examples
     --------
     >>> lessons()[0].number
     '0'
     """
-    found = []
+    lessons = []
     for file in path("notebooks").glob("**/[!.]*.ipynb"):
         if ".ipynb_checkpoints" in file.parts:
             continue
@@ -82,6 +82,6 @@ def lessons() -> list[Lesson]:
         if about:
             heading = "".join(notebook["cells"][0]["source"]).partition("\n")[0].lstrip("# ")
             title = heading.removeprefix(about["lesson"]).partition(":")[0].strip()
-            lesson = Lesson(about["lesson"], title, about["minutes"], about["budget_s"], file)
-            found.append(lesson)
-    return sorted(found, key=lambda lesson: [int(part) for part in lesson.number.split(".")])
+            minutes, seconds = about["minutes"], about["budget_s"]
+            lessons.append(Lesson(about["lesson"], title, minutes, seconds, file))
+    return sorted(lessons, key=lambda lesson: [int(part) for part in lesson.number.split(".")])

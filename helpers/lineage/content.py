@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import pandas as pd
 
-from helpers.tfx import session
+from helpers.tfx import TFXError, session
 
 if TYPE_CHECKING:
     import networkx as nx
@@ -135,8 +135,6 @@ def _read(path: Path) -> dict[str, list[dict[str, Any]]]:
 
 
 def _read_in_tfx(copy: Path) -> dict[str, list[dict[str, Any]]]:
-    from helpers.tfx.session import TFXError
-
     tfx = session()
     tfx.push("_mlops_store", {"path": str(copy), "source": _SOURCE.read_text(encoding="utf-8")})
     try:

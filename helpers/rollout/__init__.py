@@ -1,10 +1,10 @@
 """Bring a new model to its users step by step, and take it back if it is worse.
 
 A :class:`Router` divides requests among variants of a model, mirrors them, keeps users with their
-variant and asks elsewhere when a server dies. A :class:`Rollout` gives a candidate more and more of
-the users and promotes it or rolls it back by itself; the chance that it rolls back a candidate that
-is not worse is stated and kept (``helpers.rollout.analysis`` says how). :func:`plan` writes the
-same roll-out down for Kubernetes, KServe and Argo Rollouts.
+variant and switches to another when a server dies. A :class:`Rollout` gives a candidate a growing
+share of the users and promotes it or rolls it back automatically; the chance of rolling back a
+candidate that is not worse is bounded (see ``helpers.rollout.analysis``). :func:`plan` returns the
+same roll-out for Kubernetes, KServe and Argo Rollouts.
 
 Examples
 --------
@@ -33,7 +33,7 @@ from helpers.rollout.analysis import (
 )
 from helpers.rollout.canary import Decision, Event, Rollout
 from helpers.rollout.manifests import Plan, plan
-from helpers.rollout.router import Router, RouterDied, assignment
+from helpers.rollout.router import Router, RouterError, assignment
 
 __all__ = [
     "STANDARD",
@@ -50,7 +50,7 @@ __all__ = [
     "Plan",
     "Rollout",
     "Router",
-    "RouterDied",
+    "RouterError",
     "Sample",
     "ScoreShift",
     "assignment",

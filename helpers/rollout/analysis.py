@@ -1,23 +1,23 @@
 r"""A test of a candidate against the stable model that may be looked at after every batch.
 
-A classical test is right once, at the end. Who looks after every batch and stops at the first bad
-look rolls good models back far more often than the 5 % that he thinks. The tests here are bets:
-for each metric a player starts with 1 and bets, again and again, that the candidate's next few
-requests will be worse than the stable model's of the same moment. If the candidate is not worse,
-no way of betting makes money on average, so that by Ville's inequality the chance that the fortune
-*ever* reaches 1/a is at most a. The fortune is the evidence. With m metrics each one's limit is
+A classical test is valid once, at the end. If you test after every batch and stop at the first
+significant result, you roll back good models far more often than 5 % of the time. The tests here
+are bets: for each metric a player starts with 1 and bets, again and again, that the candidate's
+next few requests will be worse than the stable model's at the same moment. If the candidate is not
+worse, no strategy makes money on average, so by Ville's inequality the chance that the fortune
+*ever* reaches 1/a is at most a. The fortune is the evidence. With m metrics the limit of each is
 m / alpha: whatever the number of looks, steps and requests, the chance to roll back a candidate
 that is not worse on any metric is at most alpha over the whole roll-out.
 
-In a bet, x is the mean badness of some requests of the candidate less that of the stable model's
-requests of the same moment; badness is between 0 and 1. It multiplies the fortune by
+In a bet, x is the mean badness of some requests of the candidate minus that of the stable model's
+requests at the same moment; badness is between 0 and 1. It multiplies the fortune by
 :math:`1 + f\,(x - \text{margin}) / (1 + \text{margin})`; the evidence is the mean of the fortunes
-of players with different f. Comparing like with like, moment by moment, is also what keeps a
-change of the traffic, or of its split, from looking like a difference of the models.
+of players with different f. Comparing moment by moment also keeps a change of the traffic, or of
+its split, from looking like a difference between the models.
 
-The promise supposes that requests fall to the two models by chance. Where users stay with a model,
-chance divides users and not requests, which is why a roll-out takes one request of each user in a
-step for evidence.
+The guarantee assumes that requests are assigned to the two models at random. Where users stay with
+a model, users are assigned at random and requests are not, so a roll-out counts one request per
+user and step as evidence.
 
 Sources: Ville (1939); Waudby-Smith and Ramdas (2024), "Estimating means of bounded random variables
 by betting", JRSS B 86(1); Shafer (2021), "Testing by betting", JRSS A 184(2); on peeking at A/B
@@ -35,8 +35,8 @@ from typing import ClassVar
 import numpy as np
 import pandas as pd
 
-# Shares of the fortune that the players bet: small ones find small differences, large ones soon
-# find large ones. None bets all, so that none is ruined by one request.
+# Shares of the fortune that the players bet: small shares find small differences, large ones find
+# large differences soon. None bets everything, so that no single request ruins a player.
 FRACTIONS = np.array([0.02, 0.05, 0.1, 0.2, 0.35, 0.6, 0.9])
 REFERENCE = 50  # requests of the stable model that percentiles and ranks need
 _REMEMBERED = 1_000
@@ -44,7 +44,7 @@ _REMEMBERED = 1_000
 
 @dataclass(frozen=True)
 class Sample:
-    """Requests of one model in one batch, in the order in which they came.
+    """Requests of a model in a batch, in the order in which they came.
 
     Parameters
     ----------
@@ -55,7 +55,7 @@ class Sample:
     score : array of float, shape (n,), optional
         Mean score of a request's instances; NaN where there is none.
     value : array of float, shape (n,), optional
-        What the business metric says; NaN where it is not known.
+        Value of the business metric; NaN where it is not known.
     """
 
     error: np.ndarray
@@ -69,7 +69,7 @@ class Sample:
             given = getattr(self, name)
             object.__setattr__(self, name, np.full(n, np.nan) if given is None else given)
             if len(getattr(self, name)) != n:
-                raise ValueError(f"{name} has {len(given)} values, error has {n}; expected as many")
+                raise ValueError(f"{name} has {len(given)} values, error has {n}; expected {n}")
 
     def __len__(self) -> int:
         return len(self.error)
@@ -80,19 +80,19 @@ _NOTHING = Sample(np.zeros(0, bool))
 
 @dataclass(frozen=True)
 class Batch:
-    """What happened since the last look.
+    """The requests since the last look.
 
     Parameters
     ----------
     stable, candidate : Sample
-        What users were answered; in a step of weight 0, the candidate's mirrored requests.
+        The answers to users; in a step of weight 0, the candidate's mirrored requests.
     pairs : array of float, shape (n, 2), optional
         Scores of the same instance by the stable model and by the candidate, from mirroring.
     request : array of int, shape (n,), optional
-        Request to which each pair belongs, if requests have several instances: they are one
-        observation, since instances that come together may be alike.
+        Request to which each pair belongs, if requests have several instances: these count as one
+        observation, since they may be alike.
     down_s : float, default 0.0
-        Since how many seconds the candidate has not been answering at all.
+        Seconds for which the candidate has not answered at all.
     """
 
     stable: Sample = _NOTHING
@@ -104,17 +104,17 @@ class Batch:
 
 @dataclass(frozen=True)
 class Memory:
-    """What the stable model did in earlier batches: what "slow" and "high" mean is taken from it.
+    """Earlier batches of the stable model, which define what "slow" and "high" mean.
 
-    It never holds the batch that is judged; a limit chosen after seeing the requests that it
-    judges would break the test's promise.
+    The batch that is judged is never included: a limit chosen after seeing the requests that it
+    judges would break the test's guarantee.
     """
 
     latency_ms: np.ndarray = field(default_factory=lambda: np.zeros(0))
     score: np.ndarray = field(default_factory=lambda: np.zeros(0))
 
     def with_(self, sample: Sample) -> Memory:
-        """Return a memory that knows this sample too, and has forgotten the oldest ones."""
+        """Return a memory with this sample, and without the oldest requests."""
 
         def longer(old: np.ndarray, new: np.ndarray) -> np.ndarray:
             return np.concatenate([old, new[np.isfinite(new)]])[-_REMEMBERED:]
@@ -131,20 +131,20 @@ def _check_margin(margin: float) -> None:
 
 
 class Metric(ABC):
-    """Something in which a candidate can be worse; `margin` says how much worse does not matter."""
+    """A way in which a candidate can be worse; up to `margin` it does not matter."""
 
     margin: float
-    lowest: ClassVar[float] = -1.0  # that the difference of two badnesses can be
+    lowest: ClassVar[float] = -1.0  # possible difference of two badnesses
     sides: ClassVar[tuple[str, ...]] = ("",)  # directions in which it can be worse
 
     @property
     @abstractmethod
     def name(self) -> str:
-        """What it is called in tables."""
+        """Name in tables."""
 
     @abstractmethod
     def badness(self, batch: Batch, memory: Memory) -> Pair | None:
-        """Return how bad requests were, stable and candidate, 0 to 1, shape (n, sides)."""
+        """Return the badness of requests, stable and candidate, 0 to 1, shape (n, sides)."""
 
     def readable(self, badness: float) -> float:
         """Return a mean badness in the metric's own unit."""
@@ -158,7 +158,7 @@ class Metric(ABC):
 
 @dataclass(frozen=True)
 class ErrorRate(Metric):
-    """Share of requests that fail or get a prediction that is no number.
+    """Share of requests that fail or get a prediction that is not a number.
 
     Parameters
     ----------
@@ -179,14 +179,14 @@ class ErrorRate(Metric):
 
 @dataclass(frozen=True)
 class Latency(Metric):
-    """Share of answers that take longer than a percentile of the stable model's latency allows.
+    """Share of slow answers, compared with a percentile of the stable model's latency.
 
     Parameters
     ----------
     percentile : float, default 95
-        Of the stable model's latencies so far; 50 looks at all requests, 99 at the slowest.
+        Of the stable model's latencies so far; 50 is about all requests, 99 about the slowest.
     factor : float, default 1.5
-        How many times that latency is still good.
+        An answer is slow from this many times that latency on.
     limit_ms : float, optional
         A limit in milliseconds instead, such as a service-level objective.
     margin : float, default 0.05
@@ -209,7 +209,7 @@ class Latency(Metric):
 
     @property
     def name(self) -> str:
-        """Say what "slow" means."""
+        """Name in tables, with the definition of "slow"."""
         if self.limit_ms is not None:
             return f"slower than {self.limit_ms:g} ms"
         return f"slower than {self.factor:g} × stable's p{self.percentile:g}"
@@ -228,7 +228,7 @@ class Latency(Metric):
 
 @dataclass(frozen=True)
 class ScoreShift(Metric):
-    """How far the candidate's scores lie from where the stable model's lie.
+    """How far the distribution of the candidate's scores is from the stable model's.
 
     A score is replaced by its rank among the stable model's earlier scores, 0 to 1, so that no
     assumption on their distribution is needed. Four bets look for higher, lower, wider and
@@ -237,8 +237,8 @@ class ScoreShift(Metric):
     Parameters
     ----------
     margin : float, default 0.1
-        By how much the mean rank may differ: 0.1 means that the candidate's score is the higher
-        one of two random ones in 40 to 60 of 100 cases.
+        By how much the mean rank may differ: with 0.1, a random score of the candidate is higher
+        than a random score of the stable model in 40 to 60 of 100 cases.
     """
 
     margin: float = 0.1
@@ -249,7 +249,7 @@ class ScoreShift(Metric):
         _check_margin(self.margin)
 
     def badness(self, batch: Batch, memory: Memory) -> Pair | None:
-        """Return rank, reverse rank, distance from the middle, nearness to it."""
+        """Return rank, reverse rank, distance from the middle, and 1 minus that distance."""
         if len(memory.score) < REFERENCE:
             return None
         known = np.sort(memory.score)
@@ -268,7 +268,7 @@ class ScoreShift(Metric):
 class Disagreement(Metric):
     """Share of mirrored predictions that differ from the stable model's for the same instance.
 
-    A better model must differ somewhere; this guards against one that differs everywhere.
+    A better model must differ somewhere; this guards against a model that differs everywhere.
 
     Parameters
     ----------
@@ -288,13 +288,13 @@ class Disagreement(Metric):
     def __post_init__(self) -> None:
         _check_margin(self.margin)
         if not self.margin > 0:
-            raise ValueError("margin is 0: two different models never agree always; expected more")
+            raise ValueError("margin is 0, but two models never agree always; expected more")
         if not self.tolerance >= 0:
             raise ValueError(f"tolerance is {self.tolerance!r}; expected 0 or more")
 
     @property
     def name(self) -> str:
-        """Say what is compared."""
+        """Name in tables, with what is compared."""
         return "scores differ" if self.threshold is None else "decisions differ"
 
     def badness(self, batch: Batch, memory: Memory) -> Pair | None:
@@ -317,14 +317,14 @@ class Business(Metric):
     Parameters
     ----------
     low, high : float
-        Least and most that one request can be worth; values beyond are taken as these.
+        Least and most that one request can be worth; values beyond are clipped.
     value : callable, optional
-        Given observations (see ``Router.observations``), returns a value for each row, NaN where it
-        is not known.
+        Takes observations (see ``Router.observations``) and returns a value for each row, NaN where
+        it is not known.
     margin : float, default 0.0
         By how much less the candidate may be worth on average, in the value's unit.
     title : str, default "business value"
-        What it is called in tables.
+        Name in tables.
     """
 
     low: float
@@ -340,7 +340,7 @@ class Business(Metric):
 
     @property
     def name(self) -> str:
-        """Return its title."""
+        """Name in tables: the title."""
         return self.title
 
     @property
@@ -372,15 +372,14 @@ class Analysis:
     Parameters
     ----------
     metrics : tuple of Metric
-        By default errors, two latencies, score shift and disagreement. A :class:`Business` metric
-        is for the lesson to add.
+        By default errors, two latencies, score shift and disagreement.
     alpha : float, default 0.05
-        Chance to roll back a candidate that is worse on no metric (by more than its margin), over
-        the whole roll-out; it holds however often one looks.
+        Chance to roll back a candidate that is not worse on any metric (by more than its margin),
+        over the whole roll-out, however often you look.
     step_requests : int, default 200
         Requests of the candidate after which a step without a verdict is passed.
     dead_s : float, default 2.0
-        A candidate that has not been answering for so many seconds is rolled back.
+        A candidate that has not answered for this many seconds is rolled back.
 
     Examples
     --------
@@ -410,16 +409,12 @@ class Analysis:
 
     @property
     def limit(self) -> float:
-        """Evidence against one metric that rolls back: the number of metrics over alpha."""
+        """Evidence on a metric that rolls back: the number of metrics divided by alpha."""
         return len(self.metrics) / self.alpha
 
 
 class Evidence:
-    """The evidence so far, batch by batch; pure computation, with no clock and no server.
-
-    Parameters
-    ----------
-    analysis : Analysis
+    """The evidence so far, batch by batch; pure computation, without a clock or a server.
 
     Examples
     --------
@@ -436,12 +431,7 @@ class Evidence:
         self._bets = [_Bets(metric) for metric in analysis.metrics]
 
     def add(self, batch: Batch) -> None:
-        """Let the players bet on a batch.
-
-        Parameters
-        ----------
-        batch : Batch
-        """
+        """Let the players bet on a batch."""
         for bets in self._bets:
             badness = bets.metric.badness(batch, self._memory)
             if badness is not None:
@@ -449,32 +439,27 @@ class Evidence:
         self._memory = self._memory.with_(batch.stable)
 
     def against(self) -> dict[str, float]:
-        """Return the evidence against the candidate on each metric; 1 is none.
-
-        Returns
-        -------
-        dict of str to float
-        """
+        """Return the evidence against the candidate on each metric; it starts at 1."""
         return {bets.metric.name: bets.evidence for bets in self._bets}
 
     def guilty(self) -> str | None:
-        """Say on which metric the candidate is worse, if the evidence reaches the limit."""
+        """Return on which metric the candidate is worse, if the evidence reaches the limit."""
         worst = max(self._bets, key=lambda bets: bets.log_evidence)
         if worst.log_evidence < math.log(self.analysis.limit):
             return None
-        return worst.said()
+        return worst.reason()
 
-    def table(self) -> pd.DataFrame:
-        """Return what is known of each metric.
+    def to_frame(self) -> pd.DataFrame:
+        """Return the comparison on each metric.
 
         Returns
         -------
         pandas.DataFrame
             A row for each metric: ``stable`` and ``candidate`` (means over compared requests, in
             the metric's unit), ``compared`` (groups of requests), ``worse by`` and ``at least`` /
-            ``at most`` (bounds that hold at every look, each with the chance of 1 - alpha / number
+            ``at most`` (bounds that hold at every look, each with probability 1 - alpha / number
             of metrics), ``allowed`` (the margin), ``evidence`` and ``limit``. The differences of a
-            business metric are in its unit, and more is worse.
+            business metric are in its unit, and a positive one is worse.
         """
         level = len(self._bets) / self.analysis.alpha
         rows = {bets.metric.name: bets.row(level) for bets in self._bets}
@@ -510,7 +495,7 @@ class _Bets:
         self._differences.append(difference)
         self._log += self._gains(difference, self.metric.scaled_margin)
 
-    def said(self) -> str:
+    def reason(self) -> str:
         side, metric = self._side(), self.metric
         stable, candidate = (metric.readable(mean) for mean in self._means()[:, side])
         if isinstance(metric, Business):
@@ -540,12 +525,12 @@ class _Bets:
         }
 
     def _gains(self, x: np.ndarray, margin: float) -> np.ndarray:
-        """Return the sum of the logarithms of what each player's fortune is multiplied by."""
+        """Return by how much the logarithm of each player's fortune grows."""
         scaled = (x - margin) / (margin - self.metric.lowest)  # -1 or more
         return np.log1p(FRACTIONS[:, None, None] * scaled).sum(1)
 
     def _bounds(self, x: np.ndarray, log_level: float) -> tuple[float, float]:
-        """Return the differences that bets of either direction have not ruled out."""
+        """Return the smallest and largest difference that no bet has ruled out."""
         from scipy.optimize import brentq
 
         def more(margin: float) -> float:  # evidence that the difference is more than this
@@ -574,7 +559,7 @@ def _column(values: np.ndarray) -> np.ndarray:
 
 
 def _group_means(values: np.ndarray, groups: int) -> np.ndarray:
-    """Cut rows into groups of neighbours, as equal as can be, and return each one's mean."""
+    """Return the mean of each group of neighbouring rows; the groups are as equal as possible."""
     if groups == len(values):
         return values
     edges = np.arange(groups) * len(values) // groups

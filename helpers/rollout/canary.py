@@ -1,85 +1,63 @@
 """A canary roll-out: step by step more users for the candidate, or none again if it is worse.
 
-:meth:`Rollout.observe` decides and touches nothing but itself, so that a roll-out can be simulated;
-:meth:`Rollout.start` lets the decisions move a router's weights.
+:meth:`Rollout.observe` decides and has no other effect, so a roll-out can be simulated;
+:meth:`Rollout.start` applies the decisions to a router.
 """
 
 from __future__ import annotations
 
+import contextlib
 import math
 import threading
 import time
 from collections.abc import Callable, Sequence
-from dataclasses import asdict, dataclass
+from typing import NamedTuple
 
 import numpy as np
 import pandas as pd
 
+from helpers.base.checks import share
 from helpers.rollout.analysis import Analysis, Batch, Business, Disagreement, Evidence, Sample
-from helpers.rollout.router import Router, RouterDied
+from helpers.rollout.router import Router, RouterError
 
 RUNNING, PROMOTED, ROLLED_BACK, FAILED = "running", "promoted", "rolled back", "failed"
-_BATCH = 20  # requests that the driver waits for between two looks
+_BATCH = 20  # requests to wait for between two looks
 
 
-@dataclass(frozen=True)
-class Decision:
-    """What follows from a batch.
+class Decision(NamedTuple):
+    """The decision after a batch."""
 
-    Attributes
-    ----------
-    action : str
-        "continue", "advance", "promote" or "roll back".
-    weight : float
-        The candidate's share of the users from now on.
-    reason : str
-        Why, in words.
-    """
-
-    action: str
-    weight: float
+    action: str  # "continue", "advance", "promote" or "roll back"
+    weight: float  # the candidate's share of the users from now on
     reason: str
 
 
-@dataclass(frozen=True)
-class Event:
-    """Something that happened in a roll-out.
+class Event(NamedTuple):
+    """An entry in the log of a roll-out."""
 
-    Attributes
-    ----------
-    at : float
-        Seconds since the start; in a simulation, number of the batch.
-    what : str
-        "started", "advanced", "promoted", "rolled back", "failed" or "counted".
-    weight : float
-        The candidate's share of the users from then on.
-    said : str
-        What happened and why, in words.
-    """
-
-    at: float
-    what: str
-    weight: float
-    said: str
+    at: float  # seconds since the start; in a simulation, number of the batch
+    what: str  # "started", "advanced", "promoted", "rolled back", "failed" or "counted"
+    weight: float  # the candidate's share of the users from then on
+    message: str  # what happened and why
 
 
 class Rollout:
-    """A canary roll-out that promotes or rolls back by itself.
+    """A canary roll-out that promotes or rolls back automatically.
 
     At each step the candidate gets a share of the users. After every batch of requests the evidence
-    against it is weighed (see ``helpers.rollout.analysis``): if it reaches the limit on any metric,
-    the candidate is rolled back at once; if the step has had its number of requests, the next step
-    begins. The evidence is kept from step to step. If the router keeps users with a variant, a user
-    is one piece of evidence in a step, however many requests he sends: requests of one user are
-    alike, and the evidence of a few busy users would be theirs, not the model's.
+    against it is updated (see ``helpers.rollout.analysis``): if it reaches the limit on any metric,
+    the candidate is rolled back at once; after the step's number of requests, the next step begins.
+    The evidence is kept from step to step. If the router keeps users with a variant, a user counts
+    once in a step, however many requests they send: requests of one user are alike, and the
+    evidence of a few busy users would be about them, not about the model.
 
     Parameters
     ----------
     stable, candidate : str
         Names of the two variants in the router.
     steps : sequence of float, default (0.05, 0.25, 0.5, 1.0)
-        Shares of the users; growing, and the last one is 1, which is the promotion. A first step of
-        0 is a shadow step: the candidate is judged by mirrored requests only.
+        Shares of the users; growing, and the last is 1, which is the promotion. A first step of 0
+        is a shadow step: the candidate is judged by mirrored requests only.
     analysis : Analysis, optional
         How the candidate is judged.
     mirror : float, default 1.0
@@ -91,13 +69,13 @@ class Rollout:
     state : str
         "running", "promoted", "rolled back" or "failed" (the router or the analysis broke down).
     evidence : Evidence
-        What is known so far; ``rollout.evidence.table()`` shows it.
+        The evidence so far; ``rollout.evidence.to_frame()`` shows it.
     clock : str
-        What ``at`` counts in events and history: "batches" or "seconds since the start".
+        Unit of ``at`` in events and history: "batches" or "seconds since the start".
 
     Examples
     --------
-    A candidate that fails always, without a server:
+    A candidate that always fails, without a server:
 
     >>> rollout = Rollout(steps=(0.5, 1.0))
     >>> good, bad = Sample(np.zeros(50, bool)), Sample(np.ones(50, bool))
@@ -126,28 +104,27 @@ class Rollout:
             )
         if stable == candidate:
             raise ValueError(f"stable and candidate are both {stable!r}; expected two variants")
-        if not 0 <= mirror <= 1:
-            raise ValueError(f"mirror is {mirror!r}; expected a share, 0 to 1")
+        share("mirror", mirror)
         self.stable = stable
         self.candidate = candidate
         self.analysis = analysis or Analysis()
         compares = any(isinstance(metric, Disagreement) for metric in self.analysis.metrics)
         self.mirror = mirror if compares or self.steps[0] == 0 else 0.0
         if not self.mirror and self.steps[0] == 0:
-            raise ValueError("the first step is 0, a shadow step, and mirror is 0; give it a share")
+            raise ValueError("the first step is 0, a shadow step; mirror must be more than 0")
         self.evidence = Evidence(self.analysis)
         self.state = RUNNING
         self.clock = "batches"
         self._step = 0
         self._seen = 0  # the candidate's requests in this step
-        self._users: set[tuple] = set()  # who was evidence in this step, and of which variant
+        self._users: set[tuple] = set()  # users that counted in this step, with their variant
         self._history: list[dict[str, float]] = []
         self._events: list[Event] = []
         self._lock = threading.RLock()
         self._thread: threading.Thread | None = None
         self._stop = threading.Event()
         self._listeners: list[Callable[[], object]] = []
-        self._note(0, "started", f"{candidate} gets {self._gets(self.weight)}.")
+        self._log(0, "started", f"{candidate} gets {self._gets(self.weight)}.")
 
     def __repr__(self) -> str:
         steps = ", ".join(_percent(step) for step in self.steps)
@@ -164,57 +141,44 @@ class Rollout:
 
     @property
     def events(self) -> pd.DataFrame:
-        """The event log: ``at``, ``what``, ``weight`` and ``said`` of each event."""
+        """The log: ``at``, ``what``, ``weight`` and ``message`` of each event."""
         with self._lock:
-            return pd.DataFrame([asdict(event) for event in self._events])
+            return pd.DataFrame(self._events)
 
     @property
     def history(self) -> pd.DataFrame:
         """The state after each batch.
 
-        Columns are ``at``, ``weight`` and, for both variants, ``requests``, ``errors`` (share),
-        ``p50_ms`` and ``p95_ms`` of the batch, such as ``p95_ms candidate``; and for each metric
+        The columns are ``at``, ``weight``, for both variants ``requests``, ``errors`` (share),
+        ``p50_ms`` and ``p95_ms`` of the batch, such as ``p95_ms candidate``, and for each metric
         the evidence so far.
         """
         with self._lock:
             return pd.DataFrame(self._history)
 
     def story(self, times: bool = True) -> str:
-        """Tell what happened.
-
-        Parameters
-        ----------
-        times : bool, default True
-            Whether each line begins with its time.
-
-        Returns
-        -------
-        str
-            One line for each event.
-        """
+        """Return the log as text, a line for each event, with its time if `times` is true."""
         with self._lock:
             unit = " s" if self._thread else ""
             digits = 1 if self._thread else 0
-            lines = ((f"{event.at:5.{digits}f}{unit}  ", event.said) for event in self._events)
-            return "\n".join(at + said if times else said for at, said in lines)
+            return "\n".join(
+                (f"{event.at:5.{digits}f}{unit}  " if times else "") + event.message
+                for event in self._events
+            )
 
     def observe(
         self, batch: Batch | pd.DataFrame, *, at: float | None = None, down_s: float = 0.0
     ) -> Decision:
-        """Take in a batch and decide.
+        """Add a batch to the evidence and return the decision.
 
         Parameters
         ----------
         batch : Batch or pandas.DataFrame
-            What happened since the last look; a frame has the columns of ``Router.observations``.
+            The requests since the last look; a frame has the columns of ``Router.observations``.
         at : float, optional
             When; by default the number of the batch.
         down_s : float, default 0.0
-            With a frame: since how many seconds the candidate has not been answering.
-
-        Returns
-        -------
-        Decision
+            With a frame: seconds for which the candidate has not answered.
 
         Raises
         ------
@@ -230,36 +194,31 @@ class Rollout:
                 batch = self._batch(frame, down_s)
                 evidence = self._batch(self._new_users(frame), down_s)
             at = len(self._history) + 1 if at is None else at
-            if len(batch.stable) or len(batch.candidate) or len(batch.pairs):
+            if any(map(len, (batch.stable, batch.candidate, batch.pairs))):
                 self.evidence.add(evidence)
                 self._history.append(self._measured(at, batch))
             self._seen += len(batch.candidate)
             decision = self._decide(batch, at)
-        self._tell()
+        self._notify()
         return decision
 
     def start(self, router: Router, *, every: float = 0.25, patience: float = 300.0) -> Rollout:
-        """Let the roll-out move a router's weights, in a thread of its own.
+        """Control a router's weights from a thread, and return this roll-out; see :meth:`wait`.
 
         Parameters
         ----------
         router : Router
-            Runs, and has both variants.
+            Started, with both variants.
         every : float, default 0.25
             Seconds between two looks.
         patience : float, default 300.0
-            Seconds after which a step that has not had its requests is given up: the candidate is
-            rolled back, since nothing is known about it. While the stable model does not answer
-            they do not count: the candidate stands in for it.
-
-        Returns
-        -------
-        Rollout
-            This one; see :meth:`wait`.
+            Seconds after which a step without its number of requests ends with a rollback, since
+            nothing is known about the candidate. They do not count while the stable model does not
+            answer and the candidate replaces it.
         """
         for name in (self.stable, self.candidate):
             if name not in router.upstreams:
-                raise ValueError(f"the router has {[*router.upstreams]}, and no variant {name!r}")
+                raise ValueError(f"the router has {[*router.upstreams]}, but no variant {name!r}")
         with self._lock:
             if self._thread is not None or self._history or self.state != RUNNING:
                 raise RuntimeError("this roll-out has begun already; make another one")
@@ -272,24 +231,13 @@ class Rollout:
         return self
 
     def wait(self, timeout: float = 60.0) -> str:
-        """Wait for the end.
-
-        Parameters
-        ----------
-        timeout : float, default 60.0
-            Seconds.
-
-        Returns
-        -------
-        str
-            "promoted", "rolled back" or "failed"; "running" if the time is up.
-        """
+        """Wait for the end, at most `timeout` seconds, and return the state."""
         if self._thread is not None:
             self._thread.join(timeout)
         return self.state
 
     def abort(self) -> None:
-        """Roll back by hand, and wait until it is done."""
+        """Roll back manually, and wait until it is done."""
         self._stop.set()
         if self._thread is not None and self._thread is not threading.current_thread():
             self._thread.join()
@@ -297,15 +245,12 @@ class Rollout:
             with self._lock:
                 if self.state == RUNNING:
                     self._roll_back(len(self._history), "stopped by hand")
-            self._tell()
+            self._notify()
 
     def on_change(self, listener: Callable[[], object]) -> None:
-        """Have a function called after each batch and event, in the roll-out's thread.
+        """Call a function after each batch and event, in the roll-out's thread.
 
-        Parameters
-        ----------
-        listener : callable
-            Takes nothing; what it raises is dropped.
+        Exceptions that it raises are ignored.
         """
         self._listeners.append(listener)
 
@@ -324,36 +269,32 @@ class Rollout:
             f"{passed} passed: {seen:,} requests, and the most evidence against {self.candidate} "
             f"is {most:.2g} of {limit:g} ({metric})"
         )
-        self._step += 1
-        self._seen = 0
+        self._step, self._seen = self._step + 1, 0
         self._users.clear()
         if self.weight < 1:
-            self._note(at, "advanced", f"{reason}. It now gets {self._gets(self.weight)}.")
+            self._log(at, "advanced", f"{reason}. It now gets {self._gets(self.weight)}.")
             return Decision("advance", self.weight, reason)
         self.state = PROMOTED
-        self._note(at, "promoted", f"{reason}. Promoted: {self.candidate} gets all users.")
+        self._log(at, "promoted", f"{reason}. Promoted: {self.candidate} gets all users.")
         return Decision("promote", 1.0, reason)
 
     def _roll_back(self, at: float, reason: str) -> Decision:
         weight = _percent(self.weight)
         self.state = ROLLED_BACK
-        self._note(at, "rolled back", f"Rolled back at {weight}: {reason}.")
+        self._log(at, "rolled back", f"Rolled back at {weight}: {reason}.")
         return Decision("roll back", 0.0, reason)
 
-    def _note(self, at: float, what: str, said: str) -> None:
-        self._events.append(Event(float(at), what, self.weight, said))
+    def _log(self, at: float, what: str, message: str) -> None:
+        self._events.append(Event(float(at), what, self.weight, message))
 
     def _gets(self, weight: float) -> str:
-        if weight:
-            return f"{_percent(weight)} of the users"
-        return "no users yet, only copies of their requests"
+        copies = "no users yet, only copies of their requests"
+        return f"{_percent(weight)} of the users" if weight else copies
 
-    def _tell(self) -> None:
+    def _notify(self) -> None:
         for listener in self._listeners:
-            try:
+            with contextlib.suppress(Exception):  # a view that fails must not stop a roll-out
                 listener()
-            except Exception:  # a view that fails must not stop a roll-out
-                continue
 
     def _measured(self, at: float, batch: Batch) -> dict[str, float]:
         row = {"at": at, "weight": self.weight}
@@ -367,31 +308,25 @@ class Rollout:
         return row | self.evidence.against()
 
     def _new_users(self, frame: pd.DataFrame) -> pd.DataFrame:
-        """Leave out all but the first request of each user in this step."""
+        """Return the first request of each user in this step, and all requests without a user."""
         kept = []
-        for user in frame[["key", "variant", "shadow"]].itertuples(index=False, name=None):
-            nobody = user[0] is None or user[0] != user[0]
-            kept.append(nobody or user not in self._users)
-            if not nobody:
-                self._users.add(user)
+        for user in zip(frame["key"], frame["variant"], frame["shadow"], strict=True):
+            kept.append(pd.isna(user[0]) or user not in self._users)
+            self._users.add(user)
         return frame[np.array(kept, bool)]
 
     def _batch(self, frame: pd.DataFrame, down_s: float) -> Batch:
-        """Sort observations into what the analysis compares."""
+        """Return the samples and pairs that the analysis compares."""
         shadow = frame["shadow"].astype(bool)
         live = frame[~shadow]
         mirrored = frame[shadow & (frame["variant"] == self.candidate)]
         judged = live if self.weight else mirrored
-        values = None
-        for metric in self.analysis.metrics:
-            if isinstance(metric, Business) and metric.value is not None:
-                values = metric.value
+        business = [metric for metric in self.analysis.metrics if isinstance(metric, Business)]
+        values = next((m.value for m in reversed(business) if m.value is not None), None)
 
         def sample(part: pd.DataFrame) -> Sample:
             part = part.sort_values("request")
-            value = None
-            if values is not None and len(part):
-                value = np.asarray(values(part), float)
+            value = np.asarray(values(part), float) if values and len(part) else None
             return Sample(
                 (part["error"] != "").to_numpy(bool),
                 part["latency_ms"].where(part["status"] > 0).to_numpy(float),
@@ -417,7 +352,7 @@ class Rollout:
         )
 
     def _apply(self, router: Router) -> int:
-        """Divide the users as decided; the number of the split."""
+        """Divide the users as decided, and return the number of the split."""
         running = self.state == RUNNING
         number = router.set_weights({self.stable: 1 - self.weight, self.candidate: self.weight})
         shadow = self.candidate if running and self.mirror else None
@@ -434,13 +369,13 @@ class Rollout:
                 stopped = self._stop.wait(every)
                 news = router.observations(after=seen)
                 seen += len(news)
-                pending.append(news[news["split"] >= number])  # not what began before this step
+                pending.append(news[news["split"] >= number])  # only requests of this step
                 at = time.monotonic() - begun
                 down = router.status()["down_s"]
                 down_s = down[self.candidate]
                 if down[self.stable] and not down_s:
-                    # The candidate stands in for it. To take its users away now would leave them
-                    # without any answer: the step begins when there are two to compare again.
+                    # The candidate answers for it; a rollback would leave the users without any
+                    # answer. The step begins again when both can be compared.
                     step_begun = time.monotonic()
                 frame = pd.concat(pending)
                 complete = {self.stable, self.candidate} <= set(frame["variant"])
@@ -457,43 +392,38 @@ class Rollout:
                 if action != "continue":
                     number, step_begun, pending = self._apply(router), time.monotonic(), []
             self._count(router, first, begun)
-        except RouterDied as problem:
-            self._fail(begun, f"the router is gone: {problem}".splitlines()[0])
-        except Exception as problem:
-            self._fail(begun, f"the analysis failed ({type(problem).__name__}: {problem})", router)
-        self._tell()
+        except RouterError as error:
+            self._fail(begun, f"the router is gone: {error}".splitlines()[0])
+        except Exception as error:
+            self._fail(begun, f"the analysis failed ({type(error).__name__}: {error})", router)
+        self._notify()
 
     def _count(self, router: Router, first: int, begun: float) -> None:
-        """Note how many requests there were, and that none was lost."""
+        """Log how many requests were answered, and by which variant."""
         frame = router.observations(after=first)
         live = frame[~frame["shadow"]]
         answered = live[live["status"] > 0]
-        everyone = live["request"].nunique()
-        lost = everyone - answered["request"].nunique()
+        total = live["request"].nunique()
+        lost = total - answered["request"].nunique()
         by = (answered["variant"] == self.candidate).sum()
-        self._note(
-            time.monotonic() - begun,
-            "counted",
-            f"{everyone:,} requests from users: {by:,} answered by {self.candidate}, {lost:,} "
-            "answered by nobody.",
-        )
+        counts = f"{by:,} answered by {self.candidate}, {lost:,} answered by nobody."
+        message = f"{total:,} requests from users: {counts}"
+        self._log(time.monotonic() - begun, "counted", message)
 
     def _fail(self, begun: float, reason: str, router: Router | None = None) -> None:
         with self._lock:
             self.state = FAILED
             safe = ""
             if router is not None:
-                try:
+                with contextlib.suppress(RouterError):
                     self._apply(router)
                     safe = f" {self.stable} gets all users."
-                except RouterDied:
-                    pass
-            self._note(time.monotonic() - begun, "failed", f"Given up: {reason}.{safe}")
+            self._log(time.monotonic() - begun, "failed", f"Given up: {reason}.{safe}")
 
 
 def _mean(scores: list[float] | None) -> float:
     return float(np.mean(scores)) if scores else math.nan
 
 
-def _percent(share: float) -> str:
-    return f"{100 * share:g} %"
+def _percent(number: float) -> str:
+    return f"{100 * number:g} %"

@@ -1,69 +1,43 @@
 """The same roll-out as files for Kubernetes, KServe and Argo Rollouts.
 
-The files are text with comments, made to be read. What a file of these cannot say (a sequential
-test, a comparison of scores) is said in a comment where it is missing.
+The files are filled from ``templates/``, with comments, since they are made to be read. What they
+cannot express (a sequential test, a comparison of scores) is said in a comment.
 """
 
 from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping
 from pathlib import Path
+from string import Template
 
 from helpers.base import files
+from helpers.base.checks import whole
 from helpers.rollout.analysis import ErrorRate, Latency
 from helpers.rollout.canary import Rollout
 
+_TEMPLATES = Path(__file__).with_name("templates")
 _LABEL = re.compile(r"[a-z]([-a-z0-9]{0,45}[a-z0-9])?")  # room for suffixes below 63 characters
 
 
-@dataclass(frozen=True)
-class Plan(Mapping[str, str]):
-    """Files of a roll-out, by name; made by :func:`plan`.
-
-    Attributes
-    ----------
-    files : dict of str to str
-        YAML text for each file name.
-    """
-
-    files: dict[str, str]
-
-    def __getitem__(self, name: str) -> str:
-        return self.files[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.files)
-
-    def __len__(self) -> int:
-        return len(self.files)
+class Plan(dict[str, str]):
+    """YAML text of a roll-out for each file name; made by :func:`plan`."""
 
     def __repr__(self) -> str:
-        kinds = (
-            (name, ", ".join(re.findall(r"^kind: (\w+)", text, re.M)))
-            for name, text in self.files.items()
-        )
-        return "\n".join(f"{name:<16}{said}" for name, said in kinds)
+        kinds = {name: re.findall(r"^kind: (\w+)", text, re.M) for name, text in self.items()}
+        return "\n".join(f"{name:<16}{', '.join(kinds[name])}" for name in self)
 
     def write(self, folder: str | Path) -> list[Path]:
-        """Write the files; ``kubectl apply --dry-run=server -f`` is the cluster's own check.
+        """Write the files into a folder, and return their paths.
 
-        Parameters
-        ----------
-        folder : str or pathlib.Path
-            Made if it is missing; files of the same names are replaced.
-
-        Returns
-        -------
-        list of pathlib.Path
+        The cluster's own check of them is ``kubectl apply --dry-run=server -f``.
         """
         folder = Path(folder)
         folder.mkdir(parents=True, exist_ok=True)
-        for name, text in self.files.items():
+        for name, text in self.items():
             files.write(folder / name, text)
-        return [folder / name for name in self.files]
+        return [folder / name for name in self]
 
 
 def plan(
@@ -84,12 +58,12 @@ def plan(
     interval_s: int = 60,
     looks: int = 5,
 ) -> Plan:
-    """Write a roll-out down for the engines that run it on a cluster.
+    """Return a roll-out as files for the engines that run it on a cluster.
 
     Parameters
     ----------
     rollout : Rollout
-        Its steps and its metrics of errors and latency are taken.
+        Its steps and its metrics of errors and latency are used.
     model : str, default "credit"
         Name of the model and of everything in the cluster.
     image : str
@@ -103,15 +77,15 @@ def plan(
     namespace : str, default "default"
         Namespace in the cluster.
     replicas, max_replicas : int
-        Least and most pods.
+        Fewest and most pods.
     cpu, memory : str
         What each pod needs, in Kubernetes' units.
     prometheus : str
-        Where Argo's analysis asks for measurements.
+        Where Argo's analysis gets its measurements.
     gateway : str, default "public"
         Name of the cluster's Gateway, for Argo's split of the traffic.
     interval_s, looks : int
-        Argo's analysis looks so many times at each step, so many seconds apart.
+        Seconds between two looks of Argo's analysis, and looks at each step.
 
     Returns
     -------
@@ -122,7 +96,7 @@ def plan(
     Raises
     ------
     ValueError
-        If a name is none in Kubernetes, or a step is not whole percents, which these engines need.
+        If a name is not valid in Kubernetes, or a step is not in whole percents.
 
     Examples
     --------
@@ -146,349 +120,88 @@ def plan(
         "looks": looks,
     }
     for name, value in numbers.items():
-        if not isinstance(value, int) or value < 1:
-            raise ValueError(f"{name} is {value!r}; expected a whole number, 1 or more")
+        whole(name, value, 1)
     if max_replicas < replicas:
         raise ValueError(f"max_replicas is {max_replicas}; expected at least replicas, {replicas}")
-    percents = [round(100 * step, 9) for step in rollout.steps]
-    if any(percent != int(percent) for percent in percents):
+    percents = [f"{100 * step:.9g}" for step in rollout.steps]
+    if not all(percent.isdigit() for percent in percents):
         raise ValueError(
             f"steps are {rollout.steps}; KServe and Argo Rollouts split by whole percents only"
         )
-    percents = [int(percent) for percent in percents]
-    base = _Names(model, namespace, replicas, max_replicas)
-    return Plan(
-        {
-            "kubernetes.yaml": _kubernetes(base, f"{image}:{stable_version}", cpu, memory),
-            "kserve.yaml": _kserve(
-                base, storage, stable_version, candidate_version, percents, cpu, memory
-            ),
-            "argo.yaml": _argo(
-                base,
-                rollout,
-                percents,
-                f"{image}:{candidate_version}",
-                prometheus,
-                gateway,
-                interval_s,
-                looks,
-            ),
-        }
-    )
-
-
-@dataclass(frozen=True)
-class _Names:
-    model: str
-    namespace: str
-    replicas: int
-    max_replicas: int
-
-
-def _kubernetes(base: _Names, image: str, cpu: str, memory: str) -> str:
-    model, namespace = base.model, base.namespace
-    return f"""\
-# TensorFlow Serving on Kubernetes: apply with `kubectl apply -f kubernetes.yaml`.
-# A change of the image replaces pod by pod (a rolling update), and looks at readiness only:
-# a model that answers quickly and wrongly would go to all users. See argo.yaml.
-apiVersion: v1
-kind: ConfigMap
-metadata:
-  name: {model}-monitoring
-  namespace: {namespace}
-data:
-  monitoring.config: |
-    prometheus_config {{ enable: true, path: "/monitoring/prometheus/metrics" }}
----
-apiVersion: apps/v1
-kind: Deployment
-metadata:
-  name: {model}
-  namespace: {namespace}
-  labels: {{app: {model}}}
-spec:
-  replicas: {base.replicas}
-  selector:
-    matchLabels: {{app: {model}}}
-  strategy:
-    type: RollingUpdate
-    rollingUpdate: {{maxSurge: 1, maxUnavailable: 0}}  # never fewer pods than asked for
-  template:
-    metadata:
-      labels: {{app: {model}}}
-      annotations:
-        prometheus.io/scrape: "true"
-        prometheus.io/port: "8501"
-        prometheus.io/path: /monitoring/prometheus/metrics
-    spec:
-      terminationGracePeriodSeconds: 30
-      containers:
-        - name: serving
-          image: {_text(image)}  # the model is in the image; the tag is its version
-          args:
-            - --model_name={model}
-            - --model_base_path=/models/{model}
-            - --monitoring_config_file=/etc/serving/monitoring.config
-            - --enable_batching=true
-          ports:
-            - {{name: grpc, containerPort: 8500}}
-            - {{name: rest, containerPort: 8501}}
-          readinessProbe:  # no traffic before the model is loaded
-            httpGet: {{path: /v1/models/{model}, port: rest}}
-            periodSeconds: 5
-          livenessProbe:
-            tcpSocket: {{port: grpc}}
-            initialDelaySeconds: 30
-          lifecycle:
-            preStop:  # until every router knows that this pod is going
-              exec: {{command: [sleep, "5"]}}
-          resources:
-            requests: {{cpu: {_text(cpu)}, memory: {_text(memory)}}}
-            limits: {{memory: {_text(memory)}}}
-          volumeMounts:
-            - {{name: monitoring, mountPath: /etc/serving}}
-      volumes:
-        - name: monitoring
-          configMap: {{name: {model}-monitoring}}
----
-apiVersion: v1
-kind: Service
-metadata:
-  name: {model}
-  namespace: {namespace}
-spec:
-  selector: {{app: {model}}}
-  ports:
-    - {{name: rest, port: 8501, targetPort: rest}}
-    - {{name: grpc, port: 8500, targetPort: grpc}}
----
-{_autoscaler(base, "apps/v1", "Deployment")}"""
-
-
-def _autoscaler(base: _Names, version: str, kind: str) -> str:
-    return f"""\
-apiVersion: autoscaling/v2
-kind: HorizontalPodAutoscaler
-metadata:
-  name: {base.model}
-  namespace: {base.namespace}
-spec:
-  scaleTargetRef: {{apiVersion: {version}, kind: {kind}, name: {base.model}}}
-  minReplicas: {base.replicas}
-  maxReplicas: {base.max_replicas}
-  metrics:
-    - type: Resource
-      resource:
-        name: cpu
-        target: {{type: Utilization, averageUtilization: 60}}
-"""
-
-
-def _kserve(
-    base: _Names,
-    storage: str,
-    stable: int,
-    candidate: int,
-    percents: list[int],
-    cpu: str,
-    memory: str,
-) -> str:
     storage = storage.rstrip("/")
-    following = [str(percent) for percent in percents[1:-1]] + ["remove the line (100)"]
-    return f"""\
-# The canary as a KServe InferenceService (it needs KServe with Knative, which splits the traffic).
-# KServe keeps the last revision that had all users: version {stable}, applied before with
-# storageUri {storage}-{stable} and without canaryTrafficPercent.
-# TensorFlow Serving wants a folder of versions: {candidate}/saved_model.pb is below the storageUri.
-# KServe does not judge: someone, or a pipeline, changes the number and applies the file again.
-# To roll back, set it to 0.
-apiVersion: serving.kserve.io/v1beta1
-kind: InferenceService
-metadata:
-  name: {base.model}
-  namespace: {base.namespace}
-spec:
-  predictor:
-    canaryTrafficPercent: {percents[0]}  # then {", ".join(following)}
-    minReplicas: {base.replicas}
-    maxReplicas: {base.max_replicas}
-    model:
-      modelFormat: {{name: tensorflow}}
-      protocolVersion: v1
-      storageUri: {_text(f"{storage}-{candidate}")}
-      resources:
-        requests: {{cpu: {_text(cpu)}, memory: {_text(memory)}}}
-        limits: {{cpu: {_text(cpu)}, memory: {_text(memory)}}}
-"""
-
-
-def _argo(
-    base: _Names,
-    rollout: Rollout,
-    percents: list[int],
-    image: str,
-    prometheus: str,
-    gateway: str,
-    interval_s: int,
-    looks: int,
-) -> str:
-    model, namespace = base.model, base.namespace
-    metrics, left_out = _argo_metrics(rollout, model, prometheus, interval_s, looks)
-    services = "".join(
-        f"""\
-apiVersion: v1
-kind: Service
-metadata:
-  name: {model}-{role}
-  namespace: {namespace}
-spec:
-  selector: {{app: {model}}}  # Argo adds the hash of the version
-  ports:
-    - {{name: rest, port: 8501, targetPort: rest}}
----
-"""
-        for role in ("stable", "canary")
+    values = numbers | {
+        "model": model,
+        "namespace": namespace,
+        "gateway": gateway,
+        "cpu": _quoted(cpu),
+        "memory": _quoted(memory),
+        "prometheus": _quoted(prometheus),
+        "stable_image": _quoted(f"{image}:{stable_version}"),
+        "candidate_image": f"{image}:{candidate_version}",
+        "storage": storage,
+        "candidate_storage": _quoted(f"{storage}-{candidate_version}"),
+        "first_percent": percents[0],
+        "next_percents": ", ".join([*percents[1:-1], "remove the line (100)"]),
+        "alpha": f"{100 * rollout.analysis.alpha:g} %",
+        "failures": looks // 4,
+    }
+    values["steps"], values["metrics"], not_measured = "", "", []
+    for percent in percents[:-1]:
+        step = "argo_shadow_step" if percent == "0" else "argo_step"
+        values["steps"] += _filled(step, values | {"percent": percent})
+    for metric in rollout.analysis.metrics:
+        if isinstance(metric, ErrorRate | Latency):
+            values["metrics"] += _filled("argo_metric", values | _measurement(metric, values))
+        else:
+            not_measured.append(metric.name)
+    if not values["metrics"]:
+        raise ValueError(
+            "the analysis has neither an ErrorRate nor a Latency, the only metrics that TensorFlow "
+            "Serving measures; Argo's analysis would be empty"
+        )
+    values["not_measured"] = ", ".join(not_measured) or "nothing that the plan asks for"
+    return Plan(
+        {f"{name}.yaml": _filled(name, values) for name in ("kubernetes", "kserve", "argo")}
     )
-    steps = "".join(_argo_step(model, percent) for percent in percents[:-1])
-    alpha = f"{100 * rollout.analysis.alpha:g} %"
-    return f"""\
-# The same canary as an Argo Rollouts plan. Apply kubernetes.yaml first, then this file, then start:
-#   kubectl -n {namespace} set image deployment/{model} serving={image}
-# Argo goes through the steps, asks Prometheus, and goes back by itself when an analysis fails.
-# The split of the traffic needs the cluster's Gateway and Argo's plugin for the Gateway API.
-{services}apiVersion: gateway.networking.k8s.io/v1
-kind: HTTPRoute
-metadata:
-  name: {model}
-  namespace: {namespace}
-spec:
-  parentRefs:
-    - name: {gateway}
-  rules:
-    - matches:
-        - path: {{type: PathPrefix, value: /v1/models/{model}}}
-      backendRefs:  # Argo sets the weights
-        - {{name: {model}-stable, port: 8501}}
-        - {{name: {model}-canary, port: 8501}}
----
-apiVersion: argoproj.io/v1alpha1
-kind: Rollout
-metadata:
-  name: {model}
-  namespace: {namespace}
-spec:
-  replicas: {base.replicas}
-  selector:
-    matchLabels: {{app: {model}}}
-  workloadRef:  # the pods are described once, in the Deployment
-    apiVersion: apps/v1
-    kind: Deployment
-    name: {model}
-    scaleDown: onsuccess
-  strategy:
-    canary:
-      stableService: {model}-stable
-      canaryService: {model}-canary
-      trafficRouting:
-        plugins:
-          argoproj-labs/gatewayAPI:
-            httpRoute: {model}
-            namespace: {namespace}
-      steps:
-{steps}      # After the last step all users get the new version.
----
-# Takes the place of the autoscaler in kubernetes.yaml: from now on Argo owns the pods.
-{_autoscaler(base, "argoproj.io/v1alpha1", "Rollout")}---
-# A look is a comparison with a fixed limit, {looks} at each step. Unlike helpers.rollout, Argo has
-# no test that keeps the chance of a false rollback ({alpha} there) over all looks: failureLimit
-# softens it. Nor does it wait for a number of requests: see to it that there are enough.
-# Prometheus must keep the pods' label rollouts-pod-template-hash when it scrapes them.
-# TensorFlow Serving does not measure: {", ".join(left_out) or "nothing that the plan asks for"}.
-# Whoever wants it here exports it to Prometheus and adds a metric. An answer of NaN is OK to it.
-apiVersion: argoproj.io/v1alpha1
-kind: AnalysisTemplate
-metadata:
-  name: {model}
-  namespace: {namespace}
-spec:
-  args:
-    - name: canary
-    - name: stable
-  metrics:
-{metrics}"""
 
 
-def _argo_step(model: str, percent: int) -> str:
-    scale = ""
-    if percent == 0:
-        scale = "        - setCanaryScale: {replicas: 1}  # the pod that mirrored requests go to\n"
-    weight = f"        - setWeight: {percent}\n"
-    back = "        - setCanaryScale: {matchTrafficWeight: true}\n" if percent == 0 else ""
-    return f"""\
-{scale}{weight}        - analysis:
-            templates:
-              - templateName: {model}
-            args:
-              - name: canary
-                valueFrom: {{podTemplateHashValue: Latest}}
-              - name: stable
-                valueFrom: {{podTemplateHashValue: Stable}}
-{back}"""
+def _filled(template: str, values: Mapping[str, object]) -> str:
+    """Return a template with its values; text of several lines is indented like its place."""
+    text = (_TEMPLATES / f"{template}.yaml").read_text()
+    values = dict(values)
+    for indent, name in re.findall(r"^( +)\$(\w+)$", text, re.M):
+        values[name] = values[name].rstrip("\n").replace("\n", f"\n{indent}")
+    return Template(text).substitute(values)
 
 
-def _argo_metrics(
-    rollout: Rollout, model: str, prometheus: str, interval_s: int, looks: int
-) -> tuple[str, list[str]]:
-    """Return the metrics that TensorFlow Serving measures, and the names of the others."""
+def _measurement(metric: ErrorRate | Latency, values: Mapping[str, object]) -> dict[str, str]:
+    """Return name, limit and query of a metric."""
 
     def rate(name: str, role: str, more: str = "") -> str:
+        model, seconds = values["model"], max(2 * values["interval_s"], 120)
         pods = f'model_name="{model}",rollouts_pod_template_hash="{{{{args.{role}}}}}"{more}'
-        return f"rate(:tensorflow:serving:{name}{{{pods}}}[{max(2 * interval_s, 120)}s])"
+        return f"rate(:tensorflow:serving:{name}{{{pods}}}[{seconds}s])"
 
     def errors(role: str) -> str:
         failed = rate("request_count", role, ',status!="OK"')
         return f"(sum({failed}) or vector(0)) / sum({rate('request_count', role)})"
 
-    def quantile(role: str, q: float) -> str:
-        return (
-            f"histogram_quantile({q / 100:g}, sum by (le) ({rate('request_latency_bucket', role)}))"
-        )
+    def quantile(role: str) -> str:
+        buckets = f"sum by (le) ({rate('request_latency_bucket', role)})"
+        return f"histogram_quantile({metric.percentile / 100:g}, {buckets})"
 
-    written, left_out = [], []
-    for metric in rollout.analysis.metrics:
-        if isinstance(metric, ErrorRate):
-            name, limit = "errors", metric.margin
-            query = f"({errors('canary')})\n- ({errors('stable')})"
-        elif isinstance(metric, Latency) and metric.limit_ms is None:
-            name, limit = f"latency-p{metric.percentile:g}", metric.factor
-            query = "\n/ ".join(quantile(role, metric.percentile) for role in ("canary", "stable"))
-        elif isinstance(metric, Latency):
-            name, limit = f"latency-within-{metric.limit_ms:g}ms", metric.limit_ms * 1000
-            query = quantile("canary", metric.percentile)
-        else:
-            left_out.append(metric.name)
-            continue
-        lines = query.replace("\n", "\n            ")
-        written.append(f"""\
-    - name: {_text(name.replace(".", "-"))}
-      interval: {interval_s}s
-      count: {looks}
-      failureLimit: {looks // 4}
-      successCondition: result[0] <= {limit:g}
-      provider:
-        prometheus:
-          address: {_text(prometheus)}
-          query: |
-            {lines}
-""")
-    if not written:
-        raise ValueError(
-            "the analysis has neither an ErrorRate nor a Latency, the only metrics that TensorFlow "
-            "Serving measures; Argo's analysis would be empty"
-        )
-    return "".join(written), left_out
+    if isinstance(metric, ErrorRate):
+        name, limit = "errors", metric.margin
+        query = f"({errors('canary')})\n- ({errors('stable')})"
+    elif metric.limit_ms is None:
+        name, limit = f"latency-p{metric.percentile:g}", metric.factor
+        query = f"{quantile('canary')}\n/ {quantile('stable')}"
+    else:
+        name, limit = f"latency-within-{metric.limit_ms:g}ms", metric.limit_ms * 1000
+        query = quantile("canary")
+    return {"name": _quoted(name.replace(".", "-")), "limit": f"{limit:g}", "query": query}
 
 
-def _text(value: str) -> str:
+def _quoted(value: str) -> str:
     """Quote a text; JSON's way is YAML's too."""
     return json.dumps(str(value))

@@ -1,8 +1,8 @@
-"""The router's process: forwards requests to variants of a model, mirrors, notes what happened.
+"""The router's program: forwards requests to variants of a model, mirrors and records them.
 
-``helpers.rollout.Router`` runs this file in a Python of its own and talks to it through its
-standard input and output, one line of JSON each way. The end of the input is the end of this
-process. Nothing that takes long is imported here, so that it starts quickly.
+``helpers.rollout.Router`` runs this file as a process and talks to it through its standard input
+and output, with a line of JSON per order and reply. Slow imports are avoided, so that it starts
+quickly.
 """
 
 from __future__ import annotations
@@ -26,25 +26,17 @@ from helpers.base import process
 
 MAX_BODY = 64 * 2**20  # bytes; TensorFlow Serving's own limit
 MAX_READ = 2**20  # bytes of an answer; reading scores of larger ones would delay other requests
-KEPT = 200_000  # observations, if nobody fetches them
-FETCHED = 2_000  # observations in one reply
+KEPT = 200_000  # observations, if they are not fetched
+FETCHED = 2_000  # observations in a reply
 PROBE_SECONDS = 0.25
-MIRRORS = 8  # mirrored requests under way at once
-_GRACE_SECONDS = 2  # for requests that are under way when the router ends
-# Headers that concern one connection only (RFC 9110, section 7.6.1), and those set anew.
-HOP = {
-    b"connection",
-    b"keep-alive",
-    b"proxy-authenticate",
-    b"proxy-authorization",
-    b"proxy-connection",
-    b"te",
-    b"trailer",
-    b"transfer-encoding",
-    b"upgrade",
-}
-SET_ANEW = {b"host", b"content-length", b"accept-encoding", b"expect"}
-SERVED_BY = b"x-served-by"
+MIRRORS = 8  # mirrored requests in progress at once
+_GRACE_SECONDS = 2  # for requests in progress when the router ends
+# Headers that concern one connection only (RFC 9110, section 7.6.1), and those replaced here.
+HOP = frozenset(
+    b"connection keep-alive proxy-authenticate proxy-authorization proxy-connection te trailer "
+    b"transfer-encoding upgrade".split()
+)
+REPLACED = frozenset(b"host content-length accept-encoding expect".split())
 
 Send = Callable[[dict[str, Any]], Awaitable[None]]
 Receive = Callable[[], Awaitable[dict[str, Any]]]
@@ -55,19 +47,19 @@ def digest(key: str, salt: str = "") -> str:
     return hashlib.sha256(f"{salt}\0{key}".encode()).hexdigest()[:16]
 
 
-def at(weights: Mapping[str, float], place: float) -> str:
-    """Return the variant in whose part of the line from 0 to 1 a place lies."""
+def variant_at(weights: Mapping[str, float], number: float) -> str:
+    """Return the variant whose weight interval contains a number in [0, 1)."""
     total = sum(weights.values())
     edge = 0.0
     for name, weight in weights.items():
         edge += weight / total
-        if weight and place < edge:
+        if weight and number < edge:
             return name
     return [name for name, weight in weights.items() if weight][-1]
 
 
 class Split(NamedTuple):
-    """How requests are divided just now; replaced as a whole, so that no request sees half."""
+    """How requests are divided; replaced as a whole, so that a request never sees half of it."""
 
     number: int
     weights: dict[str, float]
@@ -75,8 +67,18 @@ class Split(NamedTuple):
     shadow_share: float
 
 
+class Request(NamedTuple):
+    """A request of a user, with the split when it came."""
+
+    number: int
+    scope: dict[str, Any]
+    body: bytes
+    split: Split
+    key: str | None
+
+
 class Answer(NamedTuple):
-    """What a variant answered; status 0 if it did not."""
+    """The answer of a variant; status 0 if it did not answer."""
 
     variant: str
     began: float
@@ -88,102 +90,99 @@ class Answer(NamedTuple):
 
 
 class Proxy:
-    """An ASGI application that forwards what it gets."""
+    """An ASGI application that forwards requests to variants."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
         import httpx
 
         if importlib.util.find_spec("sniffio") is None:
-            sys.modules["sniffio"] = None  # or else httpcore searches the disk for it each time
+            sys.modules["sniffio"] = None  # otherwise httpcore searches the disk for it each time
         self.upstreams = {name: httpx.URL(url) for name, url in settings["upstreams"].items()}
         self.sticky_by: str | None = settings["sticky_by"]
         self.salt: str = settings["salt"]
         self.timeout: float = settings["timeout"]
         self.score: int = settings["score"]
-        weights, shadow = settings["weights"], settings["shadow"]
-        self.split = Split(1, weights, shadow, settings["shadow_share"])
-        self.down: dict[str, float] = {}  # since when a variant has not been answering
+        self.split = Split(1, *(settings[name] for name in Split._fields[1:]))
+        self.down: dict[str, float] = {}  # time since which a variant has not answered
         self.rows: list[list[Any]] = []
-        self.first = 0  # number of the first of `rows`
+        self.first = 0  # number of the first row in `rows`
         self.mirrored = self.dropped = 0
         self._random = random.Random(settings["seed"])
         self._requests = itertools.count(1)
         self._httpx = httpx
-        # Users and mirrors never wait for each other's connections. Idle ones are left before
-        # a server would close them (uvicorn: after 5 s), which could hit a request.
+        # Users and mirrors never wait for each other's connections. Idle connections are closed
+        # before a server closes them (uvicorn: after 5 s), which could lose a request.
         limits = httpx.Limits(
             max_connections=None, max_keepalive_connections=100, keepalive_expiry=2
         )
-        # Certificates take long to load; they are not needed on one machine.
+        # Certificates take long to load and are not needed on one machine.
         secure = any(url.scheme == "https" for url in self.upstreams.values())
         context = httpx.create_ssl_context(verify=secure)
         self._users, self._mirror, self._probe = (
             httpx.AsyncHTTPTransport(verify=context, limits=limits) for _ in range(3)
         )
         self._queue: asyncio.Queue = asyncio.Queue(settings["shadow_queue"])
-        # One line at a time reaches the file whole, whenever this process ends.
+        # Buffered by line: each line reaches the file whole, whenever this process ends.
         self._log = open(settings["log"], "a", 1) if settings["log"] else None  # noqa: SIM115, PTH123
 
     async def __call__(self, scope: dict[str, Any], receive: Receive, send: Send) -> None:
-        """Serve one request: choose, ask, ask elsewhere if need be, answer, then take notes."""
+        """Forward a request, to another variant if the first fails, answer it and record it."""
         if scope["type"] != "http":
             return
         body = await _read(receive)
-        if body is None:  # the user has gone, with half of it sent
+        if body is None:  # the client disconnected after half of it
             return
         if len(body) > MAX_BODY:
-            await _reply(send, 413, [], _error(f"the body is larger than {MAX_BODY:,} bytes"))
-            return
+            return await _refuse(send, 413, f"the body is larger than {MAX_BODY:,} bytes")
         try:
             self._url(next(iter(self.upstreams)), scope)
         except (ValueError, self._httpx.InvalidURL):
-            await _reply(send, 400, [], _error("the path cannot be understood"))
-            return
-        split, number, attempts = self.split, next(self._requests), []
+            return await _refuse(send, 400, "the path cannot be understood")
         key = self._key(scope["headers"], body)
-        assigned = self._choose(split, key)
-        variant: str | None = assigned
+        request = Request(next(self._requests), scope, body, self.split, key)
+        assigned = self._choose(request)
+        variant, attempts = assigned, []
         while variant:
-            attempts.append(await self._ask(self._users, variant, scope, body))
+            attempts.append(await self._forward(self._users, variant, scope, body))
             variant = None if attempts[-1].status or len(attempts) > 1 else self._other(assigned)
         answer = attempts[-1]
         if answer.status:
-            headers = [*answer.headers, (SERVED_BY, answer.variant.encode())]
+            headers = [*answer.headers, (b"x-served-by", answer.variant.encode())]
             await _reply(send, answer.status, headers, answer.body)
         else:
-            said = "; ".join(f"{one.variant}: {one.error}" for one in attempts)
-            await _reply(send, 502, [], _error(f"no model answered ({said})"))
-        if scope["method"] != "POST":  # such as a look at the model's status
+            errors = "; ".join(f"{attempt.variant}: {attempt.error}" for attempt in attempts)
+            await _refuse(send, 502, f"no model answered ({errors})")
+        if scope["method"] != "POST":  # such as a request for the model's status
             return
         scores = None
         for attempt in attempts:
-            scores = self._note(attempt, scope, split, number, key)
+            scores = self._record(attempt, request)
         if self._log:
             entry = {
                 "time": answer.began,
-                "request": number,
+                "request": request.number,
                 "hash": None if key is None else digest(key, self.salt),
                 "assigned": assigned,
                 "served": answer.variant if answer.status else None,
-                "split": split.number,
+                "split": request.split.number,
             }
             self._log.write(json.dumps(entry) + "\n")
         shadow = self.split.shadow
         if answer.status and shadow and shadow != answer.variant and self._sampled():
             try:
-                self._queue.put_nowait((shadow, scope, body, split, number, key, scores))
+                self._queue.put_nowait((shadow, request, scores))
             except asyncio.QueueFull:
                 self.dropped += 1
 
     async def work(self) -> None:
-        """Send mirrored requests and look after variants that do not answer, for ever."""
-        await asyncio.gather(self._look_after(), *(self._send_mirrored() for _ in range(MIRRORS)))
+        """Send mirrored requests and probe variants that do not answer, for ever."""
+        await asyncio.gather(self._probe_down(), *(self._send_mirrored() for _ in range(MIRRORS)))
 
     def command(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Carry out an order of the notebook."""
+        """Carry out an order from `Router`, and return the reply."""
         if order["do"] == "split":
             number = self.split.number + 1
-            self.split = Split(number, order["weights"], order["shadow"], order["shadow_share"])
+            self.split = Split(number, *(order[name] for name in Split._fields[1:]))
             return {"split": number}
         if order["do"] == "status":
             now = time.time()
@@ -195,7 +194,7 @@ class Proxy:
                 "mirrored": self.mirrored,
                 "dropped": self.dropped,
             }
-        self._forget(order["after"] - self.first)  # those have arrived
+        self._forget(order["after"] - self.first)  # the router has received those
         return {"first": self.first, "rows": self.rows[:FETCHED], "of": len(self.rows)}
 
     def _forget(self, number: int) -> None:
@@ -204,7 +203,7 @@ class Proxy:
         self.first += gone
 
     def _key(self, headers: list[tuple[bytes, bytes]], body: bytes) -> str | None:
-        """Return what identifies the user, if the request says it."""
+        """Return the key of the user, if the request has it."""
         if self.sticky_by is None:
             return None
         kind, _, name = self.sticky_by.partition(":")
@@ -219,17 +218,18 @@ class Proxy:
         except (ValueError, LookupError, TypeError):
             return None
 
-    def _choose(self, split: Split, key: str | None) -> str:
-        place = self._random.random() if key is None else int(digest(key, self.salt), 16) / 2**64
-        name = at(split.weights, place)
+    def _choose(self, request: Request) -> str:
+        key = request.key
+        number = self._random.random() if key is None else int(digest(key, self.salt), 16) / 2**64
+        name = variant_at(request.split.weights, number)
         return (self._other(name) or name) if name in self.down else name
 
     def _other(self, name: str) -> str | None:
-        """Return another variant that answers: one that has users already, or else the first."""
+        """Return another variant that answers: one with users already, or else the first."""
         weights = self.split.weights
         able = {n: w for n, w in weights.items() if n != name and n not in self.down}
         if any(able.values()):
-            return at(able, self._random.random())
+            return variant_at(able, self._random.random())
         first = next(iter(self.upstreams))
         return first if first in able else None
 
@@ -238,14 +238,14 @@ class Proxy:
         return share >= 1 or self._random.random() < share
 
     def _url(self, variant: str, scope: dict[str, Any]) -> Any:
-        """Return where a request goes; whatever its path is, never to another host."""
+        """Return the URL for a request; whatever its path is, never on another host."""
         base, path, query = self.upstreams[variant], scope["raw_path"], scope["query_string"]
         if not path.startswith(b"/"):
             raise ValueError(path)
         path = base.raw_path.rstrip(b"/") + path + (b"?" + query if query else b"")
         return base.copy_with(raw_path=path)
 
-    async def _ask(
+    async def _forward(
         self,
         transport: Any,
         variant: str,
@@ -254,7 +254,7 @@ class Proxy:
         within: float | None = None,
     ) -> Answer:
         within = within or self.timeout
-        headers = [(k, v) for k, v in scope["headers"] if k not in HOP and k not in SET_ANEW]
+        headers = [(k, v) for k, v in scope["headers"] if k not in HOP and k not in REPLACED]
         headers.append((b"accept-encoding", b"identity"))  # so that scores can be read
         began, start = time.time(), time.perf_counter()
         status, kept, content, error = 0, [], b"", ""
@@ -273,29 +273,23 @@ class Proxy:
                 finally:
                     await response.aclose()
             status = response.status_code
-            kept = [
-                (k.lower(), v)
-                for k, v in response.headers.raw
-                if k.lower() not in HOP and k.lower() != b"content-length"
-            ]
+            received = [(k.lower(), v) for k, v in response.headers.raw]
+            kept = [(k, v) for k, v in received if k not in HOP and k != b"content-length"]
             self.down.pop(variant, None)
         except TimeoutError:
             error = f"no answer within {within:g} s"
-        except self._httpx.TransportError as problem:
-            error = f"{type(problem).__name__}: {problem}".rstrip(": ")
+        except self._httpx.TransportError as failure:
+            error = f"{type(failure).__name__}: {failure}".rstrip(": ")
         if error:
             self.down.setdefault(variant, time.time())  # it may have answered others since `began`
         return Answer(
             variant, began, status, (time.perf_counter() - start) * 1000, kept, content, error
         )
 
-    def _note(
+    def _record(
         self,
         answer: Answer,
-        scope: dict[str, Any],
-        split: Split,
-        request: int,
-        key: str | None,
+        request: Request,
         shadow: bool = False,
         live_scores: list[float] | None = None,
     ) -> list[float] | None:
@@ -304,63 +298,39 @@ class Proxy:
             error = f"status {answer.status}"
         elif answer.status and len(answer.body) <= MAX_READ:
             scores, error = read_scores(answer.body, self.score)
-            if error == UNREADABLE and not scope["path"].endswith(":predict"):
+            if error == UNREADABLE and not request.scope["path"].endswith(":predict"):
                 error = ""
-        self.rows.append(
-            [
-                answer.began,
-                request,
-                answer.variant,
-                answer.status,
-                answer.latency_ms,
-                scores,
-                error,
-                shadow,
-                live_scores,
-                key,
-                split.number,
-            ]
-        )
+        row = [answer.began, request.number, answer.variant, answer.status, answer.latency_ms]
+        row += [scores, error, shadow, live_scores, request.key, request.split.number]
+        self.rows.append(row)
         if len(self.rows) > KEPT:
             self._forget(KEPT // 10)  # many at a time, since moving the others takes a while
         return scores
 
     async def _send_mirrored(self) -> None:
         while True:
-            shadow, scope, body, split, number, key, live = await self._queue.get()
-            answer = await self._ask(self._mirror, shadow, scope, body)
-            self._note(answer, scope, split, number, key, True, live)
+            shadow, request, live_scores = await self._queue.get()
+            answer = await self._forward(self._mirror, shadow, request.scope, request.body)
+            self._record(answer, request, True, live_scores)
             self.mirrored += 1
 
-    async def _look_after(self) -> None:
-        """Ask variants that did not answer whether they do again; any HTTP answer is one."""
-        look = {"method": "GET", "raw_path": b"/", "query_string": b"", "headers": []}
+    async def _probe_down(self) -> None:
+        """Find out when variants that did not answer do so again; any HTTP answer counts."""
+        probe = {"method": "GET", "raw_path": b"/", "query_string": b"", "headers": []}
         while True:
             await asyncio.sleep(PROBE_SECONDS)
             down = list(self.down)
-            await asyncio.gather(*(self._ask(self._probe, n, look, b"", 1) for n in down))
+            await asyncio.gather(*(self._forward(self._probe, n, probe, b"", 1) for n in down))
 
 
 UNREADABLE = "no predictions"
 
 
 def read_scores(body: bytes, index: int) -> tuple[list[float] | None, str]:
-    """Read one number for each instance from an answer in TensorFlow Serving's format.
+    """Return the score of each instance in an answer, or None, and what is wrong with it, or "".
 
-    Parameters
-    ----------
-    body : bytes
-        JSON with ``predictions`` or ``outputs``: for each instance a number, or (nested) lists or
-        an object of numbers.
-    index : int
-        Which number of an instance counts, where there are several.
-
-    Returns
-    -------
-    scores : list of float, or None
-        None if there are none.
-    error : str
-        What is wrong; "" if nothing is.
+    An answer is JSON with ``predictions`` or ``outputs``: for each instance a number, or (nested)
+    lists or an object of numbers, of which `index` is the score.
     """
     try:
         content = json.loads(body)
@@ -371,7 +341,7 @@ def read_scores(body: bytes, index: int) -> tuple[list[float] | None, str]:
         predictions = list(zip(*predictions.values(), strict=False))  # columns to rows
     if not isinstance(predictions, list):
         return None, UNREADABLE
-    rows = [list(_numbers(one)) for one in predictions]
+    rows = [list(_numbers(prediction)) for prediction in predictions]
     try:
         if not all(math.isfinite(number) for row in rows for number in row):
             return None, "not finite"
@@ -379,7 +349,7 @@ def read_scores(body: bytes, index: int) -> tuple[list[float] | None, str]:
     except OverflowError:  # an integer beyond all floats
         return None, "not finite"
     except IndexError:
-        return None, ""  # texts, for instance: an answer without numbers
+        return None, ""  # an answer without numbers, such as texts
 
 
 def _numbers(value: Any) -> Iterator[float]:
@@ -393,7 +363,7 @@ def _numbers(value: Any) -> Iterator[float]:
 
 
 async def _read(receive: Receive) -> bytes | None:
-    """Return the body of a request, no more of it than shows that it is too large; or None."""
+    """Return the body of a request, cut off soon after `MAX_BODY`; None if the client is gone."""
     parts, size, more = [], 0, True
     while more and size <= MAX_BODY:
         message = await receive()
@@ -411,11 +381,11 @@ async def _reply(send: Send, status: int, headers: list[tuple[bytes, bytes]], bo
     await send({"type": "http.response.body", "body": body})
 
 
-def _error(said: str) -> bytes:
-    return json.dumps({"error": said}).encode()
+async def _refuse(send: Send, status: int, message: str) -> None:
+    await _reply(send, status, [], json.dumps({"error": message}).encode())
 
 
-def _say(reply: dict[str, Any]) -> None:
+def _send(reply: dict[str, Any]) -> None:
     sys.stdout.write(json.dumps(reply) + "\n")
     sys.stdout.flush()
 
@@ -432,36 +402,35 @@ async def _serve(settings: dict[str, Any], listener: socket.socket) -> None:
         interface="asgi3",
         server_header=False,
         date_header=False,  # the variant's own is passed on
-        # A connection that is closed while its owner begins to use it again loses a request.
+        # Closing a connection just when its client uses it again would lose a request.
         timeout_keep_alive=3600,
         timeout_graceful_shutdown=_GRACE_SECONDS,
     )
     server = uvicorn.Server(config)
     loop = asyncio.get_running_loop()
 
-    def leave() -> None:
+    def end() -> None:
         with contextlib.suppress(RuntimeError):
             loop.call_soon_threadsafe(setattr, server, "should_exit", True)
 
-    async def obey(order: dict[str, Any]) -> dict[str, Any]:
+    async def command(order: dict[str, Any]) -> dict[str, Any]:
         return proxy.command(order)
 
-    def take(line: bytes) -> None:
+    def carry_out(line: bytes) -> None:
         try:
             order = json.loads(line)
-        except ValueError:  # nothing, or what an interrupt of the notebook cut short
+        except ValueError:  # empty, or cut short by an interrupt of the notebook
             return
         try:
-            # On the loop's thread, as everything else: nothing changes while it looks.
-            reply = asyncio.run_coroutine_threadsafe(obey(order), loop).result()
-        except Exception as problem:
-            reply = {"error": f"{type(problem).__name__}: {problem}"}
-        _say({"order": order["order"], **reply})
+            # In the event loop's thread, like everything else, so no locks are needed.
+            reply = asyncio.run_coroutine_threadsafe(command(order), loop).result()
+        except Exception as error:
+            reply = {"error": f"{type(error).__name__}: {error}"}
+        _send({"order": order["order"], **reply})
 
-    # Killed where an answer does not come: nothing outlives the notebook.
-    process.end_with_parent(leave, take, seconds=_GRACE_SECONDS + 1)
+    process.end_with_parent(end, carry_out, seconds=_GRACE_SECONDS + 1)
     work = asyncio.create_task(proxy.work())
-    _say({"order": 0, "port": listener.getsockname()[1]})
+    _send({"order": 0, "port": listener.getsockname()[1]})
     await server.serve(sockets=[listener])
     work.cancel()
     with contextlib.suppress(asyncio.CancelledError):
@@ -469,16 +438,16 @@ async def _serve(settings: dict[str, Any], listener: socket.socket) -> None:
 
 
 def main() -> None:
-    """Serve as ``settings.json`` says, and obey what the notebook writes."""
+    """Serve with the settings in ``settings.json`` until the parent process ends."""
     settings = json.loads(Path("settings.json").read_text())
-    # The protocol is named since asyncio sends small packets at once only then.
+    # The protocol is named because only then asyncio sends small packets without delay.
     listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
     listener.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
     try:
         listener.bind(("127.0.0.1", settings["port"]))
         listener.listen(1024)
-    except OSError as problem:
-        _say({"order": 0, "error": f"port {settings['port']} cannot be used: {problem.strerror}"})
+    except OSError as error:
+        _send({"order": 0, "error": f"port {settings['port']} cannot be used: {error.strerror}"})
         return
     asyncio.run(_serve(settings, listener))
 

@@ -1,4 +1,4 @@
-"""A router in front of the variants of a model, as the notebook sees it."""
+"""A router in front of the variants of a model."""
 
 from __future__ import annotations
 
@@ -17,27 +17,16 @@ from urllib.parse import urlsplit
 import numpy as np
 import pandas as pd
 
-from helpers.base import process
+from helpers.base import checks, process
 from helpers.rollout import proxy
 
-COLUMNS = (
-    "time",
-    "request",
-    "variant",
-    "status",
-    "latency_ms",
-    "scores",
-    "error",
-    "shadow",
-    "live_scores",
-    "key",
-    "split",
-)
+COLUMNS = ("time", "request", "variant", "status", "latency_ms", "scores")
+COLUMNS += ("error", "shadow", "live_scores", "key", "split")
 _START_SECONDS = 30
 _STOP_SECONDS = 4
 
 
-class RouterDied(RuntimeError):  # noqa: N818 (it says what happened)
+class RouterError(RuntimeError):
     """The router's process ended, or did not start."""
 
 
@@ -45,46 +34,44 @@ class Router:
     """A process that divides requests among variants of a model.
 
     Users send their requests to ``router.url`` instead of to a server; path, body, status and
-    headers pass through, and the header ``X-Served-By`` of the answer names the variant. A request
-    that a variant does not answer (killed, unreachable, silent for `timeout`) is sent once more,
-    elsewhere: predictions change nothing on a server, so repeating one is safe. A variant that did
-    not answer gets no requests until it answers again. A variant of weight 0 gets no requests at
-    all, except the first one, which is the fallback: a model that was rolled back must not return
-    because another one died. Users are told (502) that there is no answer, which is less harm than
-    a wrong one.
+    headers are passed on, and the header ``X-Served-By`` of the answer names the variant. A request
+    that a variant does not answer (killed, unreachable, silent for `timeout`) is sent once more, to
+    another: predictions change nothing on a server, so repeating one is safe. A variant that did
+    not answer gets no requests until it answers again. A variant with weight 0 gets no requests,
+    except the first variant, which is the fallback: a model that was rolled back must not return
+    because another failed. If no variant answers, users get 502, which does less harm than a wrong
+    answer.
 
-    The process listens on 127.0.0.1, starts in half a second, and ends with this one, however this
-    one ends.
+    The process listens on 127.0.0.1, starts in half a second, and ends with this one, even if this
+    one is killed.
 
     Parameters
     ----------
     upstreams : mapping of str to str
         Base URL of each variant, such as ``{"stable": "http://127.0.0.1:8501", ...}``.
     weights : mapping of str to float, optional
-        How requests are divided; variants left out get 0. By default the first gets them all.
+        How requests are divided; omitted variants get 0. By default the first gets all requests.
     sticky_by : str, optional
         What keeps a user with a variant: ``"header:X-Customer"``, or ``"json:customer"`` for a key
-        of the request's body or of its first instance. A request without it is divided at random.
+        in the request's body or in its first instance. A request without it is divided at random.
     shadow : str, optional
-        Variant that gets copies of the requests that others answer. Copies are sent after the user
-        has been answered; what becomes of them never touches a user.
+        Variant that gets copies of the requests that others answer. A copy is sent after the user
+        has been answered, and its outcome never affects a user.
     shadow_share : float, default 1.0
         Share of those requests that is copied.
     shadow_queue : int, default 100
         Copies that may wait; more are dropped and counted.
     salt : str, default ""
-        Name of the experiment: another one divides the same users anew.
+        Name of the experiment; another name divides the same users differently.
     timeout : float, default 10.0
         Seconds in which a variant must answer.
     score : int, default -1
-        Which number of a prediction is its score, where there are several; by default the last,
-        which of two class probabilities is the positive class.
+        Which number of a prediction is its score, if it has several; by default the last, which is
+        the positive class of two class probabilities.
     log : str or pathlib.Path, optional
-        File to which each assignment is appended, one line of JSON each; keys are hashed.
-    port : int, default 0
-        Port; 0 finds a free one.
-    seed : int, default 0
-        Of the random division.
+        File to which a line of JSON is appended for each assignment; keys are hashed.
+    port, seed : int, default 0
+        Port, where 0 means any free one, and seed of the random division.
 
     Examples
     --------
@@ -118,19 +105,19 @@ class Router:
                 f"sticky_by is {sticky_by!r}; expected 'header:NAME' or 'json:NAME', such as "
                 "'header:X-Customer'"
             )
-        if shadow_queue < 1:
-            raise ValueError(f"shadow_queue is {shadow_queue!r}; expected 1 or more")
         if not timeout > 0:
             raise ValueError(f"timeout is {timeout!r}; expected seconds, more than 0")
         first = next(iter(self.upstreams))
-        self._weights = self._complete({first: 1.0} if weights is None else weights)
-        self._shadow = self._known(shadow)
-        self._shadow_share = _share(shadow_share)
+        self._split = {
+            "weights": self._complete({first: 1.0} if weights is None else weights),
+            "shadow": self._known(shadow),
+            "shadow_share": checks.share("shadow_share", shadow_share),
+        }
         self.log = None if log is None else Path(log).absolute()
         self._settings = {
             "upstreams": self.upstreams,
             "sticky_by": sticky_by,
-            "shadow_queue": shadow_queue,
+            "shadow_queue": checks.whole("shadow_queue", shadow_queue, 1),
             "salt": salt,
             "timeout": timeout,
             "score": score,
@@ -145,8 +132,8 @@ class Router:
         self._lock = threading.RLock()
 
     def __repr__(self) -> str:
-        split = ", ".join(f"{name} {weight:.0%}" for name, weight in self._weights.items())
-        shadow = f"; {self._shadow} mirrored" if self._shadow else ""
+        split = ", ".join(f"{name} {weight:.0%}" for name, weight in self.weights.items())
+        shadow = f"; {self.shadow} mirrored" if self.shadow else ""
         return f"<Router {self.url if self._port else 'not started'}: {split}{shadow}>"
 
     def __enter__(self) -> Router:
@@ -165,31 +152,26 @@ class Router:
 
     @property
     def pid(self) -> int | None:
-        """Process id of the router; None while there is none."""
+        """Process id of the router; None if it does not run."""
         alive = self._process is not None and self._process.poll() is None
         return self._process.pid if alive else None
 
     @property
     def weights(self) -> dict[str, float]:
-        """How requests are divided; the weights add up to 1."""
-        return dict(self._weights)
+        """How requests are divided; the weights sum to 1."""
+        return dict(self._split["weights"])
 
     @property
     def shadow(self) -> str | None:
-        """Variant that gets copies, if one does."""
-        return self._shadow
+        """Variant that gets copies, if any."""
+        return self._split["shadow"]
 
     def start(self) -> Router:
-        """Start the process and wait until it listens.
-
-        Returns
-        -------
-        Router
-            This one.
+        """Start the process, wait until it listens, and return this router.
 
         Raises
         ------
-        RouterDied
+        RouterError
             If it does not start, for instance because the port is in use.
         """
         with self._lock:
@@ -197,15 +179,11 @@ class Router:
                 return self
             if self._process is not None:
                 self.close()
-            self._folder = Path(tempfile.mkdtemp(prefix="router-"))
-            settings = {
-                "weights": self._weights,
-                "shadow": self._shadow,
-                "shadow_share": self._shadow_share,
-            }
-            (self._folder / "settings.json").write_text(json.dumps(self._settings | settings))
-            command = [proxy.__file__]
-            self._process = process.Child(command, self._folder, stdout=subprocess.PIPE)
+            folder = Path(tempfile.mkdtemp(prefix="router-"))
+            settings = json.dumps(self._settings | self._split)
+            (folder / "settings.json").write_text(settings)
+            program = [proxy.__file__]
+            self._process = process.Child(program, folder, stdout=subprocess.PIPE)
             self._stop = weakref.finalize(self, self._process.stop, _STOP_SECONDS)
             self._fetched = self._orders = 0
             slow = threading.Timer(_START_SECONDS, self._process.kill)
@@ -220,94 +198,77 @@ class Router:
             return self
 
     def close(self) -> None:
-        """End the process, once requests that are under way are answered; what was seen stays."""
+        """End the process after the requests in progress; the observations stay."""
         with self._lock:
             if self._process is None:
                 return
             if self.pid is not None and self._port is not None:
-                with contextlib.suppress(RouterDied):
+                with contextlib.suppress(RouterError):
                     self._fetch()
             self._stop()
             self._process = self._port = None
 
     def set_weights(self, weights: Mapping[str, float] | None = None, /, **named: float) -> int:
-        """Divide requests anew, from the next request on; those under way are not touched.
+        """Change how requests are divided, from the next request on.
 
         Parameters
         ----------
         weights : mapping of str to float, optional
-            Not negative, not all 0; variants left out get 0.
+            Not negative, not all 0; omitted variants get 0.
         **named
-            The same, as names: ``set_weights(stable=0.9, candidate=0.1)``.
+            The same as arguments: ``set_weights(stable=0.9, candidate=0.1)``.
 
         Returns
         -------
         int
-            Number of the new split, which observations carry in the column ``split``.
+            Number of the new split, in the observations' column ``split``.
 
         Raises
         ------
         ValueError
-            If a variant is unknown or a weight makes no sense.
-        RouterDied
-            If the process is gone.
+            If a variant is unknown or a weight is invalid.
+        RouterError
+            If the process has ended.
         """
-        complete = self._complete({**(weights or {}), **named})
-        with self._lock:
-            return self._divide(complete, self._shadow, self._shadow_share)
+        return self._divide(weights=self._complete({**(weights or {}), **named}))
 
     def set_shadow(self, shadow: str | None, share: float = 1.0) -> int:
-        """Mirror to another variant, or to none, from the next request on.
+        """Change which variant gets copies, and of which share of the requests.
 
-        Parameters
-        ----------
-        shadow : str or None
-            Name of the variant.
-        share : float, default 1.0
-            Share of the requests that others answer.
-
-        Returns
-        -------
-        int
-            Number of the new split.
+        None ends the mirroring. The number of the new split is returned.
         """
-        shadow, share = self._known(shadow), _share(share)
-        with self._lock:
-            return self._divide(self._weights, shadow, share)
+        return self._divide(shadow=self._known(shadow), shadow_share=checks.share("share", share))
 
     def status(self) -> dict[str, Any]:
-        """Tell how the router is.
+        """Return the state of the router.
 
         Returns
         -------
         dict
-            ``weights``, ``shadow``, ``split`` (number of the split), ``down_s`` (for each variant,
-            since how many seconds it has not been answering; 0: it answers), ``mirrored`` and
-            ``dropped`` (copies sent, and copies that found the queue full).
+            ``weights``, ``shadow``, ``split`` (number of the split), ``down_s`` (seconds for which
+            each variant has not answered; 0 if it answers), ``mirrored`` (copies sent) and
+            ``dropped`` (copies for which the queue was full).
         """
         with self._lock:
             return self._ask({"do": "status"})
 
     def observations(self, after: int = 0) -> pd.DataFrame:
-        """Return what happened: a row for each request that a variant got.
-
-        Only POST requests count. A request that failed over has two rows.
+        """Return a row for each POST request that a variant got; two if it was sent to another.
 
         Parameters
         ----------
         after : int, default 0
-            Leave out that many of the oldest; a reader that has seen ``n`` rows asks for those
-            after ``n``.
+            Number of the oldest rows to leave out, such as those that were read before.
 
         Returns
         -------
         pandas.DataFrame
-            In the order in which they were finished, with the columns ``time`` (when the request
-            came), ``request`` (its number), ``variant``, ``status`` (HTTP; 0: no answer),
-            ``latency_ms``, ``scores`` (a number for each instance, or None), ``error`` ("" if none;
-            a prediction that is not finite is one), ``shadow`` (whether it was a copy),
-            ``live_scores`` (of a copy: what the user was answered), ``key`` (from `sticky_by`) and
-            ``split`` (number of the split then).
+            In the order of the answers, with the columns ``time`` (when the request came),
+            ``request`` (its number), ``variant``, ``status`` (HTTP; 0: no answer), ``latency_ms``,
+            ``scores`` (a number for each instance, or None), ``error`` (empty if the answer is
+            fine; a prediction that is not finite is an error), ``shadow`` (whether it was a copy),
+            ``live_scores`` (of a copy: the scores that the user got), ``key`` (from `sticky_by`)
+            and ``split`` (number of the split).
         """
         with self._lock:
             if self.pid is not None:
@@ -320,60 +281,57 @@ class Router:
         kinds = {"request": np.int64, "status": np.int64, "split": np.int64, "shadow": bool}
         return frame.astype(kinds | {"latency_ms": float})
 
-    def summary(self) -> pd.DataFrame:
-        """Return counters and latencies of each variant.
+    def to_frame(self) -> pd.DataFrame:
+        """Return counts and latencies of each variant.
 
         Returns
         -------
         pandas.DataFrame
-            A row for each variant, users and copies apart: ``requests``, ``errors``, ``p50_ms``,
-            ``p95_ms``, ``p99_ms`` (of those answered) and ``mean_score``.
+            A row for each variant, with another for copies: ``requests``, ``errors``, ``p50_ms``,
+            ``p95_ms``, ``p99_ms`` (of answered requests) and ``mean_score``.
         """
-        frame = self.observations()
         rows = {}
-        for (variant, shadow), part in frame.groupby(["variant", "shadow"], sort=True):
+        for (variant, shadow), part in self.observations().groupby(["variant", "shadow"]):
             answered = part.loc[part["status"] > 0, "latency_ms"]
             scores = part["scores"].dropna().explode().astype(float)
-            latencies = {f"p{q}_ms": answered.quantile(q / 100) for q in (50, 95, 99)}
-            rows[f"{variant} (shadow)" if shadow else variant] = {
-                "requests": len(part),
-                "errors": int((part["error"] != "").sum()),
-                **latencies,
-                "mean_score": scores.mean(),
-            }
+            rows[f"{variant} (shadow)" if shadow else variant] = [
+                len(part),
+                int((part["error"] != "").sum()),
+                *(answered.quantile(q) for q in (0.5, 0.95, 0.99)),
+                scores.mean(),
+            ]
         columns = ["requests", "errors", "p50_ms", "p95_ms", "p99_ms", "mean_score"]
         return pd.DataFrame.from_dict(rows, orient="index", columns=columns)
 
     def assignments(self) -> pd.DataFrame:
-        """Read the assignment log back.
+        """Return the assignment log.
 
         Returns
         -------
         pandas.DataFrame
             For each request ``time``, ``request``, ``hash`` (of the key: see :func:`assignment`),
-            ``assigned``, ``served`` (another variant if that one was dead) and ``split``.
+            ``assigned``, ``served`` (another variant if that did not answer) and ``split``.
 
         Raises
         ------
         ValueError
-            If the router keeps no log.
+            If the router has no log.
         """
         if self.log is None:
-            raise ValueError("this router keeps no assignment log; give it log='assignments.jsonl'")
-        names = ["time", "request", "hash", "assigned", "served", "split"]
+            raise ValueError("this router has no assignment log; give it log='assignments.jsonl'")
         lines = self.log.read_text().splitlines() if self.log.exists() else []
-        frame = pd.DataFrame([json.loads(line) for line in lines], columns=names)
+        columns = ["time", "request", "hash", "assigned", "served", "split"]
+        frame = pd.DataFrame(map(json.loads, lines), columns=columns)
         frame["time"] = pd.to_datetime(frame["time"].astype(float), unit="s", utc=True)
         return frame
 
-    def _divide(self, weights: dict[str, float], shadow: str | None, share: float) -> int:
-        if self.pid is None and self._process is None:  # for the start
-            number = 1
-        else:
-            order = {"do": "split", "weights": weights, "shadow": shadow, "shadow_share": share}
-            number = self._ask(order)["split"]
-        self._weights, self._shadow, self._shadow_share = weights, shadow, share
-        return number
+    def _divide(self, **changes: Any) -> int:
+        with self._lock:
+            split, number = self._split | changes, 1
+            if self._process is not None:
+                number = self._ask({"do": "split", **split})["split"]
+            self._split = split
+            return number
 
     def _fetch(self) -> None:
         while True:
@@ -384,19 +342,19 @@ class Router:
                 return
 
     def _ask(self, order: dict[str, Any]) -> dict[str, Any]:
-        """Send an order to the process and wait for its reply."""
+        """Send an order to the process and return its reply."""
         if self._process is None:
-            raise RouterDied("the router is not running; use it in a `with`, or call .start()")
+            raise RouterError("the router is not running; use it in a `with`, or call .start()")
         self._orders += 1
         with contextlib.suppress(OSError, ValueError):  # then there is no reply either
-            # A line break first: it ends what an interrupt may have cut short.
+            # A line break first, to end an order that an interrupt may have cut short.
             line = json.dumps({"order": self._orders, **order})
             self._process.stdin.write(f"\n{line}\n".encode())
             self._process.stdin.flush()
         return self._reply()
 
     def _reply(self) -> dict[str, Any]:
-        """Wait for the reply to the last order, and pass by those that an interrupt left behind."""
+        """Return the reply to the last order, and skip those that an interrupt left behind."""
         reply: dict[str, Any] = {}
         while reply.get("order") != self._orders:
             try:
@@ -404,20 +362,20 @@ class Router:
             except (OSError, ValueError):
                 line = b""
             if not line:
-                raise RouterDied(self._last_words())
+                raise RouterError(self._last_words())
             with contextlib.suppress(ValueError):  # the rest of a line that was read in part
                 reply = json.loads(line)
         if "error" in reply:
-            raise RouterDied(f"the router says: {reply['error']}")
+            raise RouterError(f"the router says: {reply['error']}")
         return reply
 
     def _last_words(self) -> str:
         with contextlib.suppress(subprocess.TimeoutExpired):
             self._process.wait(1)
-        said = (self._folder / "log").read_text(errors="replace").strip()[-2000:]
+        log = self._process.log.read_text(errors="replace").strip()[-2000:]
         return (
             f"the router's process {self._process.pid} ended (exit code "
-            f"{self._process.returncode})" + (f". It wrote:\n{said}" if said else "")
+            f"{self._process.returncode})" + (f". It wrote:\n{log}" if log else "")
         )
 
     def _complete(self, weights: Mapping[str, float]) -> dict[str, float]:
@@ -432,25 +390,23 @@ class Router:
 
     def _known(self, name: str | None) -> str | None:
         if name is not None and name not in self.upstreams:
-            raise ValueError(f"{name!r} is no variant of this router; it has {[*self.upstreams]}")
+            raise ValueError(f"{name!r} is not a variant of this router, {[*self.upstreams]}")
         return name
 
 
 def assignment(key: object, weights: Mapping[str, float], salt: str = "") -> tuple[str, str]:
-    """Tell which variant a user gets: always the same one, without a list of users.
+    """Return the variant of a user: always the same, without a list of users.
 
-    The key's hash (SHA-256, with the salt) is a place on the line from 0 to 1, on which each
-    variant owns a part as long as its weight. With two variants, raising one's weight moves users
-    to it and none away from it.
+    The key's hash (SHA-256, with the salt) is a number from 0 to 1, and each variant has an
+    interval of the length of its weight. With two variants, raising a weight moves users to that
+    variant and none away from it.
 
     Parameters
     ----------
     key : object
-        What identifies the user; its text counts.
-    weights : mapping of str to float
-        In the order of the router's upstreams.
-    salt : str, default ""
-        The router's.
+        Identifies the user by its text.
+    weights, salt
+        As in the router, in the order of its upstreams.
 
     Returns
     -------
@@ -463,8 +419,8 @@ def assignment(key: object, weights: Mapping[str, float], salt: str = "") -> tup
     >>> assignment("customer 7", {"A": 0.5, "B": 0.5}, salt="first test")
     ('B', '822d43ca5c325ab8')
     """
-    found = proxy.digest(str(key), salt)
-    return proxy.at(weights, int(found, 16) / 2**64), found
+    digest = proxy.digest(str(key), salt)
+    return proxy.variant_at(weights, int(digest, 16) / 2**64), digest
 
 
 def _base(name: str, url: str) -> str:
@@ -474,9 +430,3 @@ def _base(name: str, url: str) -> str:
             f"the URL of {name!r} is {url!r}; expected a base URL, such as 'http://127.0.0.1:8501'"
         )
     return str(url).rstrip("/")
-
-
-def _share(value: float) -> float:
-    if not 0 <= value <= 1:
-        raise ValueError(f"the share to mirror is {value!r}; expected 0 to 1")
-    return float(value)

@@ -26,24 +26,12 @@ if TYPE_CHECKING:
 
 @dataclass(frozen=True)
 class Limits:
-    """How requests are batched.
+    """How requests are batched."""
 
-    Attributes
-    ----------
-    max_batch_size : int
-        Rows that run together; 1 means no batching. A request with more runs alone.
-    batch_timeout_ms : float
-        How long a request waits for others, in milliseconds.
-    max_enqueued_batches : int
-        Full batches that may wait; further requests are refused.
-    num_batch_threads : int
-        Batches that run at the same time.
-    """
-
-    max_batch_size: int = 64
-    batch_timeout_ms: float = 0.0
-    max_enqueued_batches: int = 16
-    num_batch_threads: int = 2
+    max_batch_size: int = 64  # rows; 1 means no batching; a request with more runs alone
+    batch_timeout_ms: float = 0.0  # how long a request waits for others
+    max_enqueued_batches: int = 16  # full batches that may wait; further requests are refused
+    num_batch_threads: int = 2  # batches that run at the same time
 
 
 @dataclass
@@ -56,7 +44,7 @@ class _Task:
 
 
 class Batcher:
-    """The queue of one signature.
+    """The queue of a signature.
 
     Everything but `run` happens on the event loop's thread, hence no locks.
 
@@ -93,10 +81,7 @@ class Batcher:
     async def submit(self, inputs: Arrays) -> Arrays:
         """Run a request, perhaps together with others, and return its outputs.
 
-        Raises
-        ------
-        RequestError
-            UNAVAILABLE, if the queue is full.
+        A full queue raises a `RequestError`, UNAVAILABLE.
         """
         loop = asyncio.get_running_loop()
         sizes = {array.shape[0] if array.ndim else None for array in inputs.values()}

@@ -47,14 +47,8 @@ def docker_files(
 
     Examples
     --------
-    >>> print(docker_files("/srv/models/credit", "credit")["models.config"])  # doctest: +SKIP
-    model_config_list {
-      config {
-        name: "credit"
-        base_path: "/models/credit"
-        model_platform: "tensorflow"
-      }
-    }
+    >>> list(docker_files("/srv/models/credit", "credit"))
+    ['run.sh', 'models.config', 'batching.config']
     """
     from google.protobuf import text_format
 
@@ -139,13 +133,7 @@ def _is_version(version: Any) -> bool:
 
 
 def read(path: str | Path) -> Any:
-    """Return the ``ModelServerConfig`` in a ``models.config`` file.
-
-    Raises
-    ------
-    ValueError
-        If the file does not contain one.
-    """
+    """Return the ``ModelServerConfig`` in a ``models.config`` file, or raise ValueError."""
     from google.protobuf import text_format
     from tensorflow_serving.config import model_server_config_pb2
 

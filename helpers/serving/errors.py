@@ -1,4 +1,4 @@
-"""The one error that a request ends in, over REST and over gRPC alike."""
+"""The error with which a request is refused, over REST and gRPC alike."""
 
 from __future__ import annotations
 
@@ -31,10 +31,7 @@ def invalid(message: str) -> RequestError:
 
 
 def from_tensorflow(error: Exception) -> tuple[str, str] | None:
-    """Return code and message of a TensorFlow error, without the location in the graph.
-
-    None for any other error.
-    """
+    """Return code and message of a TensorFlow error, without graph location; None for others."""
     code = getattr(error, "error_code", None)
     if not isinstance(code, int):
         return None

@@ -8,7 +8,7 @@ import subprocess
 import tempfile
 import threading
 from collections.abc import Callable, Iterator, Mapping, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -19,9 +19,7 @@ if TYPE_CHECKING:
     import pandas as pd
     from matplotlib.axes import Axes
 
-_START_SECONDS = 60
-_FINISH_SECONDS = 30
-_PERCENTILES = (50, 90, 95, 99)
+_SPARE_SECONDS = 120  # for start and end of the load generator; more means that it hangs
 _KINDS = {"users": int, "time_s": float, "latency_ms": float, "status": int, "ok": bool}
 
 
@@ -38,7 +36,7 @@ class LoadTest:
         Duration of each stage, by number of users.
     """
 
-    requests: pd.DataFrame = field(repr=False)
+    requests: pd.DataFrame
     seconds: Mapping[int, float]
 
     def to_frame(self) -> pd.DataFrame:
@@ -64,7 +62,7 @@ class LoadTest:
                     "failures": int((~stage["ok"]).sum()),
                     "requests_per_s": len(latency) / seconds,
                     "mean_ms": latency.mean(),
-                    **{f"p{p}_ms": latency.quantile(p / 100) for p in _PERCENTILES},
+                    **{f"p{p}_ms": latency.quantile(p / 100) for p in (50, 90, 95, 99)},
                     "max_ms": latency.max(),
                 }
             )
@@ -194,7 +192,7 @@ def load_test(
     total = len(stages) * (duration + warmup)
     program = ["-m", "helpers.serving.locust_run"]
     child = process.Child(program, folder, stdout=subprocess.PIPE)
-    limit = threading.Timer(_START_SECONDS + total + _FINISH_SECONDS, child.kill)
+    limit = threading.Timer(total + _SPARE_SECONDS, child.kill)
     limit.start()
     try:
         with _reporter(progress, total) as report:

@@ -8,6 +8,7 @@ import os
 import random
 import sys
 import threading
+from collections import deque
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any
@@ -34,7 +35,7 @@ class RequestLog:
         self._folder = folder
         self._sampling = sampling
         self._random = random.Random()
-        self._waiting: list[tuple] = []
+        self._waiting: deque[tuple] = deque()
         self._rows_waiting = 0
         self._file: IO[bytes] | None = None
         self._lock = threading.Lock()
@@ -56,16 +57,17 @@ class RequestLog:
         if not rows or self._rows_waiting + rows > _MAX_ROWS:
             return
         self._rows_waiting += rows
-        about = (datetime.now(UTC).isoformat(), *served_by, entrypoint, seconds * 1000)
-        self._waiting.append((about, inputs, outputs))
+        about = (*served_by, entrypoint, seconds * 1000)
+        self._waiting.append((datetime.now(UTC), about, inputs, outputs))
 
     def flush(self) -> None:
         """Append what has been collected since the last call."""
         with self._lock:
-            waiting, self._waiting, self._rows_waiting = self._waiting, [], 0
+            waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
+            self._rows_waiting = 0
             lines = []
-            for about, inputs, outputs in waiting:
-                line = dict(zip(_COLUMNS, about, strict=True))
+            for time, about, inputs, outputs in waiting:
+                line = dict(zip(_COLUMNS, (time.isoformat(), *about), strict=True))
                 try:
                     for kind, arrays in (("input", inputs), ("output", outputs)):
                         line[kind] = {name: _values(array) for name, array in arrays.items()}

@@ -11,16 +11,6 @@ DEFAULT_SIGNATURE = "serving_default"
 class Target(NamedTuple):
     """A function of a model.
 
-    Attributes
-    ----------
-    model : str
-    version : int or None
-        None: the newest that is available.
-    label : str or None
-        Names a version; only if `version` is None.
-    signature : str
-        "": the default signature.
-
     Examples
     --------
     >>> Target("credit", version=2).path
@@ -28,9 +18,9 @@ class Target(NamedTuple):
     """
 
     model: str
-    version: int | None = None
+    version: int | None = None  # without version and label: the newest that is available
     label: str | None = None
-    signature: str = ""
+    signature: str = ""  # "": the default signature
 
     @property
     def path(self) -> str:

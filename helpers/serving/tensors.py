@@ -59,10 +59,7 @@ def parse(body: bytes) -> dict[str, Any]:
 def arrays_of(document: Mapping[str, Any], specs: Mapping[str, Spec]) -> Arrays:
     """Return the tensors of a predict request, with ``instances`` (rows) or ``inputs`` (columns).
 
-    Raises
-    ------
-    RequestError
-        If the request does not fit the signature, whose inputs are `specs`.
+    A request that does not fit `specs`, the signature's inputs, raises a `RequestError`.
     """
     if ("instances" in document) == ("inputs" in document):
         both = "instances" in document
@@ -193,10 +190,7 @@ def _short(value: Any) -> str:
 def answer(outputs: Arrays, by_row: bool) -> bytes:
     """Return the body of the answer to a request with ``instances`` (`by_row`) or ``inputs``.
 
-    Raises
-    ------
-    RequestError
-        If the outputs are not one per row: the request should have had ``inputs``.
+    Outputs by row that are not one for each row raise a `RequestError`.
     """
     if not by_row:
         values = {name: _to_json(array, name) for name, array in outputs.items()}

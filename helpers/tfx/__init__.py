@@ -9,36 +9,20 @@ In a notebook, ``%load_ext helpers.tfx`` and then ``%%tfx`` cells. In code, ``se
 
 from __future__ import annotations
 
-import importlib
 from typing import Any
 
 from helpers.base import extras
 
 extras.require("validation", by=__name__)
 
-_HOMES = {
-    "Session": "session",
-    "SessionDied": "session",
-    "TFXEnvironmentError": "environment",
-    "TFXError": "session",
-}
+from helpers.tfx.environment import TFXEnvironmentError
+from helpers.tfx.kernel_session import Session, SessionDied, TFXError, session
 
-# `session` is the module, which can be called: `session()` is the session of this notebook.
 __all__ = ["Session", "SessionDied", "TFXEnvironmentError", "TFXError", "session"]
 
 
 def load_ipython_extension(ipython: Any) -> None:
     """Register ``%%tfx``; called by ``%load_ext helpers.tfx``."""
-    ipython.register_magics(_module("magic").TFXMagics)
+    from helpers.tfx.magic import TFXMagics
 
-
-def __getattr__(name: str) -> Any:
-    if name in _HOMES:
-        return getattr(_module(_HOMES[name]), name)
-    if name in ("environment", "exchange", "magic", "session"):
-        return _module(name)
-    raise AttributeError(f"module {__name__!r} has no attribute {name!r}; it has {__all__}")
-
-
-def _module(name: str) -> Any:
-    return importlib.import_module(f"{__name__}.{name}")
+    ipython.register_magics(TFXMagics)

@@ -13,15 +13,10 @@ from helpers.tfx import environment
 def main(argv: Sequence[str] | None = None) -> int:
     """Run one of the commands and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m helpers.tfx", description=__doc__)
-    parser.add_argument(
-        "command",
-        choices=["install", "info", "remove"],
-        help="install: make the environment, or check and mend it; info: what and where it is; "
-        "remove: delete it",
-    )
-    parser.add_argument(
-        "--quick", action="store_true", help="install: trust an environment that looks complete"
-    )
+    help_ = "make the environment, or check and mend it; show what and where it is; delete it"
+    parser.add_argument("command", choices=["install", "info", "remove"], help=help_)
+    help_ = "install: trust an environment that looks complete"
+    parser.add_argument("--quick", action="store_true", help=help_)
     arguments = parser.parse_args(argv)
     try:
         if arguments.command == "install":

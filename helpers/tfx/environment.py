@@ -27,7 +27,7 @@ from platformdirs import user_cache_path
 
 from helpers.base import files, process, resources
 
-# What an environment must be able to import before anybody is told that it is there.
+# An environment is ready when it can import these.
 PACKAGES = (
     "tensorflow_data_validation",
     "tensorflow_transform",
@@ -36,7 +36,7 @@ PACKAGES = (
     "tfx",
     "ipykernel",
 )
-_SPACE_NEEDED_GIB = 8  # 3 GiB installed, and the same again in uv's cache while it unpacks
+_SPACE_NEEDED_GIB = 8  # 3 GiB installed, and as much in uv's cache while it unpacks
 _READY = "ready.json"
 _QUIET = {"TF_CPP_MIN_LOG_LEVEL": "3", "UV_NO_PROGRESS": "1", "NO_COLOR": "1"}
 
@@ -47,37 +47,26 @@ class TFXEnvironmentError(RuntimeError):
 
 @dataclass(frozen=True)
 class Recipe:
-    """What to install on one kind of platform, and with which Python.
+    """What to install on one kind of platform, and with which Python."""
 
-    Attributes
-    ----------
-    name : str
-        Name of the lock below ``requirements/``, without ending.
-    pythons : tuple of str
-        Python versions that it is locked for, best first.
-    """
-
-    name: str
-    pythons: tuple[str, ...]
+    name: str  # of the lock below ``requirements/``, without ending
+    pythons: tuple[str, ...]  # that it is locked for, best first
 
     @property
     def locks(self) -> list[Path]:
-        """The lock files, in the order of installation."""
+        """Lock files, in the order of installation."""
         both = [resources.path("requirements", f"{self.name}{end}.txt") for end in ("", "-nodeps")]
         return [lock for lock in both if lock.exists()]
 
     @property
     def folder(self) -> Path:
-        """Where the environment stands: a new lock means a new folder."""
+        """Folder of the environment: a new lock means a new folder."""
         digest = hashlib.sha256(b"".join(lock.read_bytes() for lock in self.locks)).hexdigest()
         return cache() / f"{self.name}-{digest[:12]}"
 
 
 def cache() -> Path:
-    """Folder that holds the TFX environments of this user.
-
-    ``MLOPS_CACHE`` overrides it.
-    """
+    """Return the folder that holds the TFX environments of this user; ``MLOPS_CACHE`` sets it."""
     given = os.environ.get("MLOPS_CACHE")
     return Path(given) if given else user_cache_path("first-dance-with-mlops")
 
@@ -85,23 +74,19 @@ def cache() -> Path:
 def recipe(
     system: str | None = None, machine: str | None = None, glibc: tuple[int, int] | None = None
 ) -> Recipe:
-    """Choose what to install on this platform.
+    """Return what to install on a platform, by default this one.
 
     Parameters
     ----------
     system, machine : str, optional
-        As ``platform.system()`` and ``platform.machine()`` name them; this machine's by default.
+        As ``platform.system()`` and ``platform.machine()`` name them.
     glibc : tuple of int, optional
-        Version of the C library on Linux, such as ``(2, 36)``; this machine's by default.
-
-    Returns
-    -------
-    Recipe
+        Version of the C library on Linux, such as ``(2, 36)``.
 
     Raises
     ------
     TFXEnvironmentError
-        If no release of TFX runs on this platform.
+        If no release of TFX runs on the platform.
 
     Examples
     --------
@@ -129,19 +114,15 @@ def recipe(
 
 
 def interpreter(*, progress: bool = True) -> Path:
-    """Path of the Python that TFX runs in; its environment is made if it is missing.
+    """Return the path of the Python that TFX runs in.
 
-    Looked for in this order: the variable ``MLOPS_TFX_PYTHON``; the running interpreter, if TFDV
-    is installed in it; the provisioned environment, which is made on first use (about 3 GB).
+    It is the one named by ``MLOPS_TFX_PYTHON``; else the running one, if TFDV is installed in it;
+    else that of the provisioned environment, which is made on first use (about 3 GB).
 
     Parameters
     ----------
     progress : bool
         Show a progress bar if the environment has to be made.
-
-    Returns
-    -------
-    pathlib.Path
 
     Raises
     ------
@@ -162,30 +143,24 @@ def interpreter(*, progress: bool = True) -> Path:
 
 
 def provision(*, progress: bool = True, thorough: bool = False) -> Path:
-    """Make the TFX environment of this platform, unless a sound one is there already.
+    """Make the TFX environment of this platform, unless a sound one exists; return its Python.
 
-    The environment counts as there only when a mark, written last, says that all of it was
-    installed and imported; what was interrupted half-way is removed and made again. A lock lets one
-    process at a time do this; others wait for it and use the result.
+    A file that is written last marks an environment as complete; one without it is removed and made
+    again. One process at a time does this; others wait for it and use the result.
 
     Parameters
     ----------
     progress : bool
         Show a progress bar.
     thorough : bool
-        Also import every package of an environment that is there already (half a minute) and make
-        it anew if that fails.
-
-    Returns
-    -------
-    pathlib.Path
-        The environment's Python.
+        Also import every package of an existing environment (half a minute), and make it again if
+        that fails.
 
     Raises
     ------
     TFXEnvironmentError
-        Unsupported platform; no Python, compiler, network or disk space; a package that does not
-        import. The message says what to do.
+        If the platform is not supported, Python, a compiler, network or disk space is missing, or a
+        package does not import. The message says what to do.
     """
     wanted = recipe()
     python = wanted.folder / "bin" / "python"
@@ -213,14 +188,11 @@ def provision(*, progress: bool = True, thorough: bool = False) -> Path:
 
 
 def info() -> dict[str, Any]:
-    """Say what the TFX environment of this platform is and whether it is ready.
+    """Return facts on the TFX environment of this platform.
 
-    Returns
-    -------
-    dict
-        ``recipe``, ``folder``, ``ready`` and, if it is ready, ``python`` (version) and
-        ``packages`` (name to version). An environment named by ``MLOPS_TFX_PYTHON`` or found in
-        the running interpreter has no recipe: ``folder`` is then the path of its Python.
+    They are ``recipe``, ``folder``, ``ready`` and, if it is ready, ``python`` (version) and
+    ``packages`` (name to version). An environment named by ``MLOPS_TFX_PYTHON``, or the running
+    one, has no recipe, and its ``folder`` is the path of its Python.
     """
     if os.environ.get("MLOPS_TFX_PYTHON") or importlib.util.find_spec("tensorflow_data_validation"):
         return {"recipe": None, "folder": str(interpreter()), "ready": True}
@@ -233,18 +205,12 @@ def info() -> dict[str, Any]:
 
 
 def remove() -> list[Path]:
-    """Remove every provisioned TFX environment of this user, those of old locks included.
-
-    Returns
-    -------
-    list of pathlib.Path
-        The folders that were removed.
-    """
+    """Remove every provisioned TFX environment of this user; return the removed folders."""
     removed = []
     for folder in sorted(cache().glob("tfx-*")):
         if folder.is_dir():
             with FileLock(cache() / f"{folder.name}.lock"):
-                # The mark goes first: what an interruption leaves is not taken for an environment.
+                # The mark first: what an interruption leaves must not count as an environment.
                 (folder / _READY).unlink(missing_ok=True)
                 shutil.rmtree(folder)
             removed.append(folder)
@@ -253,18 +219,18 @@ def remove() -> list[Path]:
 
 def _glibc() -> tuple[int, int] | None:
     name, version = platform.libc_ver()
-    found = re.match(r"(\d+)\.(\d+)", version)
-    return (int(found[1]), int(found[2])) if name == "glibc" and found else None
+    match = re.match(r"(\d+)\.(\d+)", version)
+    return (int(match[1]), int(match[2])) if name == "glibc" and match else None
 
 
 def _sound(folder: Path) -> bool:
-    """Tell whether a marked environment still has its Python and all of its packages."""
+    """Return whether an environment is marked as complete and still has all of its packages."""
     python = folder / "bin" / "python"
     try:
         mark = json.loads((folder / _READY).read_text())
         probe = "import sys, importlib.util as u; sys.exit(not all(map(u.find_spec, sys.argv[1:])))"
-        found = _run([python, "-c", probe, *PACKAGES])
-        return found.returncode == 0 and _installed(folder) >= mark["installed"]
+        done = _run([python, "-c", probe, *PACKAGES])
+        return done.returncode == 0 and _installed(folder) >= mark["installed"]
     except (OSError, ValueError, KeyError):
         return False
 
@@ -289,7 +255,7 @@ def _make(wanted: Recipe, python: Path, bar: Any) -> None:
     for lock in wanted.locks:
         bar.set_description_str(f"TFX environment: installing {lock.stem}")
         if lock.stem.endswith("-nodeps"):
-            # Only pip can be told to install what declares itself for an older Python.
+            # Only pip installs packages that declare themselves for an older Python.
             flags = ["--no-deps", "--ignore-requires-python", "--no-warn-script-location"]
             command = [python, "-m", "pip", "install", "--quiet", *flags]
         else:
@@ -305,7 +271,7 @@ def _make(wanted: Recipe, python: Path, bar: Any) -> None:
 
 def _make_venv(folder: Path, wanted: Recipe) -> None:
     running = f"{sys.version_info.major}.{sys.version_info.minor}"
-    # The lab's own Python is there for certain, so it comes first if the lock admits it.
+    # The lab's own Python certainly exists, so it comes first if the lock admits it.
     candidates = sorted(wanted.pythons, key=lambda version: version != running)
     for version in candidates:
         source = Path(sys.base_prefix) / "bin" / f"python{version}"
@@ -321,8 +287,8 @@ def _make_venv(folder: Path, wanted: Recipe) -> None:
 
 
 def _install(command: list[Any], python: Path, bar: Any) -> None:
-    """Run an installer and move the bar by what it says that it downloads and builds."""
-    said: list[str] = []
+    """Run an installer and move the bar by its lines on downloads and builds."""
+    lines: list[str] = []
     sizes: dict[str, float] = {}
     installer = subprocess.Popen(
         [str(part) for part in command],
@@ -335,28 +301,28 @@ def _install(command: list[Any], python: Path, bar: Any) -> None:
     try:
         assert installer.stderr is not None
         for line in installer.stderr:
-            said.append(line)
-            if found := re.match(r"\s*Downloading (\S+) \(([\d.]+)([KMG])iB\)", line):
-                sizes[found[1]] = float(found[2]) * {"K": 1 / 1024, "M": 1, "G": 1024}[found[3]]
+            lines.append(line)
+            if match := re.match(r"\s*Downloading (\S+) \(([\d.]+)([KMG])iB\)", line):
+                sizes[match[1]] = float(match[2]) * {"K": 1 / 1024, "M": 1, "G": 1024}[match[3]]
                 bar.total = sum(sizes.values())
-            elif found := re.match(r"\s*Downloaded (\S+)", line):
-                bar.update(sizes.get(found[1], 0))
+            elif match := re.match(r"\s*Downloaded (\S+)", line):
+                bar.update(sizes.get(match[1], 0))
                 bar.set_postfix_str(f"{bar.n:.0f} of {bar.total:.0f} MiB")
-            elif found := re.match(r"\s*(Building|Prepared|Installed) .*", line):
-                bar.set_postfix_str(found[0].strip())
+            elif match := re.match(r"\s*(Building|Prepared|Installed) .*", line):
+                bar.set_postfix_str(match[0].strip())
         code = installer.wait()
     except BaseException:
         installer.kill()
         installer.wait()
         raise
     if code:
-        raise _diagnosis("".join(said), python)
+        raise _diagnosis("".join(lines), python)
 
 
-def _diagnosis(said: str, python: Path) -> TFXEnvironmentError:
-    """Turn what a failed installer said into an error that tells what to do."""
-    tail = "\n".join(said.strip().splitlines()[-25:])
-    lower = said.lower()
+def _diagnosis(output: str, python: Path) -> TFXEnvironmentError:
+    """Return an error with advice, from the output of an installer that failed."""
+    tail = "\n".join(output.strip().splitlines()[-25:])
+    lower = output.lower()
     if "no space left" in lower or "errno 28" in lower:
         advice = (
             f"The disk is full. Free {_SPACE_NEEDED_GIB} GiB, or set MLOPS_CACHE (environments) "
@@ -383,7 +349,7 @@ def _diagnosis(said: str, python: Path) -> TFXEnvironmentError:
 
 
 def _import_all(python: Path) -> dict[str, Any]:
-    """Import each package in the environment; its versions, or an error with what went wrong."""
+    """Import each package in the environment and return the versions."""
     program = (
         "import importlib, json, platform, sys\n"
         "mods = {name: importlib.import_module(name) for name in sys.argv[1:]}\n"

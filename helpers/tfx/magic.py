@@ -9,7 +9,8 @@ from IPython.core.magic import Magics, line_cell_magic, magics_class, no_var_exp
 from IPython.core.magic_arguments import argument, magic_arguments, parse_argstring
 
 from helpers.tfx import exchange
-from helpers.tfx.session import Output, Session, session
+from helpers.tfx.client import Output
+from helpers.tfx.kernel_session import Session, session
 
 _WIDGET = "application/vnd.jupyter.widget-view+json"
 

@@ -69,9 +69,9 @@ class Server:
     def _wait(self, runtime: Path) -> str:
         for _ in range(600):
             for info in runtime.glob("jpserver-*.json"):
-                found = info.read_text()
-                if found.endswith("}"):
-                    return json.loads(found)["url"]
+                text = info.read_text()
+                if text.endswith("}"):
+                    return json.loads(text)["url"]
             if self.process.poll() is not None:
                 break
             time.sleep(0.1)
@@ -136,9 +136,9 @@ class Lesson:
 
     def _prompts(self, how_many: str, form: str) -> None:
         """Wait until so many of the prompts of code cells have this form."""
-        script = f"prompts => [...document.querySelectorAll(prompts)].{how_many}(one => "
+        script = f"prompts => [...document.querySelectorAll(prompts)].{how_many}(prompt => "
         self.page.wait_for_function(
-            f"{script}{form}.test(one.textContent))",
+            f"{script}{form}.test(prompt.textContent))",
             arg=f"{CELL}.jp-CodeCell .jp-InputArea-prompt",
             timeout=RUN_SECONDS * 1000,
         )
@@ -149,8 +149,8 @@ class Lesson:
 
     def views(self) -> list:
         """List the widgets that have a picture or something to operate."""
-        found = self.page.locator(VIEW).all()
-        return [view for view in found if view.locator(f"img, {CONTROLS}").count()]
+        views = self.page.locator(VIEW).all()
+        return [view for view in views if view.locator(f"img, {CONTROLS}").count()]
 
     def run(self, at: int, source: str) -> None:
         """Write other code into a cell and run it, by keyboard."""
@@ -169,8 +169,8 @@ class Lesson:
     def exercises(self) -> list[tuple[int, str]]:
         """List the cells that check an answer, each with the exercise's id."""
         sources = enumerate("".join(cell["source"]) for cell in self.cells)
-        found = ((at, re.search(r'^check\("([^"]+)"', source, re.M)) for at, source in sources)
-        return [(at, match[1]) for at, match in found if match]
+        matches = ((at, re.search(r'^check\("([^"]+)"', source, re.M)) for at, source in sources)
+        return [(at, match[1]) for at, match in matches if match]
 
     def close(self) -> None:
         """Close the notebook and end its kernel."""

@@ -1,4 +1,4 @@
-"""Every lesson works in a real browser: it runs, its views answer, and no one is shut out."""
+"""Every lesson works in a real browser: it runs, its views answer, and everybody can use it."""
 
 import re
 
@@ -34,14 +34,14 @@ KEYS = {
 }
 # Fields that a button reads: the error workbench's. Nothing is drawn before it is pressed.
 READ_BY_A_BUTTON = {"row", "tag"}
-KIND = """one => one.getAttribute('role') || (one.tagName === 'INPUT' ? one.type : one.tagName)
-    .toLowerCase()"""
-NAME = """one => (one.tagName === 'BUTTON' ? one.textContent : '') || one.getAttribute('aria-label')
-    || one.closest('.widget-inline-hbox')?.querySelector('.widget-label, label')?.textContent
+KIND = """({type, tagName, role}) => role || (tagName === 'INPUT' ? type : tagName).toLowerCase()"""
+NAME = """control => (control.tagName === 'BUTTON' ? control.textContent : '')
+    || control.getAttribute('aria-label')
+    || control.closest('.widget-inline-hbox')?.querySelector('.widget-label, label')?.textContent
     || ''"""
 DRAWN = """view => [...view.querySelectorAll('.widget-html-content, .jp-OutputArea')]
-    .map(one => one.innerHTML).join()"""
-PICTURES = "view => [...view.querySelectorAll('img')].map(one => one.src).join()"
+    .map(part => part.innerHTML).join()"""
+PICTURES = "view => [...view.querySelectorAll('img')].map(image => image.src).join()"
 
 
 def test_it_runs_without_an_error_or_a_warning(lesson):
@@ -49,8 +49,8 @@ def test_it_runs_without_an_error_or_a_warning(lesson):
         if "raises-exception" in cell["metadata"].get("tags", []):
             continue
         # JupyterLab shows errors, too, as text on stderr.
-        said = lesson.cell(at).locator("[data-mime-type='application/vnd.jupyter.stderr']")
-        assert said.all_inner_texts() == [], f"cell {at}"
+        stderr = lesson.cell(at).locator("[data-mime-type='application/vnd.jupyter.stderr']")
+        assert stderr.all_inner_texts() == [], f"cell {at}"
 
 
 def test_every_widget_is_drawn(lesson):
@@ -60,7 +60,7 @@ def test_every_widget_is_drawn(lesson):
     assert lesson.views(), "the lesson has no view"
     for view in lesson.views():
         for picture in view.locator("img").all():
-            assert picture.evaluate("one => one.complete && one.naturalWidth > 100")
+            assert picture.evaluate("image => image.complete && image.naturalWidth > 100")
             assert len(picture.get_attribute("alt")) > 20
 
 
@@ -68,7 +68,7 @@ def test_each_control_is_reached_and_moved_by_keyboard_and_changes_the_picture(l
     for number, view in enumerate(lesson.views(), 1):
         view.screenshot(path=shots / f"{lesson.name}-{number}-at-first.png")
         controls = view.locator(CONTROLS).all()
-        for control in sorted(controls, key=lambda one: list(KEYS).index(one.evaluate(KIND))):
+        for control in sorted(controls, key=lambda item: list(KEYS).index(item.evaluate(KIND))):
             view.locator("xpath=ancestor::*[contains(@class, 'jp-Cell ')]").focus()
             tab_to(lesson.page, control)
             assert control.evaluate(NAME).strip(), "a control has no visible label"
@@ -102,7 +102,7 @@ def test_the_exercise_panel_shows_not_attempted_then_wrong_then_right(lesson):
 def test_axe_finds_no_serious_fault(lesson):
     context = {
         "include": [[".jp-Notebook .jp-RenderedMarkdown"], [".jp-Notebook .jp-OutputArea-output"]],
-        # JupyterLab has no place for the description of a figure, which stands in the cell below,
+        # JupyterLab has no place for the description of a figure, which is in the cell below,
         # and chooses the colours of an error.
         "exclude": [
             [".jp-Notebook [data-mime-type^='image/'] img"],
@@ -130,7 +130,7 @@ def test_nothing_went_wrong_behind_the_page_and_nothing_was_fetched(lesson):
 def tab_to(page, control):
     for _ in range(40):
         page.keyboard.press("Tab")
-        if control.evaluate("one => one === document.activeElement"):
+        if control.evaluate("control => control === document.activeElement"):
             return
     pytest.fail(f"the Tab key does not reach {control.evaluate(NAME)!r}")
 
@@ -138,21 +138,21 @@ def tab_to(page, control):
 def move(page, view, control):
     kind = control.evaluate(KIND)
     pressed = control.get_attribute("class") or ""
-    if "mod-active" in pressed or control.is_disabled():  # a chosen one of several changes nothing
+    if "mod-active" in pressed or control.is_disabled():  # pressing a chosen button does nothing
         return
-    shown, there = PICTURES, view
+    shown, watched = PICTURES, view
     if kind == "button" or not view.locator("img").count():  # may change words only: a tag is put
         shown = DRAWN
     if control.evaluate(NAME).strip() in READ_BY_A_BUTTON:
-        shown, there = "one => one.value", control
-    before = there.evaluate(shown)
+        shown, watched = "field => field.value", control
+    before = watched.evaluate(shown)
     for keys in KEYS[kind]:
         for key in keys:
             page.keyboard.press(key)
         try:
             page.wait_for_function(
-                f"([there, before]) => ({shown})(there) !== before",
-                arg=[there.element_handle(), before],
+                f"([watched, before]) => ({shown})(watched) !== before",
+                arg=[watched.element_handle(), before],
                 timeout=5_000,
             )
         except TooLate:
@@ -168,4 +168,4 @@ def as_answer(wrong):
 
 
 def known(rule, html):
-    return any(rule == one and part in html for one, part in KNOWN)
+    return any(rule == name and part in html for name, part in KNOWN)

@@ -1,4 +1,4 @@
-"""Exercises: ``check`` an answer, ask for a ``hint`` or the ``solution``, see your ``progress``.
+"""Exercises: ``check`` an answer, get a ``hint`` or the ``solution``, show your ``progress``.
 
 In a notebook::
 
@@ -9,9 +9,9 @@ How to write one
 ----------------
 The exercises of lesson 2.1 are the list ``EXERCISES`` in
 ``helpers/course/lesson_2_1/exercises.py``. An exercise is data and one function, the judge, which
-returns None for a right answer and otherwise says what was misunderstood. ``judges`` has judges
-for the common kinds of answer. ``wrong`` holds answers that people really give, each with words
-from the reply that is meant for it; the tests try all of them, and the solution too.
+returns None for a right answer and otherwise explains what was misunderstood. ``judges`` has judges
+for the common kinds of answer. ``wrong`` lists answers that people really give, each with words
+from the reply intended for it; the tests try all of them, and the solution too.
 
 >>> from helpers.course.exercises.core import Exercise
 >>> from helpers.course.exercises.judges import number
@@ -49,30 +49,30 @@ def check(id: str, answer: object) -> Feedback:
     id : str
         The exercise, such as ``"2.1-a"``.
     answer : object
-        Your answer; ``...`` stands for none yet.
+        Your answer; ``...`` means not answered yet.
 
     Returns
     -------
     Feedback
-        Right, wrong (with what was misunderstood) or not attempted. Shown when it is the last line
-        of a cell.
+        Right, wrong (with what was misunderstood) or not attempted. Displayed when it is the last
+        line of a cell.
 
     Raises
     ------
     UnknownExerciseError
-        If there is no such exercise; it names the nearest. A wrong answer never raises.
+        If there is no such exercise; the message names the nearest. A wrong answer never raises.
     """
     feedback = find(id).feedback(answer)
     if feedback.status != "not attempted":
         try:
             ProgressFile().record(id, solved=feedback.status == "right")
-        except OSError as error:  # a full or read-only disk must not come between learner and reply
+        except OSError as error:  # a full or read-only disk must not hide the reply
             warnings.warn(f"your progress could not be saved: {error}", stacklevel=2)
     return feedback
 
 
 def hint(id: str) -> Text:
-    """Give the next hint for an exercise; after the last one it begins again.
+    """Return the next hint for an exercise; after the last hint comes the first again.
 
     Parameters
     ----------
@@ -91,7 +91,7 @@ def hint(id: str) -> Text:
 
 
 def solution(id: str) -> Text:
-    """Show a solution, as code that sets ``answer``. There may be others.
+    """Return a solution, as code that sets ``answer``. There may be others.
 
     Parameters
     ----------
@@ -106,7 +106,7 @@ def solution(id: str) -> Text:
 
 
 def progress() -> Progress:
-    """Show how many exercises of each lesson you have solved.
+    """Return how many exercises of each lesson you have solved.
 
     Returns
     -------

@@ -17,7 +17,7 @@ from helpers.course.exercises.store import ProgressFile
 def main(argv: Sequence[str] | None = None) -> int:
     """Run the command and return the exit code."""
     parser = argparse.ArgumentParser(prog="python -m helpers.course.exercises", description=__doc__)
-    parser.add_argument("command", choices=["report"], help="report: print what was solved")
+    parser.add_argument("command", choices=["report"], help="report: print your progress")
     parser.add_argument(
         "--junit", metavar="FILE", type=Path, help="also write it to FILE, as a JUnit report"
     )

@@ -1,4 +1,4 @@
-"""What an exercise is, and where they are found."""
+"""The exercise class, and how exercises are found."""
 
 from __future__ import annotations
 
@@ -13,7 +13,7 @@ from typing import Any
 
 from helpers.course.exercises.panel import Feedback
 
-# Set by the tests: a judge that fails on an odd answer is then seen, not wrapped into a reply.
+# Set by the tests: an exception in a judge is then raised instead of turned into a reply.
 RAISE = "MLOPS_EXERCISES_RAISE"
 
 
@@ -26,26 +26,26 @@ class UnknownExerciseError(KeyError):
 
 @dataclass(frozen=True)
 class Exercise:
-    """A question with all that is needed to answer the answer.
+    """A question with everything needed to reply to an answer.
 
     Attributes
     ----------
     id : str
         Lesson and letter, such as ``"2.1-a"``.
     question : str
-        The question in one sentence, with the type of answer that is expected.
+        The question in one sentence, with the expected type of the answer.
     judge : callable
         Takes the answer; returns None if it is right, otherwise what was misunderstood, without
         giving the solution away.
     hints : tuple of str
-        From a nudge to nearly all of it.
+        From a nudge to nearly the whole solution.
     solution : str
-        Python that sets ``answer``; it runs by itself.
+        Python that sets ``answer``; it runs on its own.
     wrong : tuple of (str, str)
-        Wrong answers that stand for real misconceptions: an expression, or Python that sets
-        ``answer``; and words from the reply that is meant for it.
+        Wrong answers from real misconceptions: an expression, or Python that sets ``answer``; and
+        words from the reply intended for it.
     right : str, optional
-        What to say to a right answer: why it matters.
+        The reply to a right answer: why it matters.
     """
 
     id: str
@@ -57,7 +57,7 @@ class Exercise:
     right: str = "That is right."
 
     def feedback(self, answer: object) -> Feedback:
-        """Judge an answer of whatever type; never raises on a wrong one."""
+        """Judge an answer of any type; a wrong answer never raises."""
         if answer is ...:
             text = "Replace the ... with your answer and run the cell again."
             return Feedback(self.id, "not attempted", text)
@@ -77,7 +77,7 @@ class Exercise:
 
 
 def find(id: str) -> Exercise:
-    """Return the exercise with this id; its lesson's module is loaded when it is first needed.
+    """Return the exercise with this id; the lesson's module is loaded on first use.
 
     Raises
     ------

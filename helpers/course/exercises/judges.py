@@ -17,9 +17,9 @@ def name(right: str, *, among: Collection[str], replies: Mapping[str, str] | Non
     right : str
         The right name.
     among : collection of str
-        The names that could be meant.
+        The possible names.
     replies : mapping of str to str, optional
-        What to say to a wrong name.
+        Replies to wrong names.
     """
 
     def judge(answer: Any) -> str | None:
@@ -47,9 +47,9 @@ def number(
     right : float
         The right number.
     within : float
-        How far off an answer may be.
+        The tolerance.
     replies : mapping of float to str, optional
-        What to say to numbers that come from a known mistake, recognised within 3 %.
+        Replies to numbers that result from a known mistake, recognised within 3 %.
     """
 
     def judge(answer: Any) -> str | None:
@@ -83,7 +83,7 @@ def chosen(
     among : collection of str
         The names to choose from.
     extra, missing : mapping of str to str, optional
-        What to say about a name that should not be in the answer, or that should be.
+        Replies to a name that should not be in the answer, or to one that is missing.
     """
 
     def judge(answer: Any) -> str | None:
@@ -107,16 +107,16 @@ def chosen(
 def assigned(
     right: Mapping[str, str], *, values: Collection[str], replies: Mapping[str, str] | None = None
 ) -> Judge:
-    """Judge an answer that gives each of several names a value.
+    """Judge an answer that assigns a value to each of several names.
 
     Parameters
     ----------
     right : mapping of str to str
         The right value of each name.
     values : collection of str
-        The values that are possible.
+        The possible values.
     replies : mapping of str to str, optional
-        What to say when a name's value is wrong.
+        Replies to a wrong value of a name.
     """
 
     def judge(answer: Any) -> str | None:
@@ -144,8 +144,8 @@ def behaves(cases: Sequence[tuple[tuple, Any, str]]) -> Judge:
     Parameters
     ----------
     cases : sequence of (arguments, expected, reply)
-        Tried in order; the reply of the first case that fails is given. An argument with a
-        ``copy`` method is copied, so that an answer cannot change it for the next.
+        Tried in order; the reply is that of the first case that fails. An argument with a
+        ``copy`` method is copied, so that one case cannot change it for the next.
     """
 
     def judge(answer: Any) -> str | None:
@@ -160,7 +160,7 @@ def behaves(cases: Sequence[tuple[tuple, Any, str]]) -> Judge:
                 more = "" if isinstance(error, TypeError) else f"\n{reply}"
                 return f"Your function raised {type(error).__name__}: {error}\n{called}{more}"
             if isinstance(expected, int | float) and not isinstance(expected, bool):
-                number = as_number(got)  # numpy's numbers are numbers, too
+                number = as_number(got)  # numpy's numbers too
                 got = (
                     got if number is None else type(expected)(number) if number == expected else got
                 )
@@ -175,7 +175,7 @@ def behaves(cases: Sequence[tuple[tuple, Any, str]]) -> Judge:
 
 
 def as_number(answer: Any) -> float | None:
-    """Return an answer as a number, or None if it is none (a bool is none, and nan is none)."""
+    """Return an answer as a number; None if it is not a number (nor are a bool and nan)."""
     if isinstance(answer, bool) or not isinstance(answer, numbers.Real):
         item = getattr(answer, "item", None)  # numpy scalars and arrays of one element
         if getattr(answer, "size", 0) != 1 or not callable(item):

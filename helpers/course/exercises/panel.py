@@ -1,30 +1,30 @@
-"""How feedback, hints and progress look: a coloured panel, or plain text where there is no HTML."""
+"""The look of feedback, hints and progress: a coloured panel, or plain text without HTML."""
 
 from __future__ import annotations
 
 import html
 from dataclasses import dataclass, field
 
-# Colours of its own for code too, since a dark theme would make it white on our white ground.
+# Code has explicit colours too: a dark theme would make it white on our white background.
 _CODE = "color:#1a1a1a;background:#f4f4f4;padding:4px 8px"
 
-# Status: colour of the bar and the badge (at least 4.5 to 1 against the badge's white text), mark.
+# Status: colour of bar and badge (contrast at least 4.5 to 1 with the badge's white text), mark.
 _LOOK = {"right": ("#00734F", "✔"), "wrong": ("#B03A00", "✘"), "not attempted": ("#555555", "…")}
 _INFO = ("#0060A0", "i")
 
 
 @dataclass(frozen=True, repr=False)
 class Feedback:
-    """The answer to an answer.
+    """The reply to an answer.
 
     Attributes
     ----------
     id : str
         The exercise.
     status : {"right", "wrong", "not attempted"}
-        What the answer is.
+        The verdict.
     message : str
-        What to say to it.
+        The reply.
     """
 
     id: str
@@ -59,7 +59,7 @@ class Text:
 
 @dataclass(frozen=True, repr=False)
 class Progress:
-    """How far one has come: for each lesson, exercises solved, attempted only, and in all."""
+    """For each lesson, the number of exercises solved, only attempted, and in total."""
 
     counts: dict[str, tuple[int, int, int]]
     titles: dict[str, str] = field(default_factory=dict)
@@ -89,7 +89,7 @@ class Progress:
 
 
 def _panel(colour: str, badge: str, title: str, body: str) -> str:
-    """Colours of its own for text and ground, so that it reads in light and in dark themes."""
+    """Text and background have explicit colours, to be readable in light and in dark themes."""
     return (
         f'<div role="status" style="border:1px solid {colour};border-left:6px solid {colour};'
         "border-radius:4px;padding:8px 12px;margin:4px 0;background:#ffffff;color:#1a1a1a;"
@@ -101,7 +101,7 @@ def _panel(colour: str, badge: str, title: str, body: str) -> str:
 
 
 def _lines(text: str) -> str:
-    """Escape a text; what is laid out in columns (lines after the first) keeps its layout."""
+    """Escape a text; the lines after the first keep their layout in columns."""
     first, _, rest = text.partition("\n")
     more = (
         f'<pre style="color:#1a1a1a;background:#f4f4f4">{html.escape(rest)}</pre>' if rest else ""

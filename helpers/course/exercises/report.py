@@ -45,8 +45,8 @@ def junit(lessons: Mapping[str, Sequence[Exercise]], states: Mapping[str, str]) 
     Returns
     -------
     str
-        XML. Solved is passed; tried without success is a failure with the question; not attempted
-        is skipped.
+        XML. A solved exercise has passed; one tried without success has failed, with its question;
+        one not attempted is skipped.
 
     Examples
     --------

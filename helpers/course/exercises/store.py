@@ -1,4 +1,4 @@
-"""What a learner has solved: a small file of their own that survives a crash."""
+"""A learner's progress: a small file in their own folder that survives a crash."""
 
 from __future__ import annotations
 
@@ -32,7 +32,7 @@ class ProgressFile:
     def read(self) -> dict[str, str]:
         """Return "solved" or "attempted" for each exercise that was tried.
 
-        A file that cannot be read is put aside under another name, not lost, and counts as empty.
+        A file that cannot be read is renamed, so that nothing is lost, and counts as empty.
         """
         return self._content()[0]
 
@@ -44,7 +44,7 @@ class ProgressFile:
         return self._content()[1]
 
     def record(self, id: str, *, solved: bool) -> None:
-        """Note the outcome of an attempt; what was solved once stays solved."""
+        """Record the outcome of an attempt; what was solved once stays solved."""
         self.path.parent.mkdir(parents=True, exist_ok=True)
         with FileLock(f"{self.path}.lock"):  # two notebooks may write at once
             states, days = self._content()

@@ -1,4 +1,4 @@
-"""Is everything here that the lessons need? One line for each part, with what to do about it."""
+"""Whether the environment has what the lessons need; what to do about each part that is missing."""
 
 from __future__ import annotations
 
@@ -15,7 +15,7 @@ DISTRIBUTION = "first-dance-with-mlops"
 
 @dataclass(frozen=True)
 class Part:
-    """One part of the environment: its name, whether it is ready, what was found or is to do."""
+    """A part of the environment: its name, whether it is ready, what it is or what to do."""
 
     name: str
     ok: bool
@@ -24,13 +24,7 @@ class Part:
 
 @dataclass(frozen=True)
 class Checkup:
-    """What a look at the environment found.
-
-    Attributes
-    ----------
-    parts : list of Part
-        In the order in which they are shown.
-    """
+    """The state of the environment: its ``parts``, in the order in which they are shown."""
 
     parts: list[Part] = field(default_factory=list)
 
@@ -65,14 +59,14 @@ class Checkup:
 
 
 def checkup() -> Checkup:
-    """Look at the environment that this notebook runs in.
+    """Return the state of the environment that this notebook runs in.
 
-    Nothing is imported or installed for it, so it takes a fraction of a second.
+    Nothing is imported or installed, so it takes a fraction of a second.
 
     Returns
     -------
     Checkup
-        Its repr is the table; ``.ok`` says whether all of it is ready.
+        Its repr is the table; ``.ok`` is whether every part is ready.
 
     Examples
     --------
@@ -92,15 +86,15 @@ def checkup() -> Checkup:
     for name, look in looks.items():
         try:
             parts.append(Part(name, True, look()))
-        except Exception as problem:  # whatever is wrong with one part, the others are shown
+        except Exception as problem:  # one broken part must not hide the others
             parts.append(Part(name, False, str(problem)))
     return Checkup(parts)
 
 
 def _versions(*names: str) -> str:
-    """Versions of packages, all within the project's bounds; an error for the first that is not."""
+    """Return versions of packages; raise for the first that is outside of the project's bounds."""
     bounds = {r.name: r for r in map(Requirement, metadata.requires(DISTRIBUTION) or [])}
-    found = []
+    versions = []
     for name in names:
         try:
             version = metadata.version(name)
@@ -110,8 +104,8 @@ def _versions(*names: str) -> str:
             raise RuntimeError(
                 f"{name} {version} is installed, {bounds[name]} is needed: run `make lab`"
             )
-        found.append(f"{name} {version}")
-    return ", ".join(found)
+        versions.append(f"{name} {version}")
+    return ", ".join(versions)
 
 
 def _data() -> str:

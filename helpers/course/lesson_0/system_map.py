@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from functools import cached_property
 from html import escape
 from pathlib import Path
-from typing import Any
+from typing import Any, NamedTuple
 
 import pandas as pd
 
@@ -212,11 +212,11 @@ _SILENT = {
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
-@dataclass(frozen=True)
-class Place:
-    """A box and its rectangle on the map; all between 0 and 1, from the lower left corner."""
+class Place(NamedTuple):
+    """A box, its colour, and its rectangle on the map: 0 to 1, from the lower left corner."""
 
     box: Box
+    colour: str
     x: float
     y: float
     width: float
@@ -294,22 +294,24 @@ class SystemMap(Explorer):
         """
         shares = self.shares(areas) / 100
         x = 0.0
-        for column in COLUMNS:
+        for across, column in enumerate(COLUMNS):
             width = float(shares[[box.name for box in column]].sum())
             y = 1.0
-            for box in column:
+            for down, box in enumerate(column):
+                ground = _GROUNDS[(across + 2 * down) % len(_GROUNDS)]
                 height = float(shares[box.name]) / width if width else 0.0
                 y -= height
-                yield Place(box, x, y, width, height)
+                yield Place(
+                    box, style.BLACK if box.name == ML_CODE else ground, x, y, width, height
+                )
             x += width
 
     def controls(self) -> dict[str, Any]:
         import ipywidgets as w
 
         buttons = {name: w.Button(description=name, tooltip=f"Open {name}") for name in BOXES}
-        for button, ground in zip(buttons.values(), _grounds(), strict=True):
-            button.style.button_color = ground
-        buttons[ML_CODE].style.button_color = style.BLACK
+        for place in self.places():
+            buttons[place.box.name].style.button_color = place.colour
         buttons[ML_CODE].add_class("system-map-model")
         columns = [w.VBox([buttons[box.name] for box in column]) for column in COLUMNS]
         the_map = w.HBox(columns, layout=w.Layout(width="100%", height="400px"))
@@ -336,19 +338,16 @@ class SystemMap(Explorer):
 
         ax = subplots(ax, (9, 4.6))
         shares = self.shares(areas)
-        for place, ground in zip(self.places(areas), _grounds(), strict=True):
-            black, flat = place.box.name == ML_CODE, place.height < 0.1
-            corner, width, height = (place.x, place.y), place.width, place.height
-            colour = style.BLACK if black else ground
-            ax.add_patch(Rectangle(corner, width, height, fc=colour, ec="white", lw=2))
-            name, share = place.box.name, f"{shares[place.box.name]:.0f} %"
+        for box, colour, x, y, width, height in self.places(areas):
+            ax.add_patch(Rectangle((x, y), width, height, fc=colour, ec="white", lw=2))
+            name, share, flat = box.name, f"{shares[box.name]:.0f} %", height < 0.1
             if not flat:
                 name = name.replace("management", "\nmanagement") + f"\n{share}"
             elif width > 0.17:
                 name = f"{name} {share}"
             look = {"ha": "center", "va": "center", "fontsize": 9 if flat else 10}
-            look["color"] = "white" if black else "black"
-            ax.annotate(name, (place.x + width / 2, place.y + height / 2), **look)
+            look["color"] = "white" if colour == style.BLACK else "black"
+            ax.annotate(name, (x + width / 2, y + height / 2), **look)
         ax.set(xlim=(0, 1), ylim=(0, 1), title=f"The boxes of an ML system, {areas}")
         ax.axis("off")
         return ax
@@ -383,14 +382,14 @@ class SystemMap(Explorer):
     def follow(self, view: View) -> None:
         import ipywidgets as w
 
+        widths = {}
         for place in self.places(view.state["areas"]):
+            widths[place.x] = place.width
             view.controls[place.box.name].layout = w.Layout(
                 width="auto", height="auto", margin="1px", min_height="18px",
                 flex=f"{place.height:.4f} 1 0",
             )  # fmt: skip
-        shares = self.shares(view.state["areas"]) / 100
-        for column, boxes in zip(view.controls["map"].children, COLUMNS, strict=True):
-            width = shares[[box.name for box in boxes]].sum()
+        for column, width in zip(view.controls["map"].children, widths.values(), strict=True):
             column.layout = w.Layout(height="100%", overflow="hidden", flex=f"{width:.4f} 1 0")
 
     def connect(self, view: View) -> None:
@@ -419,9 +418,3 @@ _CSS = """<style>
 .system-map .jupyter-button.system-map-model.mod-active {box-shadow: inset 0 0 0 3px #56B4E9}
 .system-map .jupyter-button:focus {outline: 2px solid #000; outline-offset: -3px}
 </style>"""
-
-
-def _grounds() -> Iterator[str]:
-    for at, column in enumerate(COLUMNS):
-        for down, _ in enumerate(column):
-            yield _GROUNDS[(at + 2 * down) % len(_GROUNDS)]

@@ -1,13 +1,12 @@
-"""A one-page design for an ML system, and a reader who finds where it contradicts itself.
+"""A one-page design for an ML system, checked for gaps and contradictions.
 
 The entries are those that a team needs before it builds. :func:`write` makes the page (Markdown)
-and reads it: what is missing, and which entries cannot be true together, such as an answer promised
-in 50 ms whose feature lookup takes 200 ms. It judges numbers and names, not wisdom.
+and checks it: what is missing, and which entries cannot be true together, such as an answer
+promised in 50 ms whose feature lookup takes 200 ms. It judges numbers and names, not wisdom.
 """
 
 from __future__ import annotations
 
-import difflib
 import math
 import numbers
 import os
@@ -16,7 +15,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, NamedTuple
 
-from helpers.base import files
+from helpers.base import checks, files
 
 DAYS_PER_MONTH = 30
 MINUTES_PER_MONTH = DAYS_PER_MONTH * 24 * 60
@@ -30,7 +29,7 @@ ONLINE, BATCH = "online", "batch"
 
 
 class Entry(NamedTuple):
-    """One entry of the page."""
+    """An entry of the page."""
 
     section: str
     kind: str
@@ -109,7 +108,7 @@ class DesignDocument:
     missing : tuple of str
         Names of the entries that are still open.
     contradictions : tuple of Contradiction
-        What cannot be true together. An entry that is missing contradicts nothing.
+        What cannot be true together. A missing entry contradicts nothing.
     """
 
     entries: dict[str, Any]
@@ -132,12 +131,12 @@ class DesignDocument:
             if entry.section != section:
                 section = entry.section
                 lines += ["", f"## {section}", ""]
-            said = _said(self.entries[name], entry) if name in self.entries else "**open**"
-            lines.append(f"- {entry.asks} {said}")
+            value = _text(self.entries[name], entry) if name in self.entries else "**open**"
+            lines.append(f"- {entry.asks} {value}")
         return "\n".join(lines) + "\n"
 
     def review(self) -> str:
-        """Say what the reader found, a line for each finding."""
+        """Return what is contradictory or missing, a line for each finding."""
         lines = [f"Contradiction: {found}" for found in self.contradictions]
         lines += [f"Missing: {name}. {ENTRIES[name].asks}" for name in self.missing]
         return "\n".join(lines) or "Nothing is missing and nothing contradicts."
@@ -149,12 +148,11 @@ class DesignDocument:
         return self.text
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the page, whole or not at all.
+        """Write the page into a Markdown file, completely or not at all.
 
         Parameters
         ----------
         path : path
-            Of the Markdown file.
 
         Returns
         -------
@@ -171,23 +169,23 @@ class DesignDocument:
 
 
 def write(entries: Mapping[str, Any]) -> DesignDocument:
-    """Write a design on one page and read it for contradictions.
+    """Return a design on one page, checked for gaps and contradictions.
 
     Parameters
     ----------
     entries : mapping of str to object
-        Values by the names of ``ENTRIES``, which says of each what is asked, in which unit. A value
-        of ``...`` is an entry that is still open.
+        Values by the names of ``ENTRIES``, which has the question and the unit of each. A value of
+        ``...`` is an entry that is still open.
 
     Returns
     -------
     DesignDocument
-        ``.text`` is the page, ``.missing`` and ``.contradictions`` what the reader found.
+        ``.text`` is the page, ``.missing`` and ``.contradictions`` are the findings.
 
     Raises
     ------
     ValueError
-        If a name is none of ``ENTRIES``, or a value is not of its kind; the message says which.
+        If a name is not in ``ENTRIES``, or a value is not of its kind; the message says which.
 
     Examples
     --------
@@ -199,23 +197,23 @@ def write(entries: Mapping[str, Any]) -> DesignDocument:
         raise ValueError(f"entries is a {type(entries).__name__}; expected a dict of entries")
     for name in entries:
         if name not in ENTRIES:
-            near = difflib.get_close_matches(str(name), ENTRIES, n=3, cutoff=0.4)
-            known = f"did you mean {' or '.join(near)}?" if near else f"there are {list(ENTRIES)}"
-            raise ValueError(f"entries has {name!r}, which is none; {known}")
+            raise ValueError(f"entries has {name!r}; {checks.nearest(name, ENTRIES)}")
     given = {name: entries[name] for name in ENTRIES if entries.get(name, ...) is not ...}
     for name, value in given.items():
         _check(name, value)
     idle = _idle(given)
     missing = tuple(name for name in ENTRIES if name not in given and name not in idle)
-    found = []
-    for needs, rule in _RULES:
-        if all(name in given for name in needs):
-            found += [Contradiction(needs, says) for says in rule(*(given[n] for n in needs))]
-    return DesignDocument(given, missing, tuple(found))
+    contradictions = tuple(
+        Contradiction(needs, text)
+        for needs, rule in _RULES
+        if all(name in given for name in needs)
+        for text in rule(*(given[name] for name in needs))
+    )
+    return DesignDocument(given, missing, contradictions)
 
 
 def _idle(given: Mapping[str, Any]) -> tuple[str, ...]:
-    """Entries that this way of serving does not need."""
+    """Return the entries that this way of serving does not need."""
     other = {ONLINE: BATCH, BATCH: ONLINE}.get(given.get("serving"))
     return _ONLY.get(other, ())
 
@@ -251,10 +249,10 @@ def _is_number(value: Any) -> bool:
     return real and math.isfinite(value) and value >= 0
 
 
-def _said(value: Any, entry: Entry) -> str:
+def _text(value: Any, entry: Entry) -> str:
     unit = f" {entry.unit}" if entry.unit else ""
     if isinstance(value, Mapping):
-        parts = (f"{key}: {_said(one, entry)}" for key, one in value.items())
+        parts = (f"{key}: {_text(each, entry)}" for key, each in value.items())
         return "; ".join(parts) or "none"
     if isinstance(value, str):
         return value or "**nobody**"
@@ -263,7 +261,7 @@ def _said(value: Any, entry: Entry) -> str:
     return ", ".join(value) or "none"
 
 
-# Each rule takes the entries that it names and yields what is wrong.
+# A rule takes the entries that it names and yields what is wrong.
 Rule = Callable[..., Iterable[str]]
 
 
@@ -360,36 +358,22 @@ def _batch(serving: str, within: float, every: float) -> Iterable[str]:
 
 def _owners(risks: Mapping[str, str]) -> Iterable[str]:
     for name, owner in risks.items():
-        if owner.strip().lower() in (
-            "",
-            "all",
-            "everybody",
-            "everyone",
-            "nobody",
-            "somebody",
-            "someone",
-            "tbd",
-            "team",
-            "the team",
-            "us",
-            "we",
-        ):
+        if owner.strip().lower() in _NOBODY:
             yield f"The risk {name!r} has no owner: {owner.strip() or 'nobody'!r} is no one's name."
 
 
+_NOBODY = {
+    "", "all", "everybody", "everyone", "nobody", "somebody", "someone", "tbd", "team", "the team",
+    "us", "we",
+}  # fmt: skip
 _RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
     (("value_per_year", "cost_per_year"), _value),
     (("cost_per_thousand", "decisions_per_month", "cost_per_year"), _running_cost),
     (("features", "known_after_decision"), _from_the_future),
     (("features", "consent"), _consent),
     (
-        (
-            "rows_needed",
-            "rows_in_hand",
-            "labelled_rows_per_month",
-            "label_delay_days",
-            "launch_in_months",
-        ),
+        ("rows_needed", "rows_in_hand", "labelled_rows_per_month", "label_delay_days",
+         "launch_in_months"),
         _rows,
     ),
     (("answer_within_ms", "stages_ms"), _stages),
@@ -402,4 +386,4 @@ _RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
     (("monitors_labels", "label_delay_days"), _labels),
     (("monitors_inputs", "monitors_labels", "label_delay_days"), _unseen),
     (("risks",), _owners),
-)
+)  # fmt: skip

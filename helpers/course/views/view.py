@@ -201,4 +201,5 @@ def _show(widget: ipywidgets.Widget, text: str, more: dict[str, str] | None = No
     from IPython.display import display
 
     view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
-    display({WIDGET_VIEW: view} | (more or {}) | {"text/plain": text}, raw=True)
+    bundle = {WIDGET_VIEW: view} | (more or {}) | {"text/plain": text}
+    display(bundle, raw=True, metadata={kind: {"alt": text} for kind in more or {}})
