@@ -68,7 +68,7 @@ pictures: environments ## take the pictures of the README again, in a real brows
 stamp: environments ## write the repository's address into badges and setup cells (REPO=owner/name)
 	$(PYTHON) tools/stamp.py $(REPO)
 
-bench: environments ## measure what the design promises: prints a table, and writes the README's
+bench: environments ## measure what the design promises: prints a table, and writes the instructors'
 	$(PYTHON) -m benchmarks.times
 	$(PYTHON) -m benchmarks
 

@@ -18,7 +18,7 @@ before=$(free)
 
 # First what needs the Python of .venv. Without it the folders are removed all the same.
 if ! .venv/bin/python -m helpers.tfx remove 2>/dev/null; then
-    for folder in "$ours"/tfx-*/; do
+    for folder in "$ours"/tfx-*-????????????/; do
         if [ -d "$folder" ]; then rm -rf -- "$folder" && echo "removed $folder"; fi
     done
 fi
