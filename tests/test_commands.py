@@ -17,6 +17,7 @@ from helpers.base import resources
 
 ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "docs" / "instructors.md", ROOT / "data" / "README.md"]
+PAGES += [ROOT / "docs" / "faq.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 TEXTS = [*PAGES, *(ROOT / "helpers").rglob("*.py"), *(ROOT / "tools").glob("*.py")]
 LESSONS = [lesson.path for lesson in resources.lessons()]
 IN_LAB = pytest.mark.skipif(
