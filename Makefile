@@ -1,9 +1,9 @@
-# `make help` lists what there is. Two commands matter: `make lab` and `make test`.
+# `make help` lists what there is. Learners need `make lab`; whoever changes things, `make test`.
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help lab test test-weekly test-colab test-browser site test-site notebooks \
-	lint-notebooks stamp bench lock clean environments
+.PHONY: help lab update my-page uninstall test test-weekly test-colab test-browser site test-site \
+	notebooks lint-notebooks pictures stamp bench lock clean environments
 
 # Threads that spin while they wait starve each other where notebooks run side by side.
 export OMP_WAIT_POLICY := passive
@@ -22,6 +22,16 @@ help: ## list the commands
 lab: environments ## set everything up and open the lessons in JupyterLab (LAB_ARGS="--no-browser")
 	PATH="$(CURDIR)/.venv/bin:$$PATH" $(PYTHON) -m jupyterlab \
 		--LabApp.default_url=/lab/tree/notebooks/0_start_here.ipynb $(LAB_ARGS)
+
+update: ## bring the newest version of the lessons, and keep your answers
+	@$$([ -x $(PYTHON) ] && echo $(PYTHON) || echo python3) tools/update.py
+
+my-page: environments ## a page of what you have solved, to keep or to hand in
+	@mkdir -p my_work
+	$(PYTHON) -m helpers.course.exercises report --html my_work/solved.html
+
+uninstall: ## give all disk back (YES=1: uv's cache, too; PROGRESS=1: what you have solved, too)
+	@tools/uninstall.sh
 
 test: environments ## lint, then unit tests, exercises and every notebook (TEST_ARGS="-k world")
 	.venv/bin/ruff check .
@@ -51,10 +61,14 @@ notebooks: environments ## execute the committed notebooks in place (all outputs
 lint-notebooks: environments ## print what is missing in the shape of a lesson (NOTEBOOKS=path)
 	$(PYTHON) -m tools.lint_notebooks $(NOTEBOOKS)
 
+pictures: environments ## take the pictures of the README again, in a real browser
+	source tools/find_browser.sh; .venv/bin/uv pip install --quiet --python $(PYTHON) \
+		--require-hashes --requirement requirements/browser.txt; $(PYTHON) tools/pictures.py
+
 stamp: environments ## write the repository's address into badges and setup cells (REPO=owner/name)
 	$(PYTHON) tools/stamp.py $(REPO)
 
-bench: environments ## measure what the design promises: prints a table, and writes the README's
+bench: environments ## measure what the design promises: prints a table, and writes the instructors'
 	$(PYTHON) -m benchmarks.times
 	$(PYTHON) -m benchmarks
 
@@ -73,8 +87,8 @@ lock: environments ## compile the lock files, with hashes (UPGRADE= keeps what i
 		--constraints requirements/browser.txt -o requirements/site.txt
 	$(PYTHON) tools/environment_yml.py
 
-clean: ## remove .venv and all caches of this checkout (the TFX environment: python -m helpers.tfx remove)
-	rm -rf .venv .venv-uv .venv-site .pytest_cache .ruff_cache build dist *.egg-info
+clean: ## remove .venv and all caches of this checkout
+	rm -rf .venv .venv-uv .venv-site .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
 environments:

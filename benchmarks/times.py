@@ -1,8 +1,8 @@
-"""How long everything takes: the tables of the README. ``python -m benchmarks.times [PART ...]``.
+"""The times in docs/instructors.md: ``python -m benchmarks.times [PART ...]`` measures them.
 
-``lessons`` runs each notebook by nbval, one after the other; ``commands`` runs the README's two
-commands in a fresh clone, first with empty caches ("cold", which downloads all), then again
-("warm"). What was measured replaces the table between the part's markers in the README.
+``lessons`` runs each notebook by nbval, one after the other; ``commands`` runs ``make lab`` and
+``make test`` in a fresh clone, first with empty caches ("cold", which downloads all), then again
+("warm"). What was measured replaces the table between the part's markers on that page.
 """
 
 from __future__ import annotations
@@ -29,7 +29,7 @@ from helpers.base import files, resources
 from helpers.course.exercises.core import exercises_by_lesson
 
 ROOT = Path(__file__).resolve().parents[1]
-README = ROOT / "README.md"
+PAGE = ROOT / "docs" / "instructors.md"
 NBVAL = ["--nbval", "--nbval-current-env", "--nbval-sanitize-with", "tests/nbval_sanitize.cfg"]
 
 
@@ -104,7 +104,7 @@ def lessons() -> pd.DataFrame:
 
 
 def commands() -> pd.DataFrame:
-    """Measure the README's two commands, cold and warm, each in a clone of its own."""
+    """Measure `make lab` and `make test`, cold and warm, each in a clone of its own."""
     rows = []
     for command, measure in (("make lab", _lab), ("make test", _test)):
         with tempfile.TemporaryDirectory(prefix="times-") as folder:
@@ -169,15 +169,15 @@ def markdown(table: pd.DataFrame) -> str:
     return "\n".join(rows)
 
 
-def write(part: str, table: pd.DataFrame, readme: Path = README) -> None:
-    """Put a table between the part's markers in the README."""
+def write(part: str, table: pd.DataFrame, page: Path = PAGE) -> None:
+    """Put a table between the part's markers on the page."""
     begin, end = f"<!-- times: {part} -->", f"<!-- end: {part} -->"
-    text = readme.read_text(encoding="utf-8")
+    text = page.read_text(encoding="utf-8")
     before, found, rest = text.partition(begin)
     _, closed, after = rest.partition(end)
     if not (found and closed):
-        raise ValueError(f"{readme.name} has no place for {part}: expected {begin} and {end}")
-    files.write(readme, f"{before}{begin}\n{markdown(table)}\n{end}{after}")
+        raise ValueError(f"{page.name} has no place for {part}: expected {begin} and {end}")
+    files.write(page, f"{before}{begin}\n{markdown(table)}\n{end}{after}")
 
 
 PARTS = {"lessons": lessons, "commands": commands}

@@ -1,8 +1,10 @@
-"""Progress can be handed in: as text, and as a JUnit report."""
+"""Progress can be handed in: as text, as a JUnit report, and as a page."""
 
+import json
 import re
 import subprocess
 import sys
+from datetime import date
 from xml.etree import ElementTree
 
 import pytest
@@ -10,7 +12,8 @@ import pytest
 from helpers.course.exercises import check
 from helpers.course.exercises.__main__ import main
 from helpers.course.exercises.core import Exercise, exercises_by_lesson, find
-from helpers.course.exercises.report import junit
+from helpers.course.exercises.report import junit, page
+from helpers.course.exercises.store import ProgressFile
 
 
 @pytest.fixture(autouse=True)
@@ -75,3 +78,35 @@ def test_it_runs_from_a_shell_without_anything_heavy():
     command = [sys.executable, "-m", "helpers.course.exercises", "report"]
     done = subprocess.run(command, capture_output=True, text=True)
     assert done.returncode == 0 and re.search("lesson 2.1 +Validate data +0 of", done.stdout)
+
+
+def test_the_page_has_what_was_solved_with_its_day_and_what_is_open(tmp_path, capsys):
+    check("2.1-a", "utilization")
+    check("2.1-b", "wrong")
+    file = tmp_path / "solved.html"
+    assert main(["report", "--html", str(file)]) == 0
+    text = file.read_text()
+    rows = dict(re.findall(r'<th scope="row">(\S+)</th>.*?<td class="(\w+)">', text))
+    assert len(rows) == len(exercises_by_lesson()["2.1"])
+    assert (rows["2.1-a"], rows["2.1-b"], rows["2.1-c"]) == ("solved", "attempted", "open")
+    assert f"✔ solved<br>{date.today().isoformat()}" in text
+    assert "2.1 Validate data" in text and "1 of 7 solved" in text
+    total = sum(len(exercises) for exercises in exercises_by_lesson().values())
+    assert f": 1 of {total} exercises" in text
+    assert f"The page is {file}" in capsys.readouterr().out
+
+
+def test_the_page_is_complete_in_one_file_and_escapes_what_it_shows():
+    odd = Exercise("9-a", "Is a < b & c?", lambda _: None, ("h",), "", ())
+    text = page({"9": [odd], "10": [odd]}, {"9-a": "solved"}, {}, {"9": "<script>"})
+    assert "Is a &lt; b &amp; c?" in text and "<script" not in text
+    assert not re.search(r"https?:|src=|<link|@import", text)
+
+
+def test_a_progress_file_from_before_days_were_kept_is_read(tmp_path):
+    (tmp_path / "progress.json").write_text('{"exercises": {"2.1-b": "solved"}}')
+    check("2.1-a", "utilization")
+    assert ProgressFile().read() == {"2.1-a": "solved", "2.1-b": "solved"}
+    assert ProgressFile().days() == {"2.1-a": date.today().isoformat()}
+    states = json.loads((tmp_path / "progress.json").read_text())["exercises"]
+    assert states == {"2.1-a": "solved", "2.1-b": "solved"}

@@ -1,6 +1,7 @@
 """The core is light; a part says which extra it lacks, and its extra has all that it imports."""
 
 import ast
+import functools
 import json
 import subprocess
 import sys
@@ -38,10 +39,13 @@ COMES_WITH = {
     "gevent": "locust",
     "keras": "tensorflow",
 }
-INSTALLED = metadata.packages_distributions()
 # Imported only for an object that its library has made, or where IPython runs already.
 OPTIONAL = {("explanation", "tensorflow"), ("cards", "IPython"), ("tfx", "IPython")}
-OPTIONAL.add(("serving", "fastapi"))  # until the model server is Starlette alone
+
+
+@functools.cache
+def installed():
+    return metadata.packages_distributions()
 
 
 def core():
@@ -59,7 +63,7 @@ def imports(path):
             if top == "google":
                 yield module, ["protobuf"]
             elif top not in sys.stdlib_module_names and top != "helpers":
-                yield top, [*map(canonicalize_name, INSTALLED.get(top, [])), COMES_WITH.get(top)]
+                yield top, [*map(canonicalize_name, installed().get(top, [])), COMES_WITH.get(top)]
 
 
 @pytest.mark.parametrize("part", sorted(path.stem for path in (ROOT / "helpers").glob("[!_]*")))

@@ -18,7 +18,7 @@ import pytest
 
 from helpers import pipelines, validation, world
 from helpers.lineage import Store
-from helpers.pipelines import COMPONENTS, ComponentFailed, deliver, run, start
+from helpers.pipelines import COMPONENTS, ComponentFailed, deliver, run, runs, start
 from helpers.tfx.environment import interpreter
 
 MONTH = "2025-01"
@@ -288,7 +288,7 @@ def a_run(tmp_path, monkeypatch):
     """Start a run of the stand-in."""
     stand_in = tmp_path / "stand_in.py"
     stand_in.write_text(STAND_IN)
-    monkeypatch.setattr(pipelines, "_RUNNER", stand_in)
+    monkeypatch.setattr(runs, "_PROGRAM", stand_in)
     monkeypatch.setenv("MLOPS_TFX_PYTHON", sys.executable)
     deliver(world.World().applications(MONTH, 5), MONTH, tmp_path / "data")
     return lambda **options: start(MONTH, data=tmp_path / "data", root=tmp_path, **options)
@@ -320,7 +320,7 @@ def test_closing_a_run_ends_its_process_and_removes_its_temporary_files(a_run):
 def test_what_was_prepared_does_the_next_run_and_only_that_one(a_run):
     pipelines.prepare()
     pipelines.prepare()
-    (waiting,) = pipelines._spare
+    (waiting,) = runs._spare
     with a_run_that_ends(a_run) as running:
         assert running._process.pid == waiting.child.pid
         assert next(iter(running)).component == "one"
@@ -331,18 +331,18 @@ def test_what_was_prepared_does_the_next_run_and_only_that_one(a_run):
 
 def test_what_was_prepared_and_died_is_not_waited_for(a_run):
     pipelines.prepare()
-    (waiting,) = pipelines._spare
+    (waiting,) = runs._spare
     os.kill(waiting.child.pid, signal.SIGKILL)
     waiting.child.wait()
     with a_run_that_ends(a_run) as running:
         assert next(iter(running)).component == "one"
-    assert not pipelines._spare
+    assert not runs._spare
     assert not Path(waiting.child.log).parent.exists()
 
 
 def test_what_was_prepared_for_another_python_is_ended(a_run, monkeypatch):
     pipelines.prepare()
-    (waiting,) = pipelines._spare
+    (waiting,) = runs._spare
     monkeypatch.setattr(waiting, "python", Path("/another/python"))
     with a_run_that_ends(a_run) as running:
         assert running._process.pid != waiting.child.pid

@@ -11,10 +11,10 @@ import time
 
 import psutil
 import pytest
+from fake_models import FakeModel
 
 from helpers import world
 from helpers.base import process
-from tests.fake_models import FakeModel
 
 HANG = 100  # seconds: how long a busy machine may take for what is done at once on an idle one
 PROGRAM = """

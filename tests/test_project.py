@@ -176,6 +176,7 @@ def test_the_wheel_carries_data_and_locks(tmp_path):
     (wheel,) = tmp_path.glob("*.whl")
     with zipfile.ZipFile(wheel) as archive:
         archive.extractall(tmp_path / "installed")
+    assert (tmp_path / "installed" / "helpers" / "rollout" / "templates" / "argo.yaml").exists()
     program = (
         "import helpers, helpers.datasets as d\n"
         "from helpers.tfx.environment import Recipe\n"

@@ -8,7 +8,7 @@ import subprocess
 import pytest
 import yaml
 
-from helpers.rollout import Analysis, Disagreement, ErrorRate, Latency, Rollout, plan
+from helpers.rollout import Analysis, Disagreement, ErrorRate, Latency, Rollout, manifests, plan
 from helpers.tfx.environment import interpreter
 
 
@@ -19,6 +19,16 @@ def documents(text):
 @pytest.fixture(scope="module")
 def files():
     return {name: documents(text) for name, text in plan(Rollout()).items()}
+
+
+@pytest.mark.parametrize("template", sorted(manifests._TEMPLATES.iterdir()), ids=lambda p: p.stem)
+def test_a_template_is_yaml_that_can_be_read_and_linted(template):
+    assert all(yaml.safe_load_all(template.read_text()))
+
+
+def test_a_text_with_a_placeholder_in_it_arrives_as_it_is():
+    assert documents(plan(Rollout(), image="a/$model")["kubernetes.yaml"])
+    assert "a/$model:2" in plan(Rollout(), image="a/$model")["argo.yaml"]
 
 
 def test_argo_has_the_same_steps_and_looks_after_each():

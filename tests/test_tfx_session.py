@@ -30,8 +30,11 @@ def text(outputs, name="stdout"):
     return "".join(output["text"] for output in outputs if output.get("name") == name)
 
 
-def gone(*pids, seconds=5):
-    """Whether all these processes end within some seconds."""
+HANG = 200  # seconds: no verdict hangs on the clock, but a test that hangs shall fail
+
+
+def gone(*pids):
+    """Whether all these processes end."""
 
     def runs(pid):
         try:
@@ -39,7 +42,7 @@ def gone(*pids, seconds=5):
         except psutil.NoSuchProcess:
             return False
 
-    deadline = time.monotonic() + seconds
+    deadline = time.monotonic() + HANG
     while any(map(runs, pids)) and time.monotonic() < deadline:
         time.sleep(0.05)
     return not any(map(runs, pids))
@@ -195,15 +198,13 @@ def test_ctrl_c_interrupts_the_code_and_not_the_session(shared):
 
     code = (
         "import time\n"
-        "try:\n    print('go', flush=True)\n    time.sleep(60)\n"
-        "finally:\n    state = 2"
+        "try:\n    print('go', flush=True)\n    time.sleep(600)\n    state = 'slept'\n"
+        "except KeyboardInterrupt:\n    state = 'interrupted'\n    raise"
     )
-    start = time.monotonic()
     with pytest.raises(KeyboardInterrupt):
         shared.run(code, press)
-    assert time.monotonic() - start < 30
     assert shared.run("print(state)") == [
-        {"output_type": "stream", "name": "stdout", "text": "2\n"}
+        {"output_type": "stream", "name": "stdout", "text": "interrupted\n"}
     ]
 
 
@@ -212,9 +213,11 @@ def test_ctrl_c_right_at_the_start_interrupts_too(shared):
     timer = threading.Timer(0.0, lambda: os.kill(os.getpid(), signal.SIGINT))
     with pytest.raises(KeyboardInterrupt):
         timer.start()
-        shared.run("import time; time.sleep(60)")
+        shared.run("import time; state = 'asleep'; time.sleep(600); state = 'awake'")
     assert shared.pid == pid
-    assert text(shared.run("print('still here')")) == "still here\n"
+    assert text(shared.run("print('still here', globals().get('state') == 'awake')")) == (
+        "still here False\n"
+    )
 
 
 def test_a_reader_that_fails_stops_the_code(shared):
@@ -222,8 +225,10 @@ def test_a_reader_that_fails_stops_the_code(shared):
         raise OSError("no more room")
 
     with pytest.raises(OSError, match="no more room"):
-        shared.run("print(1, flush=True)\nimport time; time.sleep(60)", fail)
-    assert text(shared.run("print(2)")) == "2\n"
+        shared.run(
+            "awake = False\nprint(1, flush=True)\nimport time; time.sleep(600); awake = True", fail
+        )
+    assert text(shared.run("print(awake)")) == "False\n"
 
 
 def test_calls_from_threads_wait_for_each_other(shared):
@@ -259,8 +264,8 @@ def test_a_forked_child_starts_a_session_of_its_own(shared):
         warnings.simplefilter("ignore")  # forking a process with threads: that is the point here
         child = context.Process(target=_in_child, args=(queue, shared))
         child.start()
-    state, pid, mine = queue.get(timeout=30)
-    child.join(30)
+    state, pid, mine = queue.get(timeout=HANG)
+    child.join(HANG)
     assert state is None
     assert pid == mine != shared.pid
     assert shared.pull("theirs") == 5
@@ -284,7 +289,7 @@ def test_a_death_is_told_and_the_next_call_starts_afresh():
         # It may also die between two calls.
         second = session.pid
         os.kill(second, signal.SIGKILL)
-        session._kernel.process.wait(5)
+        session._kernel.process.wait(HANG)
         with pytest.warns(RuntimeWarning, match=f"process {second} ended"):
             session.run("x = 2")
         with warnings.catch_warnings():

@@ -1,4 +1,4 @@
-"""The tables of times go where the README has a place for them, and nowhere else."""
+"""The tables of times go where the page has a place for them, and nowhere else."""
 
 import os
 import subprocess
@@ -12,24 +12,24 @@ from benchmarks import times
 
 
 def test_a_table_replaces_the_one_between_its_markers(tmp_path):
-    readme = tmp_path / "README.md"
-    readme.write_text("a\n<!-- times: x -->\nold\n<!-- end: x -->\nb\n")
+    page = tmp_path / "page.md"
+    page.write_text("a\n<!-- times: x -->\nold\n<!-- end: x -->\nb\n")
     for value in ("1", "2"):
-        times.write("x", pd.DataFrame({"n": [value]}), readme)
+        times.write("x", pd.DataFrame({"n": [value]}), page)
         table = f"| n |\n|---|\n| {value} |"
-        assert readme.read_text() == f"a\n<!-- times: x -->\n{table}\n<!-- end: x -->\nb\n"
+        assert page.read_text() == f"a\n<!-- times: x -->\n{table}\n<!-- end: x -->\nb\n"
 
 
-def test_a_readme_without_a_place_is_left_alone(tmp_path):
-    readme = tmp_path / "README.md"
-    readme.write_text("a\n")
-    with pytest.raises(ValueError, match="README.md has no place for x"):
-        times.write("x", pd.DataFrame({"n": ["1"]}), readme)
-    assert readme.read_text() == "a\n"
+def test_a_page_without_a_place_is_left_alone(tmp_path):
+    page = tmp_path / "page.md"
+    page.write_text("a\n")
+    with pytest.raises(ValueError, match="page.md has no place for x"):
+        times.write("x", pd.DataFrame({"n": ["1"]}), page)
+    assert page.read_text() == "a\n"
 
 
-def test_the_readme_has_a_place_for_each_part():
-    text = times.README.read_text()
+def test_the_instructors_page_has_a_place_for_each_part():
+    text = times.PAGE.read_text()
     for part in times.PARTS:
         assert f"<!-- times: {part} -->" in text and f"<!-- end: {part} -->" in text
 

@@ -1,13 +1,10 @@
 """Statistics, schemas and anomalies: TFDV's results, on frames and files, in classes that read."""
 
-import re
-
 import numpy as np
 import pandas as pd
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
 
-from helpers.base import resources
 from helpers.tfx import session
 from helpers.validation import (
     Anomalies,
@@ -573,16 +570,3 @@ def test_tensorflow_is_not_loaded_for_it():
     program = "import sys, helpers.validation; print('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "False", done.stderr
-
-
-def test_the_example_of_the_readme_stops_a_bad_file(tmp_path, monkeypatch):
-    readme = resources.path("README.md").read_text(encoding="utf-8")
-    example, _ = re.findall(r"```python\n(.*?)```", readme, re.S)
-    monkeypatch.chdir(tmp_path)
-    good = pd.DataFrame({"age": [30, 40], "country": ["DE", "FR"]})
-    good.to_csv("january.csv", index=False)
-    good.to_csv("february.csv", index=False)
-    exec(example, {})
-    good.assign(age=[30, 400]).to_csv("february.csv", index=False)
-    with pytest.raises(SystemExit, match=r"quarantined(.|\n)*400"):
-        exec(example, {})

@@ -2,23 +2,40 @@
 
 ``python tools/stamp.py [OWNER/NAME]``. The address is kept in one place, ``[project.urls]`` of
 ``pyproject.toml``; with an argument it is changed there first. Notebooks get the Colab badge below
-their title and the setup cell; in the other files the address itself is replaced.
+their title and the setup cell; in the other files the address itself is replaced. The workflow
+``address.yml`` runs this on a bare runner, so it needs the standard library only.
 """
 
 from __future__ import annotations
 
+import json
 import re
+import subprocess
 import sys
 import tomllib
 from pathlib import Path
-
-import nbformat
+from typing import Any
 
 ROOT = Path(__file__).resolve().parents[1]
 HOST = "https://github.com/"
 COLAB = "https://colab.research.google.com"
-# Files, apart from the notebooks, in which the address is written out.
-NAMING = ("pyproject.toml", "README.md", "docs/instructors.md")
+# Files, apart from the notebooks, that contain the address. None is a workflow: the token of a
+# workflow may not change those.
+NAMING = (
+    "pyproject.toml",
+    "README.md",
+    "CITATION.cff",
+    "CONTRIBUTING.md",
+    "docs/faq.md",
+    "docs/instructors.md",
+    ".github/ISSUE_TEMPLATE/config.yml",
+)
+# The owner before the first stamp, and what the README says as long as it is that.
+NOBODY = "OWNER"
+UNKNOWN = """\
+> **This copy does not know its own address yet.** Where `OWNER` appears below, write the account
+> in this page's address; the green *Code* button has it, too.
+"""
 SETUP = """\
 # Nothing to install here, except on Colab: there it takes up to a minute, once.
 import importlib.util
@@ -33,6 +50,28 @@ def address(root: Path = ROOT) -> str:
     """Return the repository's address, without a slash at its end."""
     project = tomllib.loads((root / "pyproject.toml").read_text(encoding="utf-8"))["project"]
     return project["urls"]["Repository"].rstrip("/")
+
+
+def on_github(url: str) -> str | None:
+    """Return owner and name if a URL is that of a repository on GitHub.
+
+    Examples
+    --------
+    >>> on_github("git@github.com:me/mine.git")
+    'me/mine'
+    """
+    login = r"https://(?:[^@/]+@)?|ssh://git@|git@"
+    match = re.fullmatch(rf"(?:{login})github\.com[/:]([\w.-]+/[\w.-]+?)(?:\.git)?/?", url)
+    return match[1] if match else None
+
+
+def remotes(root: Path = ROOT) -> dict[str, str]:
+    """Return owner and name of each remote that is on GitHub, by the remote's name."""
+    command = ["git", "config", "--get-regexp", r"^remote\..*\.url$"]
+    done = subprocess.run(command, cwd=root, capture_output=True, text=True)
+    rows = [line.partition(" ") for line in done.stdout.splitlines()]
+    places = {key.split(".", 1)[1].removesuffix(".url"): on_github(url) for key, _, url in rows}
+    return {name: place for name, place in places.items() if place}
 
 
 def notebooks(root: Path = ROOT) -> list[Path]:
@@ -54,7 +93,7 @@ def badge(address: str, path: str) -> str:
     return f"[![Open in Colab]({COLAB}/assets/colab-badge.svg)]({link})"
 
 
-def stamp(notebook: nbformat.NotebookNode, address: str, path: str) -> None:
+def stamp(notebook: dict[str, Any], address: str, path: str) -> None:
     """Write badge and setup cell into a notebook, given its path in the repository.
 
     Raises
@@ -62,23 +101,28 @@ def stamp(notebook: nbformat.NotebookNode, address: str, path: str) -> None:
     ValueError
         If the notebook does not begin with a title, or has no setup cell.
     """
-    first = notebook.cells[0]
-    title, _, rest = first.source.partition("\n")
-    setups = [cell for cell in notebook.cells if "%load_ext helpers" in cell.source]
-    if first.cell_type != "markdown" or not title.startswith("# "):
+    first = notebook["cells"][0]
+    title, _, rest = _source(first).partition("\n")
+    setups = [cell for cell in notebook["cells"] if "%load_ext helpers" in _source(cell)]
+    if first["cell_type"] != "markdown" or not title.startswith("# "):
         raise ValueError(f"{path}: expected the title in the first cell, '# ...', got {title!r}")
-    if len(setups) != 1 or setups[0].cell_type != "code":
+    if len(setups) != 1 or setups[0]["cell_type"] != "code":
         raise ValueError(f"{path}: expected one cell of code with '%load_ext helpers'")
     rest = re.sub(r"^\[!\[Open in Colab\].*\n?", "", rest.lstrip("\n")).lstrip("\n")
-    first.source = "\n\n".join(part for part in (title, badge(address, path), rest) if part)
-    setups[0].source = SETUP.format(address=address)
+    text = "\n\n".join(part for part in (title, badge(address, path), rest) if part)
+    first["source"] = text.splitlines(keepends=True)
+    setups[0]["source"] = SETUP.format(address=address).splitlines(keepends=True)
 
 
 def stamped(path: Path, root: Path = ROOT) -> str:
-    """Return the text that a notebook's file should have."""
-    notebook = nbformat.read(path, as_version=4)
+    """Return the text that a file should have: a notebook, or one of `NAMING`."""
+    text = path.read_text(encoding="utf-8")
+    if path.suffix != ".ipynb":
+        note = UNKNOWN if address(root).startswith(f"{HOST}{NOBODY}/") else ""
+        return re.sub(r"(?s)(<!-- address -->\n).*?(<!-- end -->)", rf"\g<1>{note}\g<2>", text)
+    notebook = json.loads(text)
     stamp(notebook, address(root), path.relative_to(root).as_posix())
-    return nbformat.writes(notebook) + "\n"
+    return json.dumps(notebook, indent=1, ensure_ascii=False, sort_keys=True) + "\n"
 
 
 def rename(repository: str, root: Path = ROOT) -> None:
@@ -99,9 +143,13 @@ def rename(repository: str, root: Path = ROOT) -> None:
     repository = repository.removeprefix(HOST).removesuffix(".git").strip("/")
     if not re.fullmatch(r"[\w.-]+/[\w.-]+", repository):
         raise ValueError(f"REPO is {repository!r}; expected owner/name, as GitHub has it")
-    old = re.compile(re.escape(address(root)) + r"(?![\w-])")
+    # As in github.com/OWNER/NAME and its like, and as in OWNER.github.io/NAME.
+    before, after = address(root).removeprefix(HOST), repository
     for path in (root / name for name in NAMING):
-        _write(path, old.sub(HOST + repository, path.read_text(encoding="utf-8")))
+        text = path.read_text(encoding="utf-8")
+        for old, new in ((before, after), (_pages(before), _pages(after))):
+            text = re.sub(rf"(?<![\w.-]){re.escape(old)}(?![\w-])", new, text)
+        _write(path, text)
 
 
 def main() -> None:
@@ -109,11 +157,22 @@ def main() -> None:
     try:
         if given := "".join(sys.argv[1:]):
             rename(given)
-        for path in notebooks():
+        paths = [*notebooks(), *(ROOT / name for name in NAMING)]
+        for path in paths:
             _write(path, stamped(path))
     except ValueError as error:
         raise SystemExit(str(error)) from None
-    print(f"stamped {len(notebooks())} notebooks with {address()}")
+    print(f"stamped {len(paths)} files with {address()}")
+
+
+def _source(cell: dict[str, Any]) -> str:
+    return "".join(cell["source"])
+
+
+def _pages(repository: str) -> str:
+    """Return the address of the site that GitHub publishes for a repository."""
+    owner, _, name = repository.partition("/")
+    return f"{owner}.github.io/{name}"
 
 
 def _write(path: Path, text: str) -> None:

@@ -1,7 +1,7 @@
 """Harbor Credit's training pipeline, from a month's files to a model that is ready to be served.
 
-This file is TensorFlow Extended (TFX) and runs in the TFX environment; it uses nothing of the lab.
-``helpers.pipelines`` runs it there. One run takes in one month:
+This file is TensorFlow Extended (TFX); ``helpers.pipelines`` runs it in the TFX environment. A run
+takes in one month:
 
 ======================  ===========================================================================
 component               what it does
@@ -10,24 +10,20 @@ CsvExampleGen           reads the month's CSV files and splits them, 2 to 1, int
 StatisticsGen           counts and measures every column
 ImportSchemaGen         brings the curated schema
 ExampleValidator        compares the statistics with the schema
-admit                   lets the month in, or stops the run and says what is wrong with it
+admit                   admits the month, or stops the run with a list of what is wrong
 window                  finds the admitted months that this model learns from
 last_blessed            finds the model that was in force when the month came in
-select_features         drops the columns that say nothing about default
+select_features         drops the columns that carry no information about default
 Transform               turns raw columns into features, as a graph that training and serving share
 Tuner                   tries a handful of settings
 Trainer                 trains, warm from the last blessed model, and exports with the graph
 Evaluator               measures by slice; blesses what is good enough and nowhere worse than before
-check_model             loads the exported model and asks it
+check_model             loads the exported model and sends it requests
 Pusher                  copies a model with both blessings to where the server looks
 ======================  ===========================================================================
 
-On other machines
------------------
-Beam does the work of CsvExampleGen, StatisticsGen, Transform and Evaluator; ``beam_args`` says
-where (``BEAM_ARGS`` has the options for Flink, Spark and Dataflow). ``LocalDagRunner`` runs the
-components one after the other in this process; :func:`compile_for_kubeflow` writes the same
-pipeline for Kubeflow Pipelines or Vertex AI, where each component is a container.
+Beam does the work of CsvExampleGen, StatisticsGen, Transform and Evaluator, see ``BEAM_ARGS``.
+:func:`compile_for_kubeflow` writes the pipeline for Kubeflow, where each component is a container.
 """
 
 import hashlib
@@ -38,6 +34,7 @@ from typing import Any
 import numpy as np
 import tensorflow as tf
 import tensorflow_model_analysis as tfma
+from google.protobuf import json_format
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2
 from tensorflow_model_analysis.proto import config_pb2  # TFMA 0.52 names them only here
 from tfx import v1 as tfx
@@ -46,41 +43,30 @@ from tfx.types import artifact_utils, standard_artifacts
 from tfx.utils import io_utils, path_utils
 
 HERE = Path(__file__).resolve().parent
-Found = dict[str, list[Any]]  # artifacts, as a resolver takes and gives them
+Artifacts = dict[str, list[Any]]  # by name, as a resolver receives and returns them
 
 NAME = "loans"
 LABEL = "defaulted"
 # Never features: what identifies, and what the law forbids to use.
 BARRED = ("application_id", "applied_at", "sex")
 
-# Where Beam works; `{...}` stands for what only you know.
+# Where Beam works; you fill in `{...}`.
+_CONTAINERS = ("--environment_type=DOCKER", "--environment_config={image}")  # workers that have TFX
 BEAM_ARGS = {
-    # One process. DirectRunner would first look whether another runner can do the work, and TFX
-    # would pack itself for workers elsewhere, unless it is told of an image that has it.
+    # One process. DirectRunner would first look for another runner that can do the work, and TFX
+    # would pack itself for workers elsewhere unless an image is named.
     "here": [
         "--runner=apache_beam.runners.portability.fn_api_runner.fn_runner.FnApiRunner",
         "--sdk_container_image=none",
     ],
     "two processes": ["--direct_running_mode=multi_processing", "--direct_num_workers=2"],
     "flink": [
-        "--runner=FlinkRunner",
-        "--flink_master={host}:8081",
-        "--environment_type=DOCKER",  # each worker in a container that has TFX
-        "--environment_config={image}",
-        "--parallelism=8",
+        *("--runner=FlinkRunner", "--flink_master={host}:8081", *_CONTAINERS, "--parallelism=8")
     ],
-    "spark": [
-        "--runner=SparkRunner",
-        "--spark_master_url=spark://{host}:7077",
-        "--environment_type=DOCKER",
-        "--environment_config={image}",
-    ],
+    "spark": ["--runner=SparkRunner", "--spark_master_url=spark://{host}:7077", *_CONTAINERS],
     "dataflow": [
-        "--runner=DataflowRunner",
-        "--project={project}",
-        "--region={region}",
-        "--temp_location=gs://{bucket}/beam",
-        "--sdk_container_image={image}",
+        *("--runner=DataflowRunner", "--project={project}", "--region={region}"),
+        *("--temp_location=gs://{bucket}/beam", "--sdk_container_image={image}"),
         "--experiments=use_runner_v2",
     ],
 }
@@ -95,26 +81,26 @@ def admit(
     anomalies: tfx.dsl.components.InputArtifact[standard_artifacts.ExampleAnomalies],
     admitted: tfx.dsl.components.OutputArtifact[standard_artifacts.Examples],
 ) -> None:
-    """Let a month in, or stop the run and say what is wrong with it.
+    """Admit a month, or stop the run with a list of what is wrong with it.
 
-    ExampleValidator only reports. What is admitted is an artifact of its own, so that later months
+    ExampleValidator only reports. An admitted month is an artifact of its own, so that later models
     learn from admitted months only.
     """
     wrong = {}
     for split in artifact_utils.decode_split_names(anomalies.split_names):
-        found = anomalies_pb2.Anomalies()
+        report = anomalies_pb2.Anomalies()
         uri = artifact_utils.get_split_uri([anomalies], split)
-        found.ParseFromString(io_utils.read_bytes_file(f"{uri}/SchemaDiff.pb"))
-        infos = dict(found.anomaly_info)
-        if found.HasField("dataset_anomaly_info"):
-            infos["the table"] = found.dataset_anomaly_info
+        report.ParseFromString(io_utils.read_bytes_file(f"{uri}/SchemaDiff.pb"))
+        infos = dict(report.anomaly_info)
+        if report.HasField("dataset_anomaly_info"):
+            infos["the table"] = report.dataset_anomaly_info
         for column, info in infos.items():
             if info.severity == anomalies_pb2.AnomalyInfo.ERROR:
                 wrong.setdefault(column, info.description.strip())
     if wrong:
-        said = "; ".join(f"{column}: {what}" for column, what in sorted(wrong.items()))
+        reasons = "; ".join(f"{column}: {reason}" for column, reason in sorted(wrong.items()))
         month = examples.get_int_custom_property("span")
-        raise ValueError(f"month {month} is not admitted: {said}")
+        raise ValueError(f"month {month} is not admitted: {reasons}")
     io_utils.copy_dir(examples.uri, admitted.uri)
     admitted.split_names = examples.split_names
     admitted.set_int_custom_property("span", examples.get_int_custom_property("span"))
@@ -130,10 +116,10 @@ def select_features(
     selected: tfx.dsl.components.OutputArtifact[standard_artifacts.Schema],
     least_information: tfx.dsl.components.Parameter[float],
 ) -> None:
-    """Drop the columns that alone say less about default than `least_information` (nats).
+    """Drop the columns that alone carry less than `least_information` (nats) about default.
 
-    What remains is a schema again, so Transform parses the selected columns and no others. The
-    figure of each column stands in the artifact's property ``information``.
+    The result is a schema, so Transform parses the selected columns only. The artifact's property
+    ``information`` has the figure of each column.
     """
     all_columns = io_utils.parse_pbtxt_file(_schema_file(schema), schema_pb2.Schema())
     serialized = list(_records(examples, "train").as_numpy_iterator())
@@ -150,9 +136,7 @@ def select_features(
         if feature.name == LABEL or information.get(feature.name, -np.inf) >= least_information:
             kept.feature.add().CopyFrom(feature)
     if len(kept.feature) < 2:
-        raise ValueError(
-            f"no column says {least_information} nats or more about {LABEL}: {information}"
-        )
+        raise ValueError(f"no column has {least_information} nats about {LABEL}: {information}")
     io_utils.write_pbtxt_file(f"{selected.uri}/schema.pbtxt", kept)
     selected.set_string_custom_property(
         "information", json.dumps({name: round(nats, 5) for name, nats in information.items()})
@@ -160,7 +144,7 @@ def select_features(
 
 
 def mutual_information(values: np.ndarray, label: np.ndarray, bins: int = 10) -> float:
-    """Information that a column holds about a label, in nats, less what chance alone would show.
+    """Return the information of a column about a label, in nats, minus what chance would show.
 
     Numbers are cut at their deciles; a missing value is a value of its own. The correction is that
     of Miller and Madow (1955): chance adds (rows - 1)(columns - 1) / 2n to a table of n counts.
@@ -175,9 +159,9 @@ def mutual_information(values: np.ndarray, label: np.ndarray, bins: int = 10) ->
     np.add.at(table, (row, column), 1)
     share = table / table.sum()
     expected = share.sum(1, keepdims=True) * share.sum(0, keepdims=True)
-    there = share > 0
-    seen = (share[there] * np.log(share[there] / expected[there])).sum()
-    return float(seen - (table.shape[0] - 1) * (table.shape[1] - 1) / (2 * table.sum()))
+    mask = share > 0
+    observed = (share[mask] * np.log(share[mask] / expected[mask])).sum()
+    return float(observed - (table.shape[0] - 1) * (table.shape[1] - 1) / (2 * table.sum()))
 
 
 @tfx.dsl.components.component
@@ -188,11 +172,11 @@ def check_model(
     blessing: tfx.dsl.components.OutputArtifact[standard_artifacts.InfraBlessing],
     rows: tfx.dsl.components.Parameter[int] = 50,
 ) -> None:
-    """Load the exported model as a server would, and ask it in both forms that it offers.
+    """Load the exported model as a server would, and send it requests in both forms it offers.
 
-    Does what TFX's InfraValidator does in a Docker container with TensorFlow Serving. A model that
-    does not load, does not answer, or answers what is no probability is not blessed; the artifact's
-    property ``reason`` says why.
+    TFX's InfraValidator does this in a Docker container with TensorFlow Serving. A model that does
+    not load, does not answer, or answers with anything but probabilities is not blessed; the
+    artifact's property ``reason`` says why.
     """
     try:
         _ask(path_utils.serving_model_path(model.uri), examples, _schema_file(schema), rows)
@@ -219,7 +203,7 @@ def _ask(saved_model: str, examples: standard_artifacts.Examples, schema: str, r
         if answer.shape != serialized.shape:
             raise ValueError(f"{serialized.shape[0]} rows gave answers of shape {answer.shape}")
         if not np.all((answer >= 0) & (answer <= 1)):  # also if one is not a number
-            raise ValueError("an answer is no probability")
+            raise ValueError("an answer is not a probability")
     if not np.allclose(*answers, atol=1e-5):
         raise ValueError("the same rows get other answers as tf.Example than as named tensors")
 
@@ -254,19 +238,19 @@ def _columns(serialized: tf.Tensor, schema: schema_pb2.Schema) -> dict[str, tf.T
 
 
 class MonthsWindow(tfx.dsl.experimental.ResolverStrategy):
-    """The admitted months of a window; of a month that came twice, what came last.
+    """The admitted months of a window; if a month came twice, the later delivery.
 
-    TFX's own SpanRangeStrategy would take a month that came twice, twice.
+    TFX's own SpanRangeStrategy would take both.
     """
 
     def __init__(self, first: int, last: int) -> None:
         self._first, self._last = first, last
 
-    def resolve_artifacts(self, store: Any, input_dict: Found) -> Found:
+    def resolve_artifacts(self, store: Any, input_dict: Artifacts) -> Artifacts:
         """Choose among the admitted months."""
-        (key, found), *_ = input_dict.items()
+        (key, admitted), *_ = input_dict.items()
         by_month = {}
-        for artifact in sorted(found, key=lambda one: one.id):
+        for artifact in sorted(admitted, key=lambda artifact: artifact.id):
             by_month[artifact.get_int_custom_property("span")] = artifact
         months = [month for month in sorted(by_month) if self._first <= month <= self._last]
         return {key: [by_month[month] for month in months]}
@@ -276,16 +260,16 @@ class BlessedBefore(tfx.dsl.experimental.ResolverStrategy):
     """The last model that was blessed before this month came in.
 
     With TFX's own LatestBlessedModelStrategy a second run of the same month would start from, and
-    compare with, the model that the first run made of the same rows; and nothing after it would
+    compare with, the model that the first run made from the same rows; and nothing after it would
     ever come from the cache.
     """
 
-    def resolve_artifacts(self, store: Any, input_dict: Found) -> Found:
+    def resolve_artifacts(self, store: Any, input_dict: Artifacts) -> Artifacts:
         """Choose among the models."""
         (month,) = input_dict["month"]
         before = month.mlmd_artifact.create_time_since_epoch
         models = [
-            one for one in input_dict["model"] if one.mlmd_artifact.create_time_since_epoch < before
+            m for m in input_dict["model"] if m.mlmd_artifact.create_time_since_epoch < before
         ]
         last = tfx.dsl.experimental.LatestBlessedModelStrategy().resolve_artifacts(
             store, {"model": models, "model_blessing": input_dict["model_blessing"]}
@@ -313,7 +297,7 @@ def create_pipeline(
     beam_args: tuple[str, ...] = tuple(BEAM_ARGS["here"]),
     kubeflow: bool = False,
 ) -> tfx.dsl.Pipeline:
-    """Put the components together.
+    """Return the pipeline for one month.
 
     Parameters
     ----------
@@ -321,34 +305,27 @@ def create_pipeline(
         Folder of this pipeline: artifacts, the metadata store, and the models that are pushed.
     data : str
         Folder of the months: ``<data>/202506/*.csv`` is June 2025.
-    month : int
-        The month to take in, such as 202506.
-    first_month : int
-        First month to learn from; by default all that were admitted.
-    schema_file : str
-        The curated schema.
-    module_file : str
-        The file with ``preprocessing_fn``, ``tuner_fn`` and ``run_fn``.
+    month, first_month : int
+        The month to take in, such as 202506, and the first to learn from, by default the first that
+        was admitted.
+    schema_file, module_file : str
+        The curated schema; the file with ``preprocessing_fn``, ``tuner_fn`` and ``run_fn``.
     least_information : float
-        Feature selection drops the columns that say less about default, in nats.
+        Feature selection drops the columns that carry less about default, in nats.
     trials : int
-        Trials of the Tuner; with 0 there is none, and the Trainer takes the module's defaults.
+        Trials of the Tuner; with 0 there is no Tuner, and the Trainer uses the module's defaults.
     slices : tuple of str
-        Columns; the Evaluator measures each of their values apart.
+        Columns; the Evaluator also measures each of their values separately.
     min_auc : float
         A model with a smaller area under the ROC curve is not blessed.
     tolerance, slice_tolerance : float
-        By how much a model's area may be smaller than that of the last blessed model, over all and
-        in each slice.
+        How much smaller than the last blessed model's a model's area may be, overall and in each
+        slice.
     beam_args : sequence of str
         Options of Beam, such as one of ``BEAM_ARGS``.
     kubeflow : bool
         Leave out what Kubeflow's resolvers do not know: the window is then this month alone, and
         the last blessed model is the last of all.
-
-    Returns
-    -------
-    tfx.dsl.Pipeline
     """
     span = tfx.proto.StaticRange(start_span_number=month, end_span_number=month)
     example_gen = tfx.components.CsvExampleGen(
@@ -403,7 +380,7 @@ def create_pipeline(
         examples=examples,
         schema=selection.outputs["selected"],
         module_file=module_file,
-        disable_statistics=True,  # of what goes in and comes out: half of Transform's time
+        disable_statistics=True,  # of inputs and outputs: half of Transform's time
         disable_analyzer_cache=True,
     )
     tuner = tfx.components.Tuner(
@@ -459,52 +436,38 @@ def create_pipeline(
 def eval_config(
     slices: tuple[str, ...], min_auc: float, tolerance: float, slice_tolerance: float
 ) -> config_pb2.EvalConfig:
-    """Say what the Evaluator measures, on which slices, and what a model must reach."""
+    """Return what the Evaluator measures, on which slices, and what a model must reach."""
 
-    def threshold(
-        slices: list[config_pb2.SlicingSpec], margin: float, least: float
-    ) -> config_pb2.PerSliceMetricThreshold:
-        return config_pb2.PerSliceMetricThreshold(
-            slicing_specs=slices,
-            threshold=config_pb2.MetricThreshold(
-                value_threshold=config_pb2.GenericValueThreshold(lower_bound={"value": least}),
-                change_threshold=config_pb2.GenericChangeThreshold(
-                    absolute={"value": -margin}, direction=tfma.MetricDirection.HIGHER_IS_BETTER
-                ),
-            ),
-        )
+    def threshold(slices: list[dict], margin: float, least: float) -> dict[str, Any]:
+        change = {"absolute": -margin, "direction": "HIGHER_IS_BETTER"}
+        limits = {"value_threshold": {"lower_bound": least}, "change_threshold": change}
+        return {"slicing_specs": slices, "threshold": limits}
 
-    everything = config_pb2.SlicingSpec()
-    each = [config_pb2.SlicingSpec(feature_keys=[column]) for column in slices]
-    thresholds = [threshold([everything], tolerance, min_auc)]
-    if each:
-        thresholds.append(threshold(each, slice_tolerance, 0.0))
-    area = config_pb2.MetricConfig(class_name="AUC", per_slice_thresholds=thresholds)
+    each = [{"feature_keys": [column]} for column in slices]
+    thresholds = [threshold([{}], tolerance, min_auc)]
+    thresholds += [threshold(each, slice_tolerance, 0.0)] if each else []
+    area = {"class_name": "AUC", "per_slice_thresholds": thresholds}
     # TFMA's own metrics: one of Keras would load the model again for each stage of Beam.
     others = ("MeanPrediction", "MeanLabel", "ExampleCount")
-    return config_pb2.EvalConfig(
-        model_specs=[
-            config_pb2.ModelSpec(
-                label_key=LABEL,
-                signature_name="serving_examples",
-                model_type=tfma.TF_GENERIC,  # asked by its signature, as a server asks it
-            )
-        ],
-        slicing_specs=[everything, *each],
-        metrics_specs=[
-            config_pb2.MetricsSpec(
-                metrics=[area, *(config_pb2.MetricConfig(class_name=n) for n in others)]
-            )
-        ],
-    )
+    model = {
+        "label_key": LABEL,
+        "signature_name": "serving_examples",
+        "model_type": tfma.TF_GENERIC,  # called by its signature, as a server calls it
+    }
+    config = {
+        "model_specs": [model],
+        "slicing_specs": [{}, *each],
+        "metrics_specs": [{"metrics": [area, *({"class_name": name} for name in others)]}],
+    }
+    return json_format.ParseDict(config, config_pb2.EvalConfig())
 
 
 def compile_for_kubeflow(pipeline: tfx.dsl.Pipeline, file: str, image: str) -> None:
     """Write the pipeline's definition for Kubeflow Pipelines 2 or Vertex AI Pipelines, as JSON.
 
-    The package ``kfp-pipeline-spec`` has to be installed. `image` is a container image with TFX and
-    with this file on its Python path; ``root`` and ``data`` of the pipeline are folders that the
-    containers see, such as ``gs://bucket/loans``.
+    Needs the package ``kfp-pipeline-spec``. `image` is a container image with TFX and this file on
+    its Python path; ``root`` and ``data`` of the pipeline are folders that the containers see, such
+    as ``gs://bucket/loans``.
     """
     config = tfx.orchestration.experimental.KubeflowV2DagRunnerConfig(default_image=image)
     runner = tfx.orchestration.experimental.KubeflowV2DagRunner(config, output_filename=file)
@@ -512,10 +475,7 @@ def compile_for_kubeflow(pipeline: tfx.dsl.Pipeline, file: str, image: str) -> N
 
 
 def _by_content(schema_file: str, root: str) -> str:
-    """Copy a schema to a name that its content gives.
-
-    The cache knows a file by its path, so an edited schema has to have another one.
-    """
+    """Copy a schema to a path made from its content, since the cache knows files by their paths."""
     content = Path(schema_file).read_bytes()
     copy = f"{root}/schemas/{hashlib.sha256(content).hexdigest()[:12]}.pbtxt"
     if not fileio.exists(copy):

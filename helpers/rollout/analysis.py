@@ -44,7 +44,7 @@ _REMEMBERED = 1_000
 
 @dataclass(frozen=True)
 class Sample:
-    """Requests of one model in one batch, in the order in which they came.
+    """Requests of a model in a batch, in the order in which they came.
 
     Parameters
     ----------

@@ -44,7 +44,7 @@ class _Task:
 
 
 class Batcher:
-    """The queue of one signature.
+    """The queue of a signature.
 
     Everything but `run` happens on the event loop's thread, hence no locks.
 

@@ -105,8 +105,8 @@ def queue(rate: float, service_s: float, replicas: int) -> Queue:
 
     Examples
     --------
-    >>> one = queue(rate=50, service_s=0.01, replicas=1)
-    >>> round(one.mean, 3), round(one.latency(0.99), 3)
+    >>> single = queue(rate=50, service_s=0.01, replicas=1)
+    >>> round(single.mean, 3), round(single.latency(0.99), 3)
     (0.02, 0.092)
     """
     for name, value in (("rate", rate), ("service_s", service_s), ("replicas", replicas)):

@@ -42,7 +42,7 @@ def predict(
     signature: str | None = None,
     timeout: float = 30,
 ) -> Outputs:
-    """Return the predictions of a model server, the embedded one or TensorFlow Serving itself.
+    """Return the predictions of a `ModelServer`, or of TensorFlow Serving itself.
 
     Parameters
     ----------
@@ -52,7 +52,7 @@ def predict(
     rows : list, array, DataFrame or dict
         A list (or array) has an item for each row and is sent as ``instances``; a DataFrame or a
         dict of columns is sent as ``inputs``. Columns of a DataFrame gain a last dimension of size
-        1 where the model wants one.
+        1 where the model needs it.
     model : str, default "model"
     version : int, optional
         By default the newest that is available.

@@ -1,4 +1,4 @@
-"""The one error that a request ends in, over REST and over gRPC alike."""
+"""The error with which a request is refused, over REST and gRPC alike."""
 
 from __future__ import annotations
 

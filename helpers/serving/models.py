@@ -1,7 +1,7 @@
 """Models and their versions: found in a folder, loaded, warmed, served, drained, unloaded.
 
 Versions are loaded as TensorFlow Serving loads them, each into a session of its own: its memory is
-freed with the version, and a call costs less than one of ``tf.saved_model.load``'s signatures. All
+freed with the version, and a call costs less than after ``tf.saved_model.load`` of version 2. All
 state changes on the event loop's thread; only loading and inference happen in other threads.
 """
 
@@ -130,7 +130,7 @@ class Servable:
         return message
 
     def signature(self, name: str) -> Signature:
-        """Return a signature; '' is the default one."""
+        """Return a signature; '' is the default."""
         name = name or DEFAULT_SIGNATURE
         if name not in self.signatures:
             raise invalid(

@@ -57,8 +57,8 @@ class RequestLog:
         if not rows or self._rows_waiting + rows > _MAX_ROWS:
             return
         self._rows_waiting += rows
-        about = (datetime.now(UTC).isoformat(), *served_by, entrypoint, seconds * 1000)
-        self._waiting.append((about, inputs, outputs))
+        about = (*served_by, entrypoint, seconds * 1000)
+        self._waiting.append((datetime.now(UTC), about, inputs, outputs))
 
     def flush(self) -> None:
         """Append what has been collected since the last call."""
@@ -66,8 +66,8 @@ class RequestLog:
             waiting = [self._waiting.popleft() for _ in range(len(self._waiting))]
             self._rows_waiting = 0
             lines = []
-            for about, inputs, outputs in waiting:
-                line = dict(zip(_COLUMNS, about, strict=True))
+            for time, about, inputs, outputs in waiting:
+                line = dict(zip(_COLUMNS, (time.isoformat(), *about), strict=True))
                 try:
                     for kind, arrays in (("input", inputs), ("output", outputs)):
                         line[kind] = {name: _values(array) for name, array in arrays.items()}

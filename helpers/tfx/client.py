@@ -66,17 +66,8 @@ class Kernel:
 
     Jupyter's own client runs an event loop in a thread when a notebook calls it, which loses a
     message when Ctrl-C comes at the wrong moment. So this speaks Jupyter's protocol over plain
-    sockets; jupyter_client makes and signs the messages.
-
-    Parameters
-    ----------
-    python : pathlib.Path
-        An interpreter with ipykernel.
-
-    Raises
-    ------
-    SessionDied
-        If the kernel does not start; the message quotes what it wrote.
+    sockets; jupyter_client makes and signs the messages. A kernel that does not start raises
+    `SessionDied`, with what it wrote.
     """
 
     def __init__(self, python: Path) -> None:
@@ -119,14 +110,8 @@ class Kernel:
         An interrupt here, or an error of `on_output`, interrupts the code. Raises `KernelEnded` if
         the process ends meanwhile.
         """
-        content = {
-            "code": code,
-            "silent": silent,
-            "store_history": not silent,
-            "user_expressions": {},
-            "allow_stdin": False,
-            "stop_on_error": False,
-        }
+        content = {"code": code, "silent": silent, "store_history": not silent}
+        content |= {"user_expressions": {}, "allow_stdin": False, "stop_on_error": False}
         self.log.skip()
         cell = _Cell(self._send(self._shell, "execute_request", content), on_output)
         try:
@@ -200,27 +185,21 @@ class Kernel:
     def _await_first_answer(self) -> None:
         """Wait until the kernel answers and its outputs arrive."""
         deadline = time.monotonic() + _START_SECONDS
-        while True:
-            # An answer without its end came before the subscription to the outputs: ask again.
-            cell = _Cell(self._send(self._shell, "kernel_info_request", {}), lambda output: None)
-            answered = None
-            while answered is None or time.monotonic() < answered + 0.1:
-                try:
+        what = f"did not answer within {_START_SECONDS} s"
+        try:
+            while time.monotonic() < deadline:
+                # An answer without its end came before the subscription to the outputs: ask again.
+                request = self._send(self._shell, "kernel_info_request", {})
+                cell, again = _Cell(request, lambda output: None), deadline
+                while time.monotonic() < again:
                     self._receive(cell, 20)
-                except KernelEnded:
-                    raise SessionDied(
-                        f"The TFX process ended as it started ({self.reason}). It wrote:\n"
-                        f"{self.log.tail(noise=True)}"
-                    ) from None
-                if cell.done:
-                    return
-                if cell.reply is not None and answered is None:
-                    answered = time.monotonic()
-                if time.monotonic() > deadline:
-                    raise SessionDied(
-                        f"The TFX process did not answer within {_START_SECONDS} s. It wrote:\n"
-                        f"{self.log.tail(noise=True)}"
-                    )
+                    if cell.done:
+                        return
+                    if cell.reply is not None:
+                        again = min(again, time.monotonic() + 0.1)
+        except KernelEnded:
+            what = f"ended as it started ({self.reason})"
+        raise SessionDied(f"The TFX process {what}. It wrote:\n{self.log.tail(noise=True)}")
 
     def _send(self, socket: Any, kind: str, content: dict[str, Any]) -> str:
         return self._messages.send(socket, kind, content)["header"]["msg_id"]
@@ -288,7 +267,7 @@ class _Cell:
 
 
 class _Log:
-    """The file with what the process writes to its standard error as a process."""
+    """The file with what the process writes to its standard error, past IPython."""
 
     def __init__(self, path: Path) -> None:
         self._path = path
@@ -309,17 +288,11 @@ class _Log:
         return self._clean(whole.decode(errors="replace"))
 
     def tail(self, lines: int = 20, noise: bool = False) -> str:
-        try:
-            text = self._path.read_text(errors="replace")
-        except OSError:
-            return ""
+        text = self._path.read_text(errors="replace") if self._path.exists() else ""
         return "".join((text if noise else self._clean(text)).splitlines(True)[-lines:]).strip()
 
     def _size(self) -> int:
-        try:
-            return self._path.stat().st_size
-        except OSError:
-            return self._seen
+        return self._path.stat().st_size if self._path.exists() else self._seen
 
     @staticmethod
     def _clean(text: str) -> str:

@@ -1,8 +1,8 @@
 """The Python environment that TFX runs in: chosen for the platform, made once, kept in a cache.
 
-TFX's current releases pin other versions of most libraries than the lab uses, and on many
-platforms (Colab among them) cannot be installed beside it at all. So it has an environment of its
-own, as each TFX component has a container of its own in production.
+TFX pins other versions of most libraries than the lab uses, and on many platforms, Colab among
+them, it cannot be installed beside the lab's. So it has an environment of its own, as each TFX
+component has a container of its own in production.
 """
 
 from __future__ import annotations
@@ -29,12 +29,8 @@ from helpers.base import files, process, resources
 
 # An environment is ready when it can import these.
 PACKAGES = (
-    "tensorflow_data_validation",
-    "tensorflow_transform",
-    "tensorflow_model_analysis",
-    "ml_metadata",
-    "tfx",
-    "ipykernel",
+    *("tensorflow_data_validation", "tensorflow_transform", "tensorflow_model_analysis"),
+    *("ml_metadata", "tfx", "ipykernel"),
 )
 _SPACE_NEEDED_GIB = 8  # 3 GiB installed, and as much in uv's cache while it unpacks
 _READY = "ready.json"
@@ -74,14 +70,7 @@ def cache() -> Path:
 def recipe(
     system: str | None = None, machine: str | None = None, glibc: tuple[int, int] | None = None
 ) -> Recipe:
-    """Return what to install on a platform, by default this one.
-
-    Parameters
-    ----------
-    system, machine : str, optional
-        As ``platform.system()`` and ``platform.machine()`` name them.
-    glibc : tuple of int, optional
-        Version of the C library on Linux, such as ``(2, 36)``.
+    """Return what to install on a platform, named as module ``platform`` does; by default this one.
 
     Raises
     ------
@@ -197,24 +186,20 @@ def info() -> dict[str, Any]:
     if os.environ.get("MLOPS_TFX_PYTHON") or importlib.util.find_spec("tensorflow_data_validation"):
         return {"recipe": None, "folder": str(interpreter()), "ready": True}
     wanted = recipe()
-    facts: dict[str, Any] = {"recipe": wanted.name, "folder": str(wanted.folder)}
-    facts["ready"] = _sound(wanted.folder)
-    if facts["ready"]:
-        facts |= json.loads((wanted.folder / _READY).read_text())
-    return facts
+    ready = _sound(wanted.folder)
+    more = json.loads((wanted.folder / _READY).read_text()) if ready else {}
+    return {"recipe": wanted.name, "folder": str(wanted.folder), "ready": ready, **more}
 
 
 def remove() -> list[Path]:
     """Remove every provisioned TFX environment of this user; return the removed folders."""
-    removed = []
-    for folder in sorted(cache().glob("tfx-*")):
-        if folder.is_dir():
-            with FileLock(cache() / f"{folder.name}.lock"):
-                # The mark first: what an interruption leaves must not count as an environment.
-                (folder / _READY).unlink(missing_ok=True)
-                shutil.rmtree(folder)
-            removed.append(folder)
-    return removed
+    folders = sorted(folder for folder in cache().glob("tfx-*") if folder.is_dir())
+    for folder in folders:
+        with FileLock(cache() / f"{folder.name}.lock"):
+            # The mark first: what an interruption leaves must not count as an environment.
+            (folder / _READY).unlink(missing_ok=True)
+            shutil.rmtree(folder)
+    return folders
 
 
 def _glibc() -> tuple[int, int] | None:
@@ -262,8 +247,7 @@ def _make(wanted: Recipe, python: Path, bar: Any) -> None:
             command = [_uv(), "pip", "install", "--python", python]
         _install([*command, "--require-hashes", "-r", lock], python, bar)
     bar.set_description_str("TFX environment: importing each part once")
-    versions = _import_all(python)
-    mark = {**versions, "installed": _installed(folder)}
+    mark = {**_import_all(python), "installed": _installed(folder)}
     files.write(folder / _READY, json.dumps(mark, indent=1))
     bar.set_description_str("TFX environment: ready")
     bar.set_postfix_str("")

@@ -54,16 +54,10 @@ _HAS_STR = str(_TEXT) == "str"
 def save(value: Any, folder: str | Path) -> None:
     """Write a value into a folder, for `load` to read in another environment.
 
-    A DataFrame keeps its dtypes, index, column labels (of any kind, duplicates too), ``attrs`` and
-    the kind of its missing values. Where the two pandas differ: text is ``object`` before pandas 3
-    and ``str`` since; pandas before 2 turns every date and time into nanoseconds.
-
-    Parameters
-    ----------
-    value : object
-        See ``SUPPORTED``; containers may be nested and may hold frames, arrays and protos.
-    folder : str or pathlib.Path
-        Made if it is missing.
+    ``SUPPORTED`` lists what can be handed over; containers may be nested and hold all of it. A
+    frame keeps its dtypes, index, column labels (of any kind, duplicates too), ``attrs`` and the
+    kind of its missing values. Where the two pandas differ: text is ``object`` before pandas 3 and
+    ``str`` since; pandas before 2 turns every date and time into nanoseconds.
 
     Raises
     ------
@@ -84,12 +78,8 @@ def save(value: Any, folder: str | Path) -> None:
 def load(folder: str | Path) -> Any:
     """Return the value that `save` wrote into a folder.
 
-    Raises
-    ------
-    TypeError
-        If it holds a message of a type that is unknown here.
-    ValueError
-        If it holds a date or time that this pandas cannot; the message names the column.
+    Raises TypeError for a message of a type that is unknown here, and ValueError for a date or time
+    out of the range of this pandas; the message names the column.
     """
     with pa.OSFile(f"{folder}/value.arrow") as file:  # into memory, so that the file may go at once
         table = pa.ipc.open_file(file).read_all()
@@ -109,12 +99,8 @@ def load(folder: str | Path) -> Any:
 def save_variable(name: str, namespace: dict[str, Any], folder: str | Path) -> None:
     """Write one variable of a namespace, such as a notebook's ``globals()``, into a folder.
 
-    Raises
-    ------
-    NameError
-        If there is no such variable; the message lists those that exist.
-    TypeError
-        If it cannot be handed over.
+    Raises NameError, with a list of the variables that exist, if there is no such variable, and
+    TypeError as `save` does.
     """
     if name not in namespace:
         raise NameError(f"There is no variable {name!r} here. {whats_there(name, namespace)}")
@@ -211,10 +197,7 @@ class _Writer:
             return ["array", shape, array.dtype.str, self._bytes(array.tobytes(), "memory")]
         if array.dtype.kind in "OT":  # numpy 2's StringDType (T) arrives as objects
             return ["objects", shape, *(self.node(item, where) for item in array.ravel().tolist())]
-        raise TypeError(
-            f"{where} is an array of dtype {array.dtype}, which cannot be handed over; make it "
-            "a DataFrame, or an array of numbers or text."
-        )
+        raise TypeError(f"{where} is an array of dtype {array.dtype}; make it a DataFrame first.")
 
     def _index(self, index: pd.Index, where: str) -> list:
         names = [self.node(name, where) for name in index.names]
@@ -309,16 +292,17 @@ def _moments(array: np.ndarray, where: str) -> np.ndarray:
     return fine
 
 
+def _frame(index: pd.Index, attrs: dict, labels: pd.Index, *columns: Any) -> pd.DataFrame:
+    series = (pd.Series(values, index=index, dtype=values.dtype) for values in columns)
+    frame = pd.DataFrame(dict(enumerate(series)), index=index)
+    frame.columns, frame.attrs = labels, attrs
+    return frame
+
+
 def _series(index: pd.Index, attrs: dict, name: Any, values: Any) -> pd.Series:
     series = pd.Series(values, index=index, dtype=values.dtype, name=name)
     series.attrs = attrs
     return series
-
-
-def _frame(index: pd.Index, attrs: dict, labels: pd.Index, *columns: Any) -> pd.DataFrame:
-    frame = pd.DataFrame({i: _series(index, {}, i, c) for i, c in enumerate(columns)}, index=index)
-    frame.columns, frame.attrs = labels, attrs
-    return frame
 
 
 def _proto(file: str, name: str, data: bytes) -> Any:

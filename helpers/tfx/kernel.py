@@ -11,6 +11,7 @@ import importlib
 import importlib.util
 import logging
 import os
+import re
 import sys
 import warnings
 from pathlib import Path
@@ -19,29 +20,16 @@ from types import ModuleType
 HERE = Path(__file__).resolve().parent
 STOP_SECONDS = 2  # for what runs at the exit
 
-# Packages whose warnings and log lines about themselves are kept from the learner.
+# Packages whose warnings and log lines are hidden.
 STACK = (
-    "absl",
-    "apache_beam",
-    "google",
-    "keras",
-    "keras_tuner",
-    "kfp",
-    "ml_metadata",
-    "ml_pipelines_sdk",
-    "pkg_resources",
-    "struct2tensor",
-    "tensorboard",
-    "tensorflow",
-    "tensorflow_[a-z_]+",
-    "tf_keras",
-    "tfx",
-    "tfx_bsl",
+    *("absl", "apache_beam", "google", "keras", "keras_tuner", "kfp", "ml_metadata", "tf_keras"),
+    *("ml_pipelines_sdk", "pkg_resources", "struct2tensor", "tensorboard", "tfx", "tfx_bsl"),
+    *("tensorflow", "tensorflow_[a-z_]+"),
 )
 
 
 def hush() -> None:
-    """Keep what the stack says about itself from the learner; errors and the user's own stay."""
+    """Hide what the stack logs and warns about itself; errors and the user's own stay."""
     for package in STACK:
         warnings.filterwarnings("ignore", module=rf"{package}(\.|$)")
     for name in ("apache_beam", "tfx"):
@@ -49,14 +37,10 @@ def hush() -> None:
     with contextlib.suppress(ImportError):
         # First, since it makes the logger "absl" one of its own class.
         importlib.import_module("absl.logging")
-    places = tuple(f"{os.sep}{package}{os.sep}" for package in STACK if "[" not in package)
+    stack = re.compile(rf"site-packages.*/({'|'.join(STACK)})/")
 
     def own(record: logging.LogRecord) -> bool:
-        in_stack = "site-packages" in record.pathname and (
-            any(place in record.pathname for place in places)
-            or f"{os.sep}tensorflow_" in record.pathname
-        )
-        return record.levelno >= logging.ERROR or not in_stack
+        return record.levelno >= logging.ERROR or not stack.search(record.pathname)
 
     # Filters, not levels: TensorFlow and absl set the levels of their loggers themselves.
     for name in (None, "absl", "tensorflow"):

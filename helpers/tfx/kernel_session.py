@@ -33,19 +33,17 @@ class TFXError(RuntimeError):
     """
 
     def __init__(self, ename: str, evalue: str, traceback: list[str]) -> None:
-        super().__init__(f"{ename}: {evalue}" if evalue else ename)
-        self.ename = ename
-        self.evalue = evalue
-        self.traceback = traceback
+        super().__init__(ename, evalue, traceback)
+        self.ename, self.evalue, self.traceback = ename, evalue, traceback
 
-    def __reduce__(self) -> tuple:
-        return type(self), (self.ename, self.evalue, self.traceback)
+    def __str__(self) -> str:
+        return f"{self.ename}: {self.evalue}" if self.evalue else self.ename
 
     def _render_traceback_(self) -> list[str]:
         return self.traceback or [str(self)]
 
 
-class Session:
+class Session(contextlib.AbstractContextManager):
     """A TFX process that keeps its variables between calls.
 
     TFX runs in an environment of its own (see ``helpers.tfx.environment``); a session is one
@@ -79,9 +77,6 @@ class Session:
         state = "not started" if self._kernel is None else f"pid={self.pid}"
         return f"<TFX session, {state}>"
 
-    def __enter__(self) -> Session:
-        return self
-
     def __exit__(self, *_: object) -> None:
         self.close()
 
@@ -97,7 +92,7 @@ class Session:
         ------
         SessionDied
             If it does not start; the message quotes what it wrote.
-        helpers.tfx.environment.TFXEnvironmentError
+        TFXEnvironmentError
             If there is no TFX environment and none can be made.
         """
         self._ready()
@@ -142,12 +137,11 @@ class Session:
         return outputs
 
     def push(self, name: str, value: Any) -> None:
-        """Copy a value into a variable of the session.
+        """Copy a value into the session's variable `name`.
 
         Parameters
         ----------
         name : str
-            Its name there.
         value : object
             A DataFrame (dtypes, index and missing values are kept), a plain value, bytes, a numpy
             array, a protocol buffer, or lists and dicts of them; see ``helpers.tfx.exchange``.
@@ -167,12 +161,7 @@ class Session:
             self._call(f"globals()[{name!r}] = {_EXCHANGE}.load({str(folder)!r})")
 
     def pull(self, name: str) -> Any:
-        """Return a copy of a variable of the session.
-
-        Parameters
-        ----------
-        name : str
-            Its name there.
+        """Return a copy of the session's variable `name`.
 
         Raises
         ------
@@ -224,9 +213,7 @@ class Session:
                     )
             return self._kernel
 
-    def _execute(
-        self, code: str, on_output: Callable[[Output], object], silent: bool = False
-    ) -> None:
+    def _execute(self, code: str, on_output: Callable, silent: bool = False) -> None:
         kernel = self._ready()
         try:
             reply = kernel.execute(code, on_output, silent)

@@ -98,9 +98,6 @@ class TFXMagics(Magics):
             data = output["data"]
             if len(data) > 1:  # a widget of the other kernel cannot be shown; its text can
                 data = {mime: part for mime, part in data.items() if mime != _WIDGET}
-            self.shell.display_pub.publish(
-                data=data,
-                metadata=output.get("metadata") or {},
-                transient=output.get("transient") or {},
-                update=kind == "update_display_data",
-            )
+            rest = {name: output.get(name) or {} for name in ("metadata", "transient")}
+            update = kind == "update_display_data"
+            self.shell.display_pub.publish(data=data, update=update, **rest)
