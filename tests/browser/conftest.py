@@ -5,7 +5,7 @@ import tempfile
 from pathlib import Path
 
 import pytest
-from lab import Lesson, Server
+from lab import HIGH, WIDE, Lesson, Server
 from playwright.sync_api import sync_playwright
 from xdist.scheduler import LoadScopeScheduling
 
@@ -56,7 +56,7 @@ def shots():
 
 @pytest.fixture(scope="module", params=LESSONS, ids=lambda path: path.stem)
 def lesson(request, browser, server):
-    context = browser.new_context(viewport={"width": 1400, "height": 1400})
+    context = browser.new_context(viewport={"width": WIDE, "height": HIGH})
     place = request.param.relative_to(ROOT).as_posix()
     opened = Lesson(context, server, request.param, place)
     yield opened

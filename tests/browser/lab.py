@@ -17,6 +17,7 @@ CELL = ".jp-Notebook .jp-Cell"
 VIEW = ".jp-OutputArea-output:has(.jupyter-widgets)"
 CONTROLS = "select, button, input, [role=slider]"
 RUN_SECONDS = 300
+WIDE, NARROW, HIGH = 1400, 1000, 1400  # of the window, in pixels; the file browser is open
 
 
 class Server:

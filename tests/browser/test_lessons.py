@@ -4,7 +4,7 @@ import re
 
 import pytest
 from axe_playwright_python.sync_playwright import Axe
-from lab import CONTROLS
+from lab import CONTROLS, HIGH, NARROW, WIDE
 from playwright.sync_api import TimeoutError as TooLate
 from playwright.sync_api import expect
 
@@ -41,6 +41,22 @@ NAME = """control => (control.tagName === 'BUTTON' ? control.textContent : '')
     || ''"""
 DRAWN = """view => [...view.querySelectorAll('.widget-html-content, .jp-OutputArea')]
     .map(part => part.innerHTML).join()"""
+LEAST_SCALE = 0.75
+CUT = """view => {
+    const right = view.getBoundingClientRect().right + 1
+    const scrolls = part => {
+        while ((part = part.parentElement) && view.contains(part))
+            if (['auto', 'scroll'].includes(getComputedStyle(part).overflowX)) return true
+        return false
+    }
+    const shown = [...view.querySelectorAll('*')].filter(part => part.clientWidth)
+    return shown.filter(part => part.matches('.widget-readout, .widget-label, label, button, p')
+            && (part.scrollWidth > part.clientWidth + 1 || part.scrollHeight > part.clientHeight + 4)
+            || part.getBoundingClientRect().right > right && !scrolls(part))
+        .map(part => `${part.tagName} ${part.className}: ${part.textContent.slice(0, 60)}`)
+}"""
+SCALES = """view => [...view.querySelectorAll('img')].map(image => image.clientWidth /
+    image.naturalWidth)"""
 PICTURES = "view => [...view.querySelectorAll('img')].map(image => image.src).join()"
 
 
@@ -62,6 +78,20 @@ def test_every_widget_is_drawn(lesson):
         for picture in view.locator("img").all():
             assert picture.evaluate("image => image.complete && image.naturalWidth > 100")
             assert len(picture.get_attribute("alt")) > 20
+
+
+@pytest.mark.parametrize("width", [NARROW, WIDE])
+def test_nothing_is_cut_and_pictures_can_be_read(lesson, shots, width):
+    lesson.page.set_viewport_size({"width": width, "height": HIGH})
+    try:
+        for number, view in enumerate(lesson.views(), 1):
+            view.evaluate("view => new Promise(done => requestAnimationFrame(done))")
+            if width == NARROW:
+                view.screenshot(path=shots / f"{lesson.name}-{number}-narrow.png")
+            assert view.evaluate(CUT) == []
+            assert all(scale >= LEAST_SCALE - 0.01 for scale in view.evaluate(SCALES))
+    finally:
+        lesson.page.set_viewport_size({"width": WIDE, "height": HIGH})
 
 
 def test_each_control_is_reached_and_moved_by_keyboard_and_changes_the_picture(lesson, shots):

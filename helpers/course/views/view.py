@@ -30,6 +30,7 @@ _STYLE = """<style>
 .first-dance-view .widget-html-content {line-height: 1.5}
 .first-dance-view .dataframe :is(th, td) {text-align: right; white-space: nowrap}
 .first-dance-view .dataframe :is(th, td) {padding: 4px 8px}
+.first-dance-view .dataframe {margin-left: 0}
 </style>"""
 
 
