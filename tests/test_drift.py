@@ -390,7 +390,7 @@ def published():
 @pytest.fixture(scope="module")
 def lab(published):
     patch = pytest.MonkeyPatch()
-    patch.setattr("IPython.display.display", lambda data, raw=False: published.append(data))
+    patch.setattr("IPython.display.display", lambda data, **_: published.append(data))
     patch.setattr(module, "SHOWN", ("monthly income", "recession", CALM))
     reference = World().applications("2025-12", 1_000)
     yield DriftLab(ByIncome(), columns=["income", "age"], reference=reference, n=400)

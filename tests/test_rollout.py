@@ -404,7 +404,7 @@ def test_the_view_can_be_drawn_on_given_axes_and_described(monkeypatch):
     from matplotlib.figure import Figure
 
     published = []
-    monkeypatch.setattr("IPython.display.display", lambda data, raw=False: published.append(data))
+    monkeypatch.setattr("IPython.display.display", lambda data, **_: published.append(data))
     rollout = Rollout(analysis=Analysis((ErrorRate(), Latency())))
     view = RolloutView(rollout)
     axes = Figure().subplots(2, 2).ravel()

@@ -31,7 +31,7 @@ def published():
 @pytest.fixture(scope="module")
 def lab(published):
     patch = pytest.MonkeyPatch()
-    patch.setattr("IPython.display.display", lambda data, raw=False: published.append(data))
+    patch.setattr("IPython.display.display", lambda data, **_: published.append(data))
     patch.setattr(module, "STRENGTHS", (0.0, 0.4, 1.0))
     shown = ("monthly income", "missing history", "recession")
     patch.setattr(module, "SHOWN", {name: module.SHOWN[name] for name in shown})
@@ -109,7 +109,7 @@ def test_a_picture_carries_its_description_safely():
 
 def test_progress_goes_through_all_items_and_leaves_one_plain_line(monkeypatch):
     shown = []
-    monkeypatch.setattr("IPython.display.display", lambda data, raw=False: shown.append(data))
+    monkeypatch.setattr("IPython.display.display", lambda data, **_: shown.append(data))
     assert list(progress("abc", "three things")) == ["a", "b", "c"]
     assert [data["text/plain"] for data in shown] == ["three things"]
 

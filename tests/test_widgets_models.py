@@ -229,7 +229,7 @@ def test_the_capacity_planner_draws_what_it_says(planner):
 
 def test_both_views_leave_a_picture_where_no_kernel_runs(explorer, lab, monkeypatch):
     sent = []
-    monkeypatch.setattr("IPython.display.display", lambda data, raw=False: sent.append(data))
+    monkeypatch.setattr("IPython.display.display", lambda data, **_: sent.append(data))
     for one in (explorer, lab):
         one._ipython_display_()
     for bundle in sent:

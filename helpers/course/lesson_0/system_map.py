@@ -314,7 +314,8 @@ class SystemMap(Explorer):
             buttons[place.box.name].style.button_color = place.colour
         buttons[ML_CODE].add_class("system-map-model")
         columns = [w.VBox([buttons[box.name] for box in column]) for column in COLUMNS]
-        the_map = w.HBox(columns, layout=w.Layout(width="100%", height="400px"))
+        wide = w.Layout(width="100%", height="400px", flex_flow="row nowrap")
+        the_map = w.HBox(columns, layout=wide)
         the_map.add_class("system-map")
         look = {"description": "areas", "style": {"button_width": "240px"}}
         areas = w.ToggleButtons(options=AREAS, **look)
@@ -412,7 +413,8 @@ class SystemMap(Explorer):
 
 # The text of a button neither wraps nor has a colour of its own in ipywidgets 7.
 _CSS = """<style>
-.system-map .jupyter-button {white-space: normal; line-height: 1.25; color: #000; padding: 2px}
+.system-map {container-type: inline-size}
+.system-map .jupyter-button {font-size: min(13px, 1.8cqw); white-space: normal; line-height: 1.25; color: #000; padding: 2px}
 .system-map .jupyter-button.system-map-model {color: #fff; line-height: 1}
 .system-map .jupyter-button.mod-active {box-shadow: inset 0 0 0 3px #0072B2}
 .system-map .jupyter-button.system-map-model.mod-active {box-shadow: inset 0 0 0 3px #56B4E9}

@@ -228,7 +228,7 @@ class ValueCalculator(MovingExplorer):
         )
 
     def still(self, ax: Any = None) -> Canvas:
-        axes = curve, sums = subplots(ax, (10.0, 3.6), ncols=2)
+        axes = curve, sums = subplots(ax, (7.6, 3.4), ncols=2)
         (model,) = curve.plot([], [], color=style.BLUE, label="model")
         (today,) = curve.plot([], [], color=style.ORANGE, ls="--", label="today")
         (everybody,) = curve.plot([], [], color=style.GREY, ls=":", label="grant all")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 from collections.abc import Hashable, Mapping, Sequence
 from itertools import pairwise
 from typing import Any
@@ -10,7 +11,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.base import style
-from helpers.course.views import Explorer, View, subplots
+from helpers.course.views import Explorer, View, html_table, subplots
 
 FEW = 30  # rows below which a slice's mean is not worth a discussion
 _MOST_VALUES = 6  # a number with more values than these is cut at its quartiles
@@ -260,7 +261,7 @@ class ErrorWorkbench(Explorer):
         self, column: str, measure: str | None = None, condition: str = "", ax: Any = None
     ) -> Any:
         """Draw the slices of a column (mean and interval), and the condition if it is another."""
-        ax = subplots(ax, (8.8, 3.4))
+        ax = subplots(ax, (7.6, 3.4))
         measure, values = self._measured(measure)
         conditions = self.conditions(column)
         conditions += [condition] if condition and condition not in conditions else []
@@ -292,13 +293,18 @@ class ErrorWorkbench(Explorer):
                 condition.value = change["new"]
 
         def put_tag(_: object) -> None:
-            if row.value is not None and tag.value.strip():
+            reply = f"Noted for {row.value}."
+            if row.value is None:
+                reply = "This slice has no row to tag."
+            elif not tag.value.strip():
+                reply = f"First write beside “tag” what you see in {row.value}."
+            else:
                 self.tag(row.value, tag.value)
-                self._count(view)
+            self._count(view, reply)
 
         def remove_tags(_: object) -> None:
             self.untag(row.value)
-            self._count(view)
+            self._count(view, f"No tags for {row.value}.")
 
         column.observe(other_column, "value")
         slices.observe(other_slice, "value")
@@ -307,8 +313,9 @@ class ErrorWorkbench(Explorer):
 
     def follow(self, view: View) -> None:
         rows = self.examples(view.state["condition"], view.state["measure"])
-        view.controls["examples"].value = rows.to_html(float_format=_number, border=0)
+        view.controls["examples"].value = html_table(rows, float_format=_number)
         view.controls["row"].options = list(rows.index)
+        view.controls["row"].index = 0 if len(rows) else None  # a menu that was empty stays so
         self._count(view)
 
     def layout(self, view: View) -> list[Any]:
@@ -318,11 +325,12 @@ class ErrorWorkbench(Explorer):
         note = w.VBox([row, tag, w.HBox([put, remove]), tags])
         return [w.VBox(choose), view.screen, view.words, examples, note]
 
-    def _count(self, view: View) -> None:
-        """Show the table of tags, and offer them for other rows."""
-        table = self.tags(view.controls["measure"].value)
-        view.controls["tag"].options = list(table.index)
-        text = table.to_html(float_format=_number, border=0) if len(table) else ""
+    def _count(self, view: View, reply: str = "") -> None:
+        """Show a reply and the table of tags, and offer them for other rows."""
+        tags = self.tags(view.controls["measure"].value)
+        view.controls["tag"].options = list(tags.index)
+        text = f"<div role='status'>{html.escape(reply)}</div>" if reply else ""
+        text += html_table(tags, float_format=_number) if len(tags) else ""
         view.controls["tags"].value = text
 
     def _measured(self, name: str | None) -> tuple[str, pd.Series]:

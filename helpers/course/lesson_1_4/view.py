@@ -214,7 +214,7 @@ class DriftLab(Explorer):
     def plot(
         self, incident: str, detector: str, days: int, threshold: float, ax: Any = None
     ) -> Any:
-        ax = subplots(ax, (9.6, 3.6))
+        ax = subplots(ax, (7.6, 3.8))
         self.watch(incident, detector, days, threshold).plot(_onset(incident), ax)
         sees = WATCHES[detector].sees
         units = {
@@ -224,6 +224,7 @@ class DriftLab(Explorer):
             "wrong decisions": "share of wrong decisions",
         }
         ax.set(ylabel=units[sees], title=f"{detector}: {incident}")
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.18), ncols=5, columnspacing=1)
         return ax
 
     def connect(self, view: View) -> None:

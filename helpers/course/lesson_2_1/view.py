@@ -136,7 +136,7 @@ class IncidentLab(Explorer):
         )
 
     def plot(self, incident: str, strength: float, schema: str, ax: Any = None) -> Sequence[Axes]:
-        axes = subplots(ax, (9.6, 3.6), ncols=2)
+        axes = subplots(ax, (7.6, 3.5), ncols=2)
         step, series = STRENGTHS.index(strength), self.series[incident]
         _draw_column(axes[0], SHOWN[incident], self.clean, series.frames[step])
         _draw_money(axes[1], series, series.notices[schema], step)

@@ -164,7 +164,7 @@ class SliceGate(MovingExplorer):
 
     def still(self, ax: Any = None, *, candidate: str, by: str) -> Canvas:
         table = self.to_frame(candidate, by)
-        ax = subplots(ax, (8, 1.5 + 0.42 * len(table)))
+        ax = subplots(ax, (7.6, 1.5 + 0.42 * len(table)))
         at = np.arange(len(table))
         reach = np.nanmax(np.abs(table[["change", "low", "high", "truth"]].to_numpy()))
         reach = max(1.06 * reach, MOST + 0.01)

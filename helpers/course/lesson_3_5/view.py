@@ -120,8 +120,7 @@ class ThresholdExplorer(MovingExplorer):
 
     def still(self, ax: Any = None) -> Canvas:
         from matplotlib.ticker import EngFormatter
-
-        axes = rates, roc, money = subplots(ax, (10.4, 3.7), ncols=3, width_ratios=(1.3, 1, 0.9))
+        axes = rates, roc, money = subplots(ax, (7.6, 5.4), "aa;bc")
         groups = self.effects.groups
         dots, points, bars, sums = [], [], [], []
         for i, name in enumerate(groups):
@@ -152,12 +151,14 @@ class ThresholdExplorer(MovingExplorer):
 
     def move(self, canvas: Canvas, thresholds: Mapping[str, float] | str = PRESETS[0]) -> None:
         low, high = canvas.axes[2].get_xlim()
+        amount = canvas.axes[2].xaxis.get_major_formatter()
         for i, row in enumerate(self.to_frame(thresholds).itertuples()):
             canvas.dots[i].set_xdata([getattr(row, name) for name in RATES])
             canvas.points[i].set_data([row.false_positive_rate], [row.true_positive_rate])
             width, inside = np.clip(row.utility, low, high), row.utility > 0.6 * high
             canvas.bars[i].set_width(width)
-            canvas.sums[i].set(text=f" {row.utility:,.0f}", x=width if row.utility > 0 else 0)
+            text = amount(float(f"{row.utility:.3g}"))
+            canvas.sums[i].set(text=f" {text} ", x=width if row.utility > 0 else 0)
             canvas.sums[i].set(ha="right" if inside else "left")
             canvas.sums[i].set(color="white" if inside else "black")
 

@@ -15,6 +15,8 @@ from helpers.explanation import Explainer
 
 BACKGROUND = 50  # rows to compare with by default: enough for a picture that answers
 MOST_FEATURES = 20
+# SHAP's own colours: what raises the output, what lowers it.
+_UP, _DOWN = "#FF0051", "#008BFB"
 _BACK = "back to the start"
 
 
@@ -156,20 +158,18 @@ class WhatIf(MovingExplorer):
             from matplotlib.figure import Figure
 
             high = 0.9 + 0.3 * (n + 1)
-            figure = Figure(figsize=(8.8, high), layout="none")  # fixed margins: the labels change
-            ax = figure.add_axes((0.3, 0.55 / high, 0.67, 1 - 0.8 / high))
-        base, spread = table.attrs["base"], table["attribution"].abs().sum()
-        limits = (
-            (-0.05, 1.05) if output == "probability" else (base - 1.5 * spread, base + 1.5 * spread)
-        )
-        ax.set(xlim=limits, ylim=(n + 0.6, -0.8), xlabel=output)
+            figure = Figure(figsize=(7.6, high), layout="none")  # fixed margins: the labels change
+            ax = figure.add_axes((0.33, 0.55 / high, 0.64, 1 - 0.8 / high))
+        base = table.attrs["base"]
+        ax.set(ylim=(n + 0.6, -0.8), xlabel=output)
         ax.set_yticks(range(n + 1), [""] * n + ["output"])
-        ax.axvline(base, color=style.GREY, lw=1, ls=":")
-        ax.text(base, -0.75, " average of the background", size=9, color=style.GREY)
         ax.grid(False, axis="y")
         look = {"transform": ax.get_yaxis_transform(), "ha": "right", "va": "center", "size": 9.5}
         return Canvas(
             ax,
+            scale=ax.xaxis,
+            average=ax.axvline(base, color=style.GREY, lw=1, ls=":"),
+            its_name=ax.text(base, -0.75, " average of the background ", size=9, color=style.GREY),
             names=[ax.text(-0.015, at, "", **look) for at in range(n)],
             bars=list(ax.barh(range(n), 0, 0.62, left=base)),
             steps=[ax.text(base, at, "", va="center", size=9) for at in range(n)],
@@ -179,16 +179,23 @@ class WhatIf(MovingExplorer):
         )
 
     def move(self, canvas: Canvas, changes: Mapping[str, Any] | None = None) -> None:
+        from matplotlib.ticker import MaxNLocator
+
         table = self.to_frame(changes)
         at = table.attrs["base"]
-        low, high = canvas.axes.get_xlim()
+        path = at + table.loc[self._order, "attribution"].cumsum()
+        low, high = min(at, path.min()), max(at, path.max())
+        # The ends are round numbers around the bars and the figures at their right.
+        low, *_, high = MaxNLocator(5).tick_values(low, high + 0.15 * (high - low))
+        canvas.axes.set_xlim(low, high)
+        canvas.its_name.set_ha("left" if at < (low + high) / 2 else "right")
         gap = (high - low) * 0.008
         for i, name in enumerate(self._order):
             value, step = table.loc[name, "value"], table.loc[name, "attribution"]
             shown = f"{value:,.4g}" if isinstance(value, float) else str(value)
             canvas.names[i].set_text(f"{name} = {shown}")
             canvas.bars[i].set(x=min(at, at + step), width=abs(step))
-            canvas.bars[i].set_color(style.BLUE if step >= 0 else style.RED)
+            canvas.bars[i].set_color(_UP if step >= 0 else _DOWN)
             at += step
             right = max(at, at - step) + gap
             canvas.steps[i].set(text=f"{step:+.2f}", x=min(right, high - 10 * gap))

@@ -11,7 +11,8 @@ from helpers.base import style
 from helpers.course.views import Canvas, MovingExplorer, subplots
 from helpers.serving.capacity import queue
 
-MOST = 1_000  # requests per second: where the axis ends
+MOST = 1_000  # requests per second that the slider offers
+_ENDS = (50, 100, 250, 500, MOST)  # where the axis may end, so that the curve fills it
 
 
 class CapacityPlanner(MovingExplorer):
@@ -91,19 +92,20 @@ class CapacityPlanner(MovingExplorer):
         )
 
     def still(self, ax: Any = None) -> Canvas:
-        ax = subplots(ax, (8.4, 3.7))
+        ax = subplots(ax, (7.6, 3.7))
         (p99,) = ax.plot([], [], color=style.RED, label="p99")
         (p50,) = ax.plot([], [], color=style.BLUE, ls="--", label="p50")
         limit = ax.axvline(0, color=style.GREY, lw=1, ls=":")
-        name = ax.text(0, 0.93, "", transform=ax.get_xaxis_transform(), size=9, color=style.GREY)
+        name = ax.text(0, 1.02, "", transform=ax.get_xaxis_transform(), size=9, color=style.GREY)
         (point,) = ax.plot([], [], "o", color=style.RED, ms=9)
         ax.axhline(self.target_ms, color=style.BLACK, lw=1)
-        ax.text(5, self.target_ms * 1.06, f"target p99: {self.target_ms:.0f} ms", size=9)
+        beside = {"transform": ax.get_yaxis_transform(), "va": "center", "size": 9}
+        ax.text(1.01, self.target_ms, f"target p99:\n{self.target_ms:.0f} ms", **beside)
         ax.set(xlim=(0, MOST), ylim=(1, 2_000), yscale="log")
         ax.set(xlabel="requests per second", ylabel="latency (ms)")
         ax.set_yticks([1, 10, 100, 1000], ["1", "10", "100", "1,000"])
-        ax.legend(loc="lower right")
-        return Canvas(ax, p99=p99, p50=p50, limit=limit, name=name, point=point)
+        ax.legend(loc="upper left")
+        return Canvas(ax, scale=ax.xaxis, p99=p99, p50=p50, limit=limit, name=name, point=point)
 
     def move(self, canvas: Canvas, rate: float, service_ms: float, replicas: int) -> None:
         full = replicas * 1000 / service_ms
@@ -112,7 +114,9 @@ class CapacityPlanner(MovingExplorer):
         canvas.p99.set_data(rates, [1000 * result.latency(0.99) for result in results])
         canvas.p50.set_data(rates, [1000 * result.latency(0.5) for result in results])
         canvas.limit.set_xdata([full, full])
-        canvas.name.set(x=full, ha="right" if full > 0.6 * MOST else "left")
-        canvas.name.set_text(f" {full:,.0f}/s: all replicas busy " if full <= MOST else "")
+        end = next((end for end in _ENDS if end >= 1.02 * max(full, rate)), MOST)
+        canvas.axes.set_xlim(0, end)
+        canvas.name.set(x=full, ha="right" if full > 0.6 * end else "left")
+        canvas.name.set_text(f"{full:,.0f}/s: all replicas busy" if full <= end else "")
         now = 1000 * queue(rate, service_ms / 1000, replicas).latency()
         canvas.point.set_data([rate], [min(now, 1_900)])

@@ -10,6 +10,8 @@ from helpers.base import style
 from helpers.course.views import Explorer, View, subplots
 from helpers.rollout import Rollout
 
+# Of the metrics: blue and orange are the two versions, red is the limit.
+_COLOURS = (style.GREEN, style.PURPLE, style.SKY, style.BLACK, style.GREY)
 _SECONDS = 0.4  # between two pictures, so that drawing does not slow the roll-out down
 
 
@@ -27,6 +29,12 @@ class RolloutView(Explorer):
 
     def describe(self) -> str:
         rollout = self.rollout
+        if rollout.history.empty:
+            plan = ", ".join(f"{step:.0%}" for step in rollout.steps)
+            return (
+                f"{rollout.candidate}: {rollout.state}, with no request compared so far; a picture "
+                f"comes with the first. The plan: {plan} of the users."
+            )
         against = rollout.evidence.against()
         metric = max(against, key=against.get)
         return (
@@ -38,9 +46,12 @@ class RolloutView(Explorer):
     def words(self, text: str) -> str:
         return f"{super().words(text)}<pre>{html.escape(self.rollout.story())}</pre>"
 
+    def picture(self) -> bytes:
+        return b"" if self.rollout.history.empty else super().picture()
+
     def plot(self, ax: Any = None) -> Any:
         """Draw the roll-out so far: split, latency, errors, evidence."""
-        split, latency, errors, evidence = axes = subplots(ax, (9.6, 5.4), nrows=2, ncols=2)
+        split, latency, errors, evidence = axes = subplots(ax, (7.6, 5.6), nrows=2, ncols=2)
         rollout, history = self.rollout, self.rollout.history
         events = rollout.events[rollout.events["what"] != "counted"]
         ends = [*events["at"], *history.get("at", [])][-1:]
@@ -60,7 +71,7 @@ class RolloutView(Explorer):
         errors.set(ylabel="errors (% of the batch)", title="requests that failed", ylim=(-3, 103))
         limit = rollout.analysis.limit
         for i, metric in enumerate(rollout.evidence.against() if len(history) else ()):
-            colour = style.PALETTE[i % len(style.PALETTE)]
+            colour = _COLOURS[i % len(_COLOURS)]
             shown = history[metric].clip(0.1, 100 * limit)  # also when it is off the scale
             evidence.plot(history["at"], shown, color=colour, lw=1.5, label=metric)
         evidence.axhline(limit, color=style.RED, ls="--", lw=1.5)

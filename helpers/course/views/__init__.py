@@ -26,7 +26,7 @@ extras.require("lessons", by=__name__)
 
 from helpers.course.views.canvas import Canvas, MovingExplorer
 from helpers.course.views.explorer import Explorer
-from helpers.course.views.view import View, image, png, progress, subplots
+from helpers.course.views.view import View, image, png, progress, subplots, html_table
 
 __all__ = [
     "Canvas",
@@ -37,4 +37,5 @@ __all__ = [
     "png",
     "progress",
     "subplots",
+    "html_table",
 ]

@@ -53,7 +53,7 @@ class Explorer:
         return f"<p aria-live='polite'>{html.escape(text, quote=False)}</p>"
 
     def picture(self, **state: Any) -> bytes:
-        """Return the PNG of one state."""
+        """Return the PNG of one state, or nothing where there is nothing to see yet."""
         return png(self.plot(**state))
 
     def connect(self, view: View) -> None:

@@ -12,12 +12,24 @@ from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     import ipywidgets
+    import pandas as pd
     from matplotlib.axes import Axes
     from matplotlib.figure import Figure
 
     from helpers.course.views.explorer import Explorer
 
 WIDGET_VIEW = "application/vnd.jupyter.widget-view+json"
+LEAST_SCALE = 0.75  # below it the text of a picture cannot be read: then it scrolls sideways
+# Every view fits the width that it is given: its controls shrink or wrap, and nothing is cut.
+_STYLE = """<style>
+.first-dance-view .jupyter-widgets {max-width: 100%}
+.first-dance-view .widget-hbox {flex-wrap: wrap}
+.first-dance-view .widget-readout {flex-shrink: 0}
+.first-dance-view .widget-toggle-buttons {display: flex; flex-wrap: wrap}
+.first-dance-view .widget-toggle-buttons > label {flex-shrink: 0; text-align: right; margin-right: 8px}
+.first-dance-view .widget-html-content {line-height: 1.5}
+.first-dance-view .dataframe :is(th, td) {text-align: right; white-space: nowrap; padding: 4px 8px}
+</style>"""
 
 
 class View:
@@ -60,13 +72,16 @@ class View:
         for control in self.controls.values():
             if control.has_trait("value"):
                 control.observe(self.redraw, "value")
-        self.widget: ipywidgets.Widget = w.VBox(explorer.layout(self))
+        style = w.HTML(_STYLE, layout=w.Layout(display="none"))
+        self.widget: ipywidgets.Widget = w.VBox([style, *explorer.layout(self)])
+        self.widget.add_class("first-dance-view")
 
     def __repr__(self) -> str:
         return self.alt
 
     def _ipython_display_(self, **_: Any) -> None:
-        _show(self.widget, self.alt, {"image/png": base64.b64encode(self.picture).decode()})
+        png = {"image/png": base64.b64encode(self.picture).decode()} if self.picture else {}
+        _show(self.widget, self.alt, png)
 
     def draw(self) -> None:
         """Draw the present state; what :meth:`~Explorer.describe` refuses is shown as words."""
@@ -84,7 +99,7 @@ class View:
             explorer.follow(self)
             if explorer.pictured or not self.picture:
                 self.alt, self.picture = alt, explorer.picture(**self.state)
-                self.screen.value = image(self.picture, alt)
+                self.screen.value = image(self.picture, alt) if self.picture else ""
 
     def redraw(self, _: object = None) -> None:
         """Draw if the state has changed and is not being held."""
@@ -102,7 +117,7 @@ class View:
         self.redraw()
 
 
-def subplots(ax: Any, size: tuple[float, float], **options: Any) -> Any:
+def subplots(ax: Any, size: tuple[float, float], mosaic: str = "", **options: Any) -> Any:
     """Return the given axes, or new ones in a figure that pyplot does not know.
 
     Parameters
@@ -110,7 +125,10 @@ def subplots(ax: Any, size: tuple[float, float], **options: Any) -> Any:
     ax : matplotlib.axes.Axes, sequence of them, or None
         The caller's ``ax`` argument.
     size : tuple of float
-        Width and height in inches of the figure that is made where there is none.
+        Width and height in inches of the figure that is made where there is none. Up to 7.6 inches
+        are shown in full beside an open file browser.
+    mosaic : str, optional
+        As for ``Figure.subplot_mosaic``, where the axes are not a grid.
     **options
         As for ``Figure.subplots``, such as ``ncols=2``.
 
@@ -121,7 +139,10 @@ def subplots(ax: Any, size: tuple[float, float], **options: Any) -> Any:
     if ax is None:
         from matplotlib.figure import Figure
 
-        ax = Figure(figsize=size, layout="constrained").subplots(**options)
+        figure = Figure(figsize=size, layout="constrained")
+        if mosaic:
+            return list(figure.subplot_mosaic(mosaic, **options).values())
+        ax = figure.subplots(**options)
         ax = list(ax.flat) if hasattr(ax, "flat") else ax
     return ax
 
@@ -168,11 +189,36 @@ def image(picture: bytes, alt: str) -> str:
     str
     """
     data, alt = base64.b64encode(picture).decode(), html.escape(alt)
-    return f'<img style="max-width:100%" src="data:image/png;base64,{data}" alt="{alt}">'
+    least = round(LEAST_SCALE * int.from_bytes(picture[16:20]))  # where a PNG has its width
+    style = f"max-width:100%;min-width:{least}px"
+    return _scrolled(f'<img style="{style}" src="data:image/png;base64,{data}" alt="{alt}">')
+
+
+def html_table(frame: pd.DataFrame, **options: Any) -> str:
+    """Return HTML of a frame that looks like the other tables of a lesson.
+
+    Parameters
+    ----------
+    frame : pandas.DataFrame
+        What to show.
+    **options
+        As for ``DataFrame.to_html``, such as ``float_format``.
+
+    Returns
+    -------
+    str
+    """
+    text = frame.to_html(border=0, **options)
+    return _scrolled(f'<div class="jp-RenderedHTMLCommon">{text}</div>')
+
+
+def _scrolled(text: str) -> str:
+    """Return HTML that scrolls sideways, also by keyboard, where it is wider than its view."""
+    return f'<div style="overflow-x:auto" tabindex="0">{text}</div>'
 
 
 def progress(items: Collection[Any], text: str) -> Iterator[Any]:
-    """Go through items with a progress bar that leaves the same output behind every time.
+    """Go through items with a progress bar that goes away at the end.
 
     Parameters
     ----------
@@ -189,17 +235,19 @@ def progress(items: Collection[Any], text: str) -> Iterator[Any]:
     import ipywidgets as w
 
     bar = w.IntProgress(max=len(items), description="0 %")
-    _show(w.HBox([bar, w.Label(text)]), text)
+    line = w.HBox([bar, w.Label(text)])
+    _show(line, text, {})
     for item in items:
         yield item
         bar.value += 1
         bar.description = f"{bar.value / len(items):.0%}"
+    line.layout.display = "none"
 
 
-def _show(widget: ipywidgets.Widget, text: str, more: dict[str, str] | None = None) -> None:
+def _show(widget: ipywidgets.Widget, text: str, more: dict[str, str]) -> None:
     """Display a widget with what is shown in its place where no kernel runs."""
     from IPython.display import display
 
     view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
-    bundle = {WIDGET_VIEW: view} | (more or {}) | {"text/plain": text}
-    display(bundle, raw=True, metadata={kind: {"alt": text} for kind in more or {}})
+    bundle = {WIDGET_VIEW: view} | more | {"text/plain": text}
+    display(bundle, raw=True, metadata={kind: {"alt": text} for kind in more})
