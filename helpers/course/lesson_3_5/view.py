@@ -120,6 +120,7 @@ class ThresholdExplorer(MovingExplorer):
 
     def still(self, ax: Any = None) -> Canvas:
         from matplotlib.ticker import EngFormatter
+
         axes = rates, roc, money = subplots(ax, (7.6, 5.4), "aa;bc")
         groups = self.effects.groups
         dots, points, bars, sums = [], [], [], []
