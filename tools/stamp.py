@@ -45,7 +45,7 @@ import sys
 if "google.colab" in sys.modules and not importlib.util.find_spec("helpers"):
     !git clone --quiet --depth 1 {address} lab
     !{{sys.executable}} lab/tools/colab.py
-assert importlib.util.find_spec("helpers"), "Choose the kernel .venv: see the lines above."
+assert importlib.util.find_spec("helpers"), "Choose the kernel .venv: see the first lines here."
 %load_ext helpers"""
 
 

@@ -104,12 +104,12 @@ def shipped_text(freeze: str) -> str:
     return "".join(f"{line}\n" for line in lines if line and line[0] not in "#-")
 
 
-def shipped() -> dict[str, str | None]:
-    """Return the version of each package that Colab ships, None where it came from an address."""
+def shipped() -> dict[str, str]:
+    """Return the version of each package that Colab ships, "0" where it came from an address."""
     text = max(LISTS.glob("colab-*.txt")).read_text(encoding="utf-8")
     pins = [Requirement(line) for line in shipped_text(text).splitlines()]
     return {
-        canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") or None for pin in pins
+        canonicalize_name(pin.name): str(pin.specifier).removeprefix("==") or "0" for pin in pins
     }
 
 
@@ -147,26 +147,24 @@ class Image:
         shutil.rmtree(self.folder, ignore_errors=True)
         run(uv.find_uv_bin(), "venv", "--quiet", "--python", self._python, self.folder)
         pins = self.folder / "shipped.txt"
-        kept = {name: v for name, v in self.shipped.items() if v and name not in colab.MOVES}
-        pins.write_text("".join(f"{name}=={version}\n" for name, version in kept.items()))
-        lessons = ["pyproject.toml", "--extra", "lessons", "--python-version", VERSION]
-        form = ["--quiet", "--no-header", "--no-annotate", "--constraint", pins]
-        resolve = [uv.find_uv_bin(), "pip", "compile", *form, *lessons]
-        try:
-            resolved = subprocess.run(
-                resolve, cwd=ROOT, check=True, stdout=subprocess.PIPE, text=True
-            ).stdout
-        except subprocess.CalledProcessError:
+        kept = {name: was for name, was in self.shipped.items() if name not in colab.MOVES}
+        pins.write_text("".join(f"{name}=={was}\n" for name, was in kept.items()))
+        compile_ = [uv.find_uv_bin(), "pip", "compile", "--quiet", "--python-version", VERSION]
+        lessons = ["--constraint", pins, "--extra", "lessons", ROOT / "pyproject.toml"]
+        done = subprocess.run([*compile_, *lessons], stdout=subprocess.PIPE, text=True)
+        if done.returncode:
             say("FAILED: the lessons cannot be installed beside what Colab ships; uv says why")
             return False
-        names = {canonicalize_name(name) for name in re.findall(r"^([\w.-]+)==", resolved, re.M)}
-        part = [f"{name}=={self.shipped[name]}" for name in sorted(names & self.shipped.keys())]
+        wanted = {canonicalize_name(name) for name in re.findall(r"(?m)^([\w.-]+)==", done.stdout)}
+        part = sorted(wanted & self.shipped.keys())
         say(f"installing {len(part)} of the {len(self.shipped)} packages that Colab ships")
         pip(self.folder, "install", "--constraint", pins, *TOOLS)
-        pip(self.folder, "install", "--no-deps", *part)
+        pip(
+            self.folder, "install", "--no-deps", *(f"{name}=={self.shipped[name]}" for name in part)
+        )
         (packages,) = self.folder.glob("lib/python*/site-packages")
         for name in self.shipped.keys() - versions(self.folder).keys():
-            stand_in(packages, name, self.shipped[name] or "0")
+            stand_in(packages, name, self.shipped[name])
         return True
 
 
