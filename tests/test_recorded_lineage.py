@@ -3,8 +3,10 @@
 import hashlib
 import importlib.util
 import itertools
+import os
 import re
 import sqlite3
+import subprocess
 import sys
 from contextlib import closing
 from pathlib import Path
@@ -45,6 +47,26 @@ def test_every_path_in_the_record_is_below_the_neutral_folder():
     paths = {path for text in texts() for path in re.findall(r"(?<![\w.])/[\w.-]+/[\w./-]+", text)}
     assert len(paths) > 50
     assert not [path for path in paths if not path.startswith("/harbor/")]
+
+
+DRAWN = """
+import hashlib, sys
+from helpers.course.lesson_2_6.view import DIRECTIONS, LineageWalk
+from helpers.lineage import Store
+walk = LineageWalk(Store(sys.argv[1]))
+picture = walk.picture(artifact=walk.artifact, direction=DIRECTIONS[0], steps=2)
+print(hashlib.sha256(picture).hexdigest())
+"""
+
+
+def test_a_part_of_the_graph_looks_the_same_in_every_process():
+    command = [sys.executable, "-c", DRAWN, str(FOLDER / "metadata.sqlite")]
+    running = [
+        subprocess.Popen(command, env=os.environ | {"PYTHONHASHSEED": seed}, stdout=subprocess.PIPE)
+        for seed in ("1", "2")
+    ]
+    first, second = (process.communicate()[0] for process in running)
+    assert first and first == second
 
 
 def test_the_record_is_small():

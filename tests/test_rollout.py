@@ -23,6 +23,7 @@ from helpers.rollout import (
     Rollout,
     Router,
     Sample,
+    ScoreShift,
 )
 from helpers.rollout.router import COLUMNS
 
@@ -376,7 +377,7 @@ def test_the_view_follows_the_roll_out_until_it_is_over(monkeypatch):
     monkeypatch.setattr("helpers.course.lesson_4_5.view._SECONDS", 0)
     rollout = Rollout(steps=(0.1, 1), analysis=Analysis((ErrorRate(),), step_requests=1_000))
     view = RolloutView(rollout).view()
-    seen = {picture(view).value}
+    seen = {""}
     for batch in (Batch(GOOD, GOOD), Batch(GOOD, BAD)):
         rollout.observe(batch)
         assert picture(view).value not in seen
@@ -387,6 +388,7 @@ def test_the_view_follows_the_roll_out_until_it_is_over(monkeypatch):
 
 def test_a_busy_roll_out_is_not_drawn_more_often_than_can_be_seen():
     rollout = Rollout(analysis=Analysis((ErrorRate(),), step_requests=10**6))
+    rollout.observe(Batch(GOOD, GOOD))
     view = RolloutView(rollout).view()
     before = picture(view).value
     begun = time.monotonic()
@@ -410,6 +412,27 @@ def test_the_view_can_be_drawn_on_given_axes_and_described(monkeypatch):
     axes = Figure().subplots(2, 2).ravel()
     assert view.plot(axes) is axes
     assert all(ax.get_xlabel() and ax.get_ylabel() for ax in axes)
+    view._ipython_display_()
+    rollout.observe(Batch(GOOD, GOOD))
     assert "candidate gets 5% of the users: running" in view.describe()
     view._ipython_display_()
-    assert base64.b64decode(published[0]["image/png"]).startswith(b"\x89PNG")
+    before, after = published
+    assert base64.b64decode(after["image/png"]).startswith(b"\x89PNG")
+    # Before the first request four empty axes would be shown: the plan in words says more.
+    assert "image/png" not in before
+    assert "no request compared so far" in before["text/plain"]
+    assert "5%, 25%, 50%, 100% of the users" in before["text/plain"]
+
+
+def test_no_metric_has_the_colour_of_the_limit_or_of_a_version():
+    from helpers.base import style
+
+    metrics = (ErrorRate(), Latency(), ScoreShift(), Disagreement(0.5), Business(low=-1, high=1))
+    rollout = Rollout(analysis=Analysis(metrics))
+    rollout.observe(Batch(GOOD, GOOD))
+    *_, evidence = RolloutView(rollout).plot()
+    *lines, limit = evidence.lines
+    assert limit.get_color() == style.RED
+    colours = {line.get_color() for line in lines}
+    assert len(colours) == len(metrics)
+    assert not colours & {style.RED, style.BLUE, style.ORANGE}

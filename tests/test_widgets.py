@@ -3,16 +3,20 @@
 import base64
 
 import ipywidgets as w
+import matplotlib
 import nbformat
 import numpy as np
+import pandas as pd
 import pytest
+from matplotlib.figure import Figure
 from nbconvert import HTMLExporter
 from views import controls, picture, words
 
 from helpers import world
+from helpers.base import style
 from helpers.course.lesson_2_1 import view as module
 from helpers.course.lesson_2_1.view import STRENGTHS, IncidentLab
-from helpers.course.views import Explorer, image, progress, subplots
+from helpers.course.views import Explorer, html_table, image, png, progress, subplots
 from helpers.course.views.view import WIDGET_VIEW
 from helpers.validation import generate_statistics, infer_schema
 
@@ -126,6 +130,33 @@ def test_strengths_begin_at_nothing_and_end_at_full():
     assert set(module.SHOWN) <= set(world.incidents)
 
 
+def test_a_picture_is_never_shrunk_until_its_text_cannot_be_read():
+    wide = Figure(figsize=(12, 2), dpi=100)
+    tag = image(png(wide), "a wide picture")
+    assert "max-width:100%;min-width:900px" in tag
+    assert "overflow-x:auto" in tag and "tabindex" in tag, "it scrolls, also by keyboard"
+
+
+def test_pictures_fit_beside_an_open_file_browser(lab):
+    with matplotlib.rc_context():
+        style.use()
+        width = int.from_bytes(lab.view().picture[16:20], "big")
+    assert 0.75 * width < 564, "what is left of a window of 1,000 pixels"
+
+
+def test_a_table_looks_like_those_of_jupyterlab_and_scrolls():
+    text = html_table(pd.DataFrame({"a & b": [1234.5]}), float_format="{:,.0f}".format)
+    assert 'class="jp-RenderedHTMLCommon"' in text and 'class="dataframe"' in text
+    assert "overflow-x:auto" in text and "tabindex" in text
+    assert "<td>1,234</td>" in text and "a &amp; b" in text
+
+
+def test_a_mosaic_has_one_axes_for_each_letter():
+    wide, left, right = subplots(None, (4, 4), "aa;bc")
+    assert wide.figure is left.figure is right.figure
+    assert wide.get_position().width > left.get_position().width + right.get_position().width
+
+
 def test_a_picture_carries_its_description_safely():
     tag = image(b"\x89PNG", 'it "says" <this>')
     assert 'alt="it &quot;says&quot; &lt;this&gt;"' in tag
@@ -138,11 +169,19 @@ def test_progress_goes_through_all_items_and_leaves_one_plain_line(monkeypatch):
     assert [data["text/plain"] for data in shown] == ["three things"]
 
 
+def test_a_progress_bar_goes_away_once_it_is_full(monkeypatch):
+    monkeypatch.setattr("IPython.display.display", lambda data, **_: None)
+    lines = []
+    box = w.HBox
+    monkeypatch.setattr("ipywidgets.HBox", lambda parts: lines.append(box(parts)) or lines[0])
+    steps = progress("ab", "two things")
+    assert next(steps) == "a" and next(steps) == "b"
+    (line,) = lines
+    assert line.layout.display is None
+    assert list(steps) == [] and line.layout.display == "none"
+
+
 def test_the_style_is_set_once_for_all_figures():
-    import matplotlib
-
-    from helpers.base import style
-
     with matplotlib.rc_context():
         style.use()
         colours = matplotlib.rcParams["axes.prop_cycle"].by_key()["color"]

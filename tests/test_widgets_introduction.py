@@ -230,16 +230,31 @@ def test_a_tag_that_is_put_in_the_view_is_in_the_table(bench):
     view = bench.view()
     buttons = controls(view, w.Button)
     tag, row = controls(view)["tag"], controls(view)["row"]
+    below = of_kind(view, w.HTML)[-1]
     buttons["put the tag"].click()
     assert bench.tags().empty, "no tag was written"
+    assert f"First write beside “tag” what you see in {row.value}" in below.value
     tag.value = "odd"
     row.value = row.options[1]
     buttons["put the tag"].click()
     assert list(bench.tags().index) == ["odd"] and "odd" in tag.options
     assert row.value == row.options[1], "the row stays chosen"
-    assert "odd" in of_kind(view, w.HTML)[-1].value
+    assert f"Noted for {row.value}" in below.value and "<td>1</td>" in below.value
     buttons["remove its tags"].click()
     assert bench.tags().empty
+
+
+def test_the_row_menu_shows_the_worst_row_of_the_slice(bench):
+    view = bench.view()
+    row, text = controls(view)["row"], controls(view)["condition"]
+    for condition in (text.value, "late == 2", "income > 1e9", "late == 1"):
+        text.value = condition
+        worst = bench.examples(condition).index
+        assert row.options == tuple(worst)
+        assert row.value == (worst[0] if len(worst) else None)
+        if not len(worst):
+            controls(view)["put the tag"].click()
+            assert "no row to tag" in of_kind(view, w.HTML)[-1].value
 
 
 def test_every_control_has_a_label_and_a_picture_stands_for_the_view(bench, calculator):

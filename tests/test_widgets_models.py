@@ -76,6 +76,21 @@ def test_the_quick_picture_is_the_same_as_one_drawn_anew(explorer):
     assert moved == other.picture(thresholds={"a": 0.4, "b": 0.6})
 
 
+def test_sums_are_written_as_exactly_as_they_can_be_read_and_inside_the_axes():
+    n = 4_000
+    explorer = ThresholdExplorer(
+        [1] * n + [0] * n, np.linspace(0.999, 0.001, 2 * n), utility=(2_179.74, -100),
+        sensitive_features=["a", "b"] * n, unit="euro",
+    )  # fmt: skip
+    *_, money = explorer.plot(thresholds={"a": 0.5, "b": 0.9})
+    assert [text.get_text().strip() for text in money.texts] == ["4.36M", "865k"]
+    money.figure.draw_without_rendering()
+    frame = money.get_window_extent()
+    for text in money.texts:
+        box = text.get_window_extent()
+        assert frame.x0 <= box.x0 and box.x1 <= frame.x1
+
+
 def test_a_canvas_draws_what_moves_where_it_is_now():
     from matplotlib.figure import Figure
 
@@ -118,6 +133,27 @@ def test_each_control_moves_the_prediction_as_the_model_does(lab):
     assert picture(view).value != before and words(view).value != said
     north, south = (lab.to_frame({"city": name}).attrs["output"] for name in ("north", "south"))
     assert north - south == pytest.approx(1)
+
+
+@pytest.mark.parametrize("changes", [{}, {"income": 89_000}, {"city": "north", "share": 0.5}])
+def test_the_bars_fill_the_axis_and_lie_inside_it(lab, changes):
+    ax = lab.plot(changes=changes)
+    ends = [x for bar in ax.patches for x in (bar.get_x(), bar.get_x() + bar.get_width())]
+    low, high = ax.get_xlim()
+    assert low <= min(ends) and max(ends) <= high
+    assert max(ends) - min(ends) > 0.4 * (high - low)
+
+
+def test_the_bars_have_the_colours_of_shap(lab):
+    """As in the plots beside it: what raises the output is red there, what lowers it blue."""
+    from matplotlib.colors import to_rgb
+    from shap.plots import colors
+
+    table = lab.to_frame()
+    steps = table["attribution"].abs().sort_values(ascending=False, kind="stable").index
+    for bar, step in zip(lab.plot().patches, table.loc[steps, "attribution"], strict=True):
+        expected = colors.red_rgb if step >= 0 else colors.blue_rgb
+        assert to_rgb(bar.get_facecolor()) == pytest.approx(expected, abs=0.03)
 
 
 def test_a_value_that_is_missing_stays_missing_until_its_control_is_moved(lab):
@@ -225,6 +261,32 @@ def test_the_capacity_planner_draws_what_it_says(planner):
     planner.picture(rate=900, service_ms=1, replicas=9)
     state = {"rate": 150, "service_ms": 10, "replicas": 2}
     assert planner.picture(**state) == fresh.picture(**state)
+
+
+@pytest.mark.parametrize(
+    ("rate", "service_ms", "replicas"),
+    [(150, 10, 2), (10, 50, 1), (900, 10, 10), (300, 1, 20), (1_000, 10, 2)],
+)
+def test_the_curve_fills_the_axis_and_no_label_is_crossed(planner, rate, service_ms, replicas):
+    ax = planner.plot(rate=rate, service_ms=service_ms, replicas=replicas)
+    (now,) = [line for line in ax.lines if line.get_marker() == "o"]
+    end, full = ax.get_xlim()[1], replicas * 1_000 / service_ms
+    assert now.get_xdata()[0] <= end
+    assert max(full, rate) >= 0.38 * end or full > end
+    ax.figure.draw_without_rendering()
+    frame = ax.get_window_extent()
+    for text in ax.texts:
+        if text.get_text():
+            box = text.get_window_extent()
+            assert box.x0 >= frame.x1 or box.y0 >= frame.y1, "labels are beside the curves"
+
+
+def test_the_quick_picture_of_the_capacity_planner_has_the_numbers_of_its_axis(planner):
+    fresh = CapacityPlanner(target_ms=100)
+    planner.picture(rate=900, service_ms=1, replicas=20)
+    state = {"rate": 20, "service_ms": 40, "replicas": 1}
+    assert planner.picture(**state) == fresh.picture(**state)
+    assert planner.picture(**state) != planner.picture(**state | {"replicas": 4})
 
 
 def test_both_views_leave_a_picture_where_no_kernel_runs(explorer, lab, monkeypatch):

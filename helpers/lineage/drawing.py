@@ -86,8 +86,9 @@ def draw(graph: nx.DiGraph, ax: Axes | None = None) -> Axes:
     ax = style.axes(ax, *size(graph))
     focus = graph.graph.get("focus")
     boxes = {}
-    for node, data in graph.nodes(data=True):
-        text = ax.text(*at[node], data["label"], **_look(data, node == focus))
+    for node, place in at.items():
+        data = graph.nodes[node]
+        text = ax.text(*place, data["label"], **_look(data, node == focus))
         boxes[node] = text.get_bbox_patch()
     for (_, target), way in ways.items():
         ax.plot(*zip(*way, strict=True), color=style.GREY, lw=0.9, zorder=1)  # below the labels
@@ -140,6 +141,7 @@ def layout(graph: nx.DiGraph) -> tuple[dict[Any, Point], dict[tuple, list[Point]
     """
     import networkx as nx
 
+    nodes = sorted(graph, key=str)  # a part of a graph has its nodes in the order of their hashes
     column: dict[Any, int] = {}
     for node in nx.lexicographical_topological_sort(graph, key=str):
         column[node] = max((column[n] + 1 for n in graph.predecessors(node)), default=0)
@@ -148,9 +150,9 @@ def layout(graph: nx.DiGraph) -> tuple[dict[Any, Point], dict[tuple, list[Point]
         if not graph.in_degree(node) and graph.out_degree(node):
             column[node] = min(column[n] for n in graph.successors(node)) - 1
     grid = nx.DiGraph()
-    grid.add_nodes_from(graph)
+    grid.add_nodes_from(nodes)
     chains = {}
-    for source, target in graph.edges:
+    for source, target in sorted(graph.edges, key=str):
         between = [(source, target, x) for x in range(column[source] + 1, column[target])]
         column |= {bend: bend[2] for bend in between}
         chains[source, target] = [source, *between, target]
@@ -158,18 +160,18 @@ def layout(graph: nx.DiGraph) -> tuple[dict[Any, Point], dict[tuple, list[Point]
     at: dict[Any, Point] = {}
     columns = [[n for n in grid if column[n] == x] for x in range(max(column.values()) + 1)]
     for sweep in range(4):  # to the right and back, the rows following their neighbours
-        for x, nodes in list(enumerate(columns))[:: 1 if sweep % 2 == 0 else -1]:
+        for x, rows in list(enumerate(columns))[:: 1 if sweep % 2 == 0 else -1]:
             near = grid.predecessors if sweep % 2 == 0 else grid.successors
 
             def wish(node: Any, near: Any = near) -> tuple[float, str]:
-                rows = [at[n][1] for n in near(node) if n in at]
-                return (-sum(rows) / len(rows) if rows else -at.get(node, (0, 0))[1], str(node))
+                ys = [at[n][1] for n in near(node) if n in at]
+                return (-sum(ys) / len(ys) if ys else -at.get(node, (0, 0))[1], str(node))
 
-            nodes.sort(key=wish)
-            for i, node in enumerate(nodes):
-                at[node] = (float(x), (len(nodes) - 1) / 2 - i)
+            rows.sort(key=wish)
+            for i, node in enumerate(rows):
+                at[node] = (float(x), (len(rows) - 1) / 2 - i)
     ways = {edge: [at[point] for point in chain] for edge, chain in chains.items()}
-    return {node: at[node] for node in graph}, ways
+    return {node: at[node] for node in nodes}, ways
 
 
 def _look(data: dict[str, Any], focus: bool) -> dict[str, Any]:

@@ -414,7 +414,8 @@ class SystemMap(Explorer):
 # The text of a button neither wraps nor has a colour of its own in ipywidgets 7.
 _CSS = """<style>
 .system-map {container-type: inline-size}
-.system-map .jupyter-button {font-size: min(13px, 1.8cqw); white-space: normal; line-height: 1.25; color: #000; padding: 2px}
+.system-map .jupyter-button {white-space: normal; line-height: 1.25; color: #000; padding: 2px}
+.system-map .jupyter-button {font-size: min(13px, 1.8cqw)}
 .system-map .jupyter-button.system-map-model {color: #fff; line-height: 1}
 .system-map .jupyter-button.mod-active {box-shadow: inset 0 0 0 3px #0072B2}
 .system-map .jupyter-button.system-map-model.mod-active {box-shadow: inset 0 0 0 3px #56B4E9}

@@ -235,7 +235,7 @@ class ValueCalculator(MovingExplorer):
         (point,) = curve.plot([], [], "o", color=style.RED, ms=9)
         curve.set(xlim=(0, LIMITS[-1]), ylim=(-0.5, 1.05), yticks=[-0.5, 0, 0.5, 1])
         curve.set(xlabel="refuse above a risk of", ylabel="profit per case (share of the gain)")
-        curve.legend(loc="lower right", ncols=3)
+        curve.legend(loc="lower right", ncols=3, columnspacing=1, handlelength=1.5)
         sums.axhline(0, color=style.BLACK, lw=1)
         (total,) = sums.plot([], [], color=style.GREEN)
         after = sums.axvline(-1, color=style.RED, lw=1, ls=":")

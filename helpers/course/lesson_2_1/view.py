@@ -184,6 +184,7 @@ def _draw_column(ax: Axes, column: str, clean: pd.DataFrame, arrived: pd.DataFra
         ax.hist(values, bins, histtype="step", lw=2, color=style.BLUE, label="as it comes")
         unit = world.COLUMNS[column].unit
         ax.set(xlabel=f"{column} ({unit})" if unit else column, ylabel="applications")
+        ax.locator_params(axis="x", nbins=5)
     else:
         names = sorted(set(arrived[column]) | set(clean[column]))
         at = np.arange(len(names))

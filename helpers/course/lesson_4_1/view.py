@@ -96,7 +96,8 @@ class CapacityPlanner(MovingExplorer):
         (p99,) = ax.plot([], [], color=style.RED, label="p99")
         (p50,) = ax.plot([], [], color=style.BLUE, ls="--", label="p50")
         limit = ax.axvline(0, color=style.GREY, lw=1, ls=":")
-        name = ax.text(0, 1.02, "", transform=ax.get_xaxis_transform(), size=9, color=style.GREY)
+        above = {"transform": ax.get_xaxis_transform(), "color": style.GREY, "size": 9}
+        name = ax.text(0, 1.02, "all replicas busy", **above)
         (point,) = ax.plot([], [], "o", color=style.RED, ms=9)
         ax.axhline(self.target_ms, color=style.BLACK, lw=1)
         beside = {"transform": ax.get_yaxis_transform(), "va": "center", "size": 9}

@@ -77,8 +77,7 @@ class RolloutView(Explorer):
         evidence.axhline(limit, color=style.RED, ls="--", lw=1.5)
         look = {"color": style.RED, "va": "bottom", "size": 10}
         evidence.text(0.01, limit, " roll back", transform=evidence.get_yaxis_transform(), **look)
-        top = 2e4 * limit  # leaves room for the legend above the lines
-        evidence.set(yscale="log", ylim=(0.08, top), ylabel="evidence against it")
+        evidence.set(yscale="log", ylim=(0.08, 200 * limit), ylabel="evidence against it")
         evidence.set_title("verdict on each metric")
         for each in axes:
             each.set_xlabel(rollout.clock)
@@ -86,7 +85,8 @@ class RolloutView(Explorer):
             split.set_xlim(0, 1)
         else:
             latency.legend()
-            evidence.legend(fontsize=9, ncols=2, loc="upper left")
+            lines = evidence.get_legend_handles_labels()
+            evidence.figure.legend(*lines, loc="outside lower right", fontsize=9, ncols=3)
         return axes
 
     def connect(self, view: View) -> None:

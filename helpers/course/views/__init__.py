@@ -26,16 +26,16 @@ extras.require("lessons", by=__name__)
 
 from helpers.course.views.canvas import Canvas, MovingExplorer
 from helpers.course.views.explorer import Explorer
-from helpers.course.views.view import View, image, png, progress, subplots, html_table
+from helpers.course.views.view import View, html_table, image, png, progress, subplots
 
 __all__ = [
     "Canvas",
     "Explorer",
     "MovingExplorer",
     "View",
+    "html_table",
     "image",
     "png",
     "progress",
     "subplots",
-    "html_table",
 ]

@@ -85,6 +85,7 @@ class MovingExplorer(Explorer):
         key = tuple(state[name] for name in self.fixed)
         if key not in self._canvases:
             self._canvases[key] = self.still(**dict(zip(self.fixed, key, strict=True)))
+            self._canvases[key].png()  # the margins must not depend on the first state
         self.move(self._canvases[key], **state)
         return self._canvases[key].png()
 
