@@ -34,6 +34,10 @@ class Draft:
         (found,) = [cell for cell in self.cells if words in "".join(cell["source"])]
         return found
 
+    def cell_of_code(self, source):
+        (found,) = [cell for cell in self.cells if "".join(cell["source"]) == source]
+        return found
+
     def replace(self, old, new):
         cell = self.cell(old)
         cell["source"] = "".join(cell["source"]).replace(old, new)
@@ -215,10 +219,57 @@ def test_an_output_that_is_not_compared_needs_a_reason(draft):
     cell = draft.cell("by_term.index")
     cell["metadata"]["tags"] = ["nbval-ignore-output"]
     assert any("nbval-ignore-output" in found for found in draft.messages())
-    cell["source"] = "# nbval-ignore-output: times differ.\n" + "".join(cell["source"])
+    cell["metadata"]["first_dance"] = {"not_compared": "times differ"}
     assert draft.messages() == []
-    cell["source"] = "%%tfx --push loans\n" + cell["source"]
+    del cell["metadata"]["tags"]
+    assert any("lacks the tag nbval-ignore-output" in found for found in draft.messages())
+
+
+@pytest.mark.parametrize(
+    "comment",
+    [
+        "# nbval-ignore-output: times differ.",
+        "# The output is not compared: times differ.",
+        "x = [1,2]  # fmt: skip",
+        "import os  # noqa: F401",
+    ],
+)
+def test_a_learner_does_not_read_what_is_meant_for_ci(draft, comment):
+    cell = draft.cell("by_term.index")
+    cell["source"] = f"{comment}\n" + "".join(cell["source"])
+    (found,) = draft.messages()
+    assert "a comment that is not for its reader" in found
+
+
+def test_a_picture_without_alt_text_in_its_metadata_is_a_fault(draft):
+    picture = {"image/png": "iVBORw0KGgo=", "text/plain": "five bars"}
+    outputs = draft.cells[draft.cells.index(draft.cell("*The figure: five bars")) - 1]["outputs"]
+    outputs[:] = [output("display_data", data=picture, metadata={})]
+    assert draft.messages() == [
+        "has a picture without alt text in its metadata: run `make notebooks`"
+    ]
+    outputs[0]["metadata"] = {"image/png": {"alt": "Five bars."}}
     assert draft.messages() == []
+
+
+def test_a_lesson_ends_with_the_progress_over_all_lessons(draft):
+    cell = draft.cell_of_code("progress()")
+    text = cell["outputs"][0]["data"]["text/plain"]
+    assert any(line.startswith("lesson 2.1   Validate data ") for line in text)
+    cell["outputs"][0]["data"]["text/plain"] = text[1:]
+    assert draft.messages() == [
+        "does not list all lessons with their exercises: run `make notebooks`"
+    ]
+    cell["metadata"] = {}
+    assert any("expected the tag nbval-ignore-output" in found for found in draft.messages())
+
+
+def test_a_lesson_without_the_progress_at_its_end_is_a_fault(draft):
+    message = "expected a cell `progress()` after **Next**, the last cell with code"
+    draft.move("**Next:**", len(draft.cells) - 1)
+    assert message in draft.messages()
+    draft.cells.remove(draft.cell_of_code("progress()"))
+    assert message in draft.messages()
 
 
 def test_the_start_page_needs_no_incident_and_no_five_exercises(draft, monkeypatch):

@@ -18,6 +18,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.course.exercises.core import exercises_by_lesson
+from tools import progress
 from tools.figures import CAPTION
 
 USUAL_SECONDS = 60
@@ -39,6 +40,8 @@ _MACHINE = re.compile(
     r"/(?:home|Users)/\w+|/root/|/private/var/|/tmp/(?:tmp|ipykernel_)|\b[A-Z]:\\+Users"
 )
 _FILE = re.compile(r"(?<![\w:/.~-])/[^\s\"'<>:]+\.py\b")
+# What is meant for CI and formatters, not for the reader of a cell.
+_CI_TALK = re.compile(r"#.*(?:nbval|not compared|\bfmt:|\bnoqa\b|\btype: ignore|pragma:)", re.I)
 _ANSI = re.compile(r"\x1b\[[\d;]*m")
 _VIEW = "application/vnd.jupyter.widget-view+json"
 
@@ -137,13 +140,15 @@ class _Cell:
     source: str
     outputs: list[dict[str, Any]]
     tags: list[str]
+    reason: str  # why its output is not compared
     count: int | None
 
     @classmethod
     def read(cls, cell: dict[str, Any]) -> _Cell:
-        tags = cell.get("metadata", {}).get("tags", [])
+        about = cell.get("metadata", {})
+        tags, reason = about.get("tags", []), about.get("first_dance", {}).get("not_compared", "")
         outputs, count = cell.get("outputs", []), cell.get("execution_count")
-        return cls(cell["cell_type"], "".join(cell["source"]), outputs, tags, count)
+        return cls(cell["cell_type"], "".join(cell["source"]), outputs, tags, reason, count)
 
     @property
     def commands(self) -> list[str]:
@@ -268,14 +273,37 @@ def _names_no_place_of_one_machine(page: _Page) -> _Faults:
 
 def _says_why_an_output_is_not_compared(page: _Page) -> _Faults:
     for at, cell in page.code:
-        lines = cell.source.splitlines() or [""]
-        first = lines[1] if lines[0].startswith("%%") and len(lines) > 1 else lines[0]
-        if "nbval-ignore-output" in cell.tags and not re.match(r"#.*\w", first):
-            yield at, "has the tag nbval-ignore-output; its first line should say why, in a comment"
+        ignored = "nbval-ignore-output" in cell.tags
+        if ignored and not cell.reason.strip():
+            yield (
+                at,
+                (
+                    "has the tag nbval-ignore-output; expected the reason beside it in the metadata: "
+                    '"first_dance": {"not_compared": "..."}'
+                ),
+            )
+        if cell.reason and not ignored:
+            yield at, "says why it is not compared, and lacks the tag nbval-ignore-output"
+        if match := _CI_TALK.search(cell.source):
+            yield at, f"has a comment that is not for its reader: {match[0]!r}; use the metadata"
+
+
+def _shows_the_progress_of_a_new_learner(page: _Page) -> _Faults:
+    for at, cell in page.code:
+        if cell.source.strip() == progress.CALL:
+            if "nbval-ignore-output" not in cell.tags:
+                yield at, "shows the learner's progress; expected the tag nbval-ignore-output"
+            if cell.data != [progress.beginning()]:
+                yield at, "does not list all lessons with their exercises: run `make notebooks`"
 
 
 def _describes_its_figures(page: _Page) -> _Faults:
     for at, cell in enumerate(page.cells):
+        for output in cell.outputs:
+            for kind in output.get("data", {}):
+                alt = output.get("metadata", {}).get(kind, {}).get("alt")
+                if kind.startswith("image/") and not alt:
+                    yield at, "has a picture without alt text in its metadata: run `make notebooks`"
         for tag in re.findall(
             r"<img\b[^>]*>", "".join([cell.source, *(d.get("text/html", "") for d in cell.data)])
         ):
@@ -346,6 +374,13 @@ def _names_outcomes_and_sources(page: _Page) -> _Faults:
             yield at, f"has {links} sources with links; expected at least {FEWEST_SOURCES}"
 
 
+def _ends_with_the_progress(page: _Page) -> _Faults:
+    shown = [at for at, cell in page.code if cell.source.strip() == progress.CALL]
+    last = max((at for at, _ in page.code), default=None)
+    if shown != [last] or (page.heading("Next") or 0) > shown[0]:
+        yield None, "expected a cell `progress()` after **Next**, the last cell with code"
+
+
 def _teaches_by_doing(page: _Page) -> _Faults:
     if (asked := len(page.checks())) < FEWEST_EXERCISES:
         yield None, f"has {asked} exercises; expected at least {FEWEST_EXERCISES}"
@@ -372,6 +407,7 @@ _RULES: tuple[_Rule, ...] = (
     _shows_no_error_and_no_warning,
     _names_no_place_of_one_machine,
     _says_why_an_output_is_not_compared,
+    _shows_the_progress_of_a_new_learner,
     _describes_its_figures,
     _asks_its_exercises,
     _keeps_to_short_cells_and_known_boxes,
@@ -379,6 +415,7 @@ _RULES: tuple[_Rule, ...] = (
 _LESSON_RULES: tuple[_Rule, ...] = (
     _has_its_sections_in_order,
     _names_outcomes_and_sources,
+    _ends_with_the_progress,
     _teaches_by_doing,
 )
 

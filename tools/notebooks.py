@@ -1,6 +1,7 @@
 """Execute notebooks in place, in fresh kernels, and strip what changes from run to run.
 
-``python -m tools.notebooks [PATH ...]``: all notebooks below ``notebooks/`` by default.
+``python -m tools.notebooks [PATH ...]``: all notebooks below ``notebooks/`` by default. Those that
+are not executed are brought up to date where they list all lessons, in the learner's progress.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from nbclient import NotebookClient
 from tqdm import tqdm
 
 from helpers.base.files import whole
+from tools import progress
 from tools.figures import describe
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -34,6 +36,11 @@ def execute(path: Path) -> None:
     client.execute()
     strip(notebook)
     describe(notebook)
+    write(notebook, path)
+
+
+def write(notebook: nbformat.NotebookNode, path: Path) -> None:
+    """Replace the file, or leave it as it was if anything goes wrong."""
     with whole(path) as temporary:
         nbformat.write(notebook, temporary)
 
@@ -49,8 +56,8 @@ def strip(notebook: nbformat.NotebookNode) -> None:
         }
     )
     for cell in notebook.cells:
-        tags = cell.metadata.get("tags")
-        cell.metadata = nbformat.from_dict({"tags": tags} if tags else {})
+        own = {name: cell.metadata.get(name) for name in ("first_dance", "tags")}
+        cell.metadata = nbformat.from_dict({name: value for name, value in own.items() if value})
         for output in cell.get("outputs", []):
             # Without a kernel a widget cannot be drawn; the picture beside it is shown instead.
             output.get("data", {}).pop(WIDGET_VIEW, None)
@@ -68,6 +75,10 @@ def main() -> None:
     for path in bar:
         bar.set_description(path.name)
         execute(path)
+    for path in [*everything, ROOT / "docs" / "lesson_template.ipynb"]:
+        notebook = nbformat.read(path, as_version=4)
+        if progress.refresh(notebook):
+            write(notebook, path)
 
 
 if __name__ == "__main__":
