@@ -2,8 +2,8 @@
 SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
-.PHONY: help lab update my-page uninstall test test-weekly test-colab test-browser site test-site \
-	notebooks lint-notebooks pictures stamp bench lock clean environments
+.PHONY: help lab update my-page uninstall test test-weekly test-colab colab-freeze test-browser site \
+	test-site notebooks lint-notebooks pictures stamp bench lock clean environments
 
 # Threads that spin while they wait starve each other where notebooks run side by side.
 export OMP_WAIT_POLICY := passive
@@ -44,6 +44,9 @@ test-weekly: environments ## the slow statistical simulations that `make test` l
 
 test-colab: environments ## run every notebook as on Colab: its Python, its versions, the setup cell
 	$(PYTHON) tools/test_colab.py
+
+colab-freeze: environments ## take a newer list of what Colab ships (FILE=pip-freeze.txt DATE=2026-08-19)
+	$(PYTHON) tools/test_colab.py freeze "$(FILE)" "$(DATE)"
 
 test-browser: environments ## open every notebook in JupyterLab in a real browser and use it
 	tools/test_browser.sh $(TEST_ARGS)

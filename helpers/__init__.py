@@ -54,8 +54,12 @@ def load_ipython_extension(ipython: Any) -> None:
     import os
     import sys
 
-    from helpers import tfx
-    from helpers.base import style
+    try:
+        from helpers import tfx
+        from helpers.base import style
+    except ModuleNotFoundError as error:
+        message = f"{error}: this kernel is not the one that `make lab` makes. Choose .venv"
+        raise ModuleNotFoundError(message, name=error.name) from None
 
     # Before the first use of OpenMP: threads that spin while they wait starve others on two cores.
     os.environ.setdefault("OMP_WAIT_POLICY", "passive")

@@ -144,17 +144,6 @@ def test_a_program_that_cannot_be_started_leaves_no_folder(tmp_path):
     assert not folder.exists()
 
 
-def test_a_command_that_knows_nothing_of_its_parent_ends_with_it_too(tmp_path):
-    (tmp_path / "folder").mkdir()
-    command = ["-m", "helpers.base.process", sys.executable, "-c", "import time; time.sleep(600)"]
-    program = process.Child(command, tmp_path / "folder")
-    assert until(lambda: psutil.Process(program.pid).children())
-    (sleeper,) = psutil.Process(program.pid).children()
-    program.stop(seconds=HANG)
-    assert program.returncode == -signal.SIGTERM % 256
-    assert gone(sleeper.pid)
-
-
 def test_a_clean_environment_bends_no_other_python_and_still_leads_to_the_packages(monkeypatch):
     monkeypatch.setattr(os, "environ", {"PATH": "/bin", "HOME": "/root"})
     bending = [

@@ -91,7 +91,7 @@ def test_lessons_have_the_minutes_of_the_lessons():
     for lesson in resources.lessons():
         place = lesson.path.relative_to(ROOT).as_posix()
         (row,) = [row for row in README.splitlines() if f"({place}) |" in row]
-        assert row.endswith(f"| {lesson.minutes} min |"), row
+        assert row.endswith(f"| {lesson.minutes} |"), row
 
 
 def test_the_weeks_of_the_course_name_every_lesson_and_say_which_are_to_come():

@@ -680,7 +680,6 @@ def test_the_log_has_a_row_for_each_row_in_the_order_of_their_times(tmp_path):
     np.testing.assert_array_equal(frame["input.x"], np.tile(numbers[:, 0].astype(float), 3))
     assert frame["output.only a"].iloc[1].tolist() == [3, 4]
     assert frame["output.only b"].isna().tolist() == [True, True, False, False, True, True]
-    assert not read_log(tmp_path).drop(columns="time").empty
     (tmp_path / "empty").mkdir()
     assert read_log(tmp_path / "empty").empty
 
@@ -692,8 +691,9 @@ def test_a_process_that_is_killed_in_the_middle_of_a_line_loses_that_request_onl
     log.flush()
     (file,) = tmp_path.iterdir()
     content = file.read_bytes()
-    for cut in (1, 40, content.rindex(b"\n", 0, -1) + 1):
-        file.write_bytes(content[:-cut] if cut < 41 else content[: cut + 9])
+    last = content.rindex(b"\n", 0, -1) + 1
+    for end in (last, last + 1, last + 40, len(content) - 1):
+        file.write_bytes(content[:end])
         assert read_log(tmp_path)["input.x"].tolist() == [1.0, 2.0]
 
 

@@ -1,5 +1,6 @@
 """The TFX environment is chosen for the platform, made once, and mended when it is broken."""
 
+import functools
 import hashlib
 import json
 import shutil
@@ -10,11 +11,16 @@ from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
+from IPython.core.interactiveshell import InteractiveShell
 
+from helpers import tfx
 from helpers.base import resources
 from helpers.tfx import __main__ as command
 from helpers.tfx import environment
 from helpers.tfx.environment import TFXEnvironmentError
+from tools.test_colab import WRONG
+
+RECIPE = environment.recipe
 
 
 @pytest.mark.parametrize(
@@ -111,6 +117,41 @@ def test_it_is_made_once_and_then_found(small):
     assert environment.provision(progress=False) == python
     assert mark.stat().st_mtime_ns == made
     assert environment.info()["ready"] and environment.info()["packages"] == {"tiny": "1.0"}
+
+
+def test_its_cost_is_said_before_it_is_made_and_never_again(small, monkeypatch, capsys):
+    shell = InteractiveShell()
+    assert environment.missing()
+    tfx.load_ipython_extension(shell)
+    said = capsys.readouterr().out
+    assert "The first cell that needs it installs it" in said and environment.COST in said
+    monkeypatch.setattr(environment, "_make", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        environment.provision()
+    assert capsys.readouterr().out == f"Installing TFX, {environment.COST}.\n"
+    monkeypatch.undo()
+
+
+def test_an_environment_that_is_there_or_cannot_be_had_costs_nothing(small, monkeypatch, capsys):
+    environment.provision(progress=False)
+    assert not environment.missing()
+    tfx.load_ipython_extension(InteractiveShell())
+    environment.remove()
+    assert environment.missing()
+    monkeypatch.setenv("MLOPS_TFX_PYTHON", sys.executable)
+    assert not environment.missing()
+    monkeypatch.delenv("MLOPS_TFX_PYTHON")
+    monkeypatch.setattr(environment, "recipe", functools.partial(RECIPE, "Windows", "AMD64"))
+    assert not environment.missing()
+    tfx.load_ipython_extension(InteractiveShell())
+    assert capsys.readouterr().out == ""
+
+
+def test_variables_that_bend_installers_do_not_reach_them(small, monkeypatch):
+    for name, value in {**WRONG, "UV_PYTHON": "2.7", "PIP_TARGET": "/nowhere"}.items():
+        monkeypatch.setenv(name, value)
+    environment.provision(progress=False)
+    assert environment.info()["packages"] == {"tiny": "1.0"}
 
 
 def test_what_was_interrupted_half_way_is_made_again(small):
@@ -249,7 +290,7 @@ def test_the_command_line_reports_a_problem_without_a_traceback(small, monkeypat
 
 def test_the_locks_name_no_index_and_hash_everything():
     locks = set(resources.path("requirements").glob("*.txt"))
-    for lock in locks - {resources.path("requirements", "colab.txt")}:  # versions, not a lock
+    for lock in locks - set(resources.path("requirements").glob("colab-*.txt")):  # not a lock
         text = lock.read_text()
         assert "://" not in text and "index" not in text.replace("importlib", ""), lock
         blocks = text.replace("\\\n", " ").splitlines()

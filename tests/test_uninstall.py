@@ -29,7 +29,7 @@ def home(tmp_path):
     shutil.copy(ROOT / "Makefile", lab)
     shutil.copy(ROOT / "tools" / "uninstall.sh", lab / "tools")
     ours = tmp_path / CACHE / OURS
-    for name in ("tfx-1.16-0123456789ab", "colab-0123456789ab"):
+    for name in ("tfx-1.16-0123456789ab", "colab"):
         (ours / name).mkdir(parents=True)
     (ours / "tfx-1.16-0123456789ab.lock").touch()
     (tmp_path / CACHE / "uv").mkdir()
@@ -96,11 +96,11 @@ def test_without_a_python_the_folders_go_all_the_same(home):
 
 def test_a_cache_folder_of_ones_own_keeps_what_is_not_ours(home):
     own = home / "elsewhere"
-    for name in ("tfx-1.21-0123456789ab", "tfx-notes.txt", "colab-pictures"):
+    for name in ("tfx-1.21-0123456789ab", "tfx-notes.txt", "colab"):
         (own / name).mkdir(parents=True)
     program(home / "lab/.venv/bin/python", "exit 1")
     uninstall(home, MLOPS_CACHE=own)
-    assert sorted(path.name for path in own.iterdir()) == ["colab-pictures", "tfx-notes.txt"]
+    assert sorted(path.name for path in own.iterdir()) == ["colab", "tfx-notes.txt"]
 
 
 def test_twice_does_no_harm(home):

@@ -249,6 +249,29 @@ def test_a_notebook_that_cannot_be_read_is_kept(author, learner, capsys):
     assert sources(read(learner)) == list(SECOND)
 
 
+def test_a_folder_that_is_in_the_way_stops_it(author, learner, capsys):
+    new = "notebooks/2_data/2_2_skew.ipynb"
+    write(learner, f"{new}/mine.txt", "mine\n")
+    write(author, new, notebook("# 2.2"))
+    publish(author)
+    assert "git could not do it, and nothing was changed" in refused(learner, capsys)
+
+
+def test_a_disk_that_is_full_loses_nothing(author, learner, monkeypatch, capsys):
+    edit(learner, 3, exercise("a", "1"))
+    publish_second(author)
+
+    def full(*_):
+        raise OSError(28, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(update.shutil, "copy2", full)
+        assert update.main(learner) == 1
+    assert "No space left on device. Your lessons are as they were" in capsys.readouterr().err
+    assert update.main(learner) == 0
+    assert exercise("a", "1") in sources(read(learner))
+
+
 def test_each_update_has_a_folder_of_its_own(author, learner):
     for version in ("x = 2", "x = 3"):
         edit(learner, 3, exercise("a", version[-1]))

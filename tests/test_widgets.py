@@ -4,10 +4,12 @@ import base64
 
 import ipywidgets as w
 import matplotlib
+import nbformat
 import numpy as np
 import pandas as pd
 import pytest
 from matplotlib.figure import Figure
+from nbconvert import HTMLExporter
 from views import controls, picture, words
 
 from helpers import world
@@ -15,6 +17,7 @@ from helpers.base import style
 from helpers.course.lesson_2_1 import view as module
 from helpers.course.lesson_2_1.view import STRENGTHS, IncidentLab
 from helpers.course.views import Explorer, html_table, image, png, progress, subplots
+from helpers.course.views.view import WIDGET_VIEW
 from helpers.validation import generate_statistics, infer_schema
 
 
@@ -89,6 +92,27 @@ def test_where_no_kernel_runs_there_is_a_picture_and_its_description(lab, publis
     (bundle,) = published
     assert base64.b64decode(bundle["image/png"]).startswith(b"\x89PNG")
     assert "monthly income at strength" in bundle["text/plain"]
+
+
+def test_front_ends_get_the_widget_first_then_a_picture_and_no_html(lab, published):
+    """The order of preference of those with a kernel is in `helpers.course.views.view._show`."""
+    published.clear()
+    lab._ipython_display_()
+    list(progress("a", "one thing"))
+    picture_and_words, words = published
+    assert list(picture_and_words) == [WIDGET_VIEW, "image/png", "text/plain"]
+    assert list(words) == [WIDGET_VIEW, "text/plain"]
+    assert picture_and_words[WIDGET_VIEW].keys() == {"version_major", "version_minor", "model_id"}
+
+
+def test_a_converter_takes_the_picture_where_the_widget_is_gone(lab, published):
+    published.clear()
+    lab._ipython_display_()
+    output = nbformat.v4.new_output("display_data", data=published[0])
+    cell = nbformat.v4.new_code_cell("lab", outputs=[output])
+    notebook = nbformat.v4.new_notebook(cells=[cell])
+    page, _ = HTMLExporter().from_notebook_node(notebook)
+    assert published[0]["image/png"][:200] in page.replace("\n", "")
 
 
 def test_it_can_be_drawn_on_given_axes(lab):

@@ -88,7 +88,7 @@ def main() -> None:
         chromium = playwright.chromium.launch(executable_path=browser)
         server = Server(Path(folder), ROOT / "notebooks")
         try:
-            for size, take, wanted in (((1360, 1000), still, STILL), ((1360, 1200), film, FILM)):
+            for size, take, wanted in (((1360, 1000), still, STILL), ((1180, 1200), film, FILM)):
                 viewport = {"width": size[0], "height": size[1]}
                 context = chromium.new_context(viewport=viewport)
                 with opened(wanted["lesson"], context, server) as lesson:

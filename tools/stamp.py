@@ -37,12 +37,15 @@ UNKNOWN = """\
 > in this page's address; the green *Code* button has it, too.
 """
 SETUP = """\
-# Nothing to install here, except on Colab: there it takes up to a minute, once.
+# Nothing to install here: `make lab`, or Codespaces, has made a kernel for the lessons, .venv.
+# Only Colab installs them now (a minute, once). On Kaggle or Binder, press Open in Colab above.
 import importlib.util
+import sys
 
-if importlib.util.find_spec("google.colab") and not importlib.util.find_spec("helpers"):
+if "google.colab" in sys.modules and not importlib.util.find_spec("helpers"):
     !git clone --quiet --depth 1 {address} lab
-    !bash lab/tools/colab.sh
+    !{{sys.executable}} lab/tools/colab.py
+assert importlib.util.find_spec("helpers"), "Choose the kernel .venv: see the first lines here."
 %load_ext helpers"""
 
 

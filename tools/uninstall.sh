@@ -22,8 +22,8 @@ if ! .venv/bin/python -m helpers.tfx remove 2>/dev/null; then
         if [ -d "$folder" ]; then rm -rf -- "$folder" && echo "removed $folder"; fi
     done
 fi
-rm -rf -- "$ours"/tfx-*.lock "$ours"/colab-???????????? "$ours"/colab.lock
-rmdir -- "$ours" 2>/dev/null || true
+# The rest is ours, too (Colab's stand-in); in a folder that was named, others may have files.
+if [ -z "${MLOPS_CACHE:-}" ]; then rm -rf -- "$ours"; else rm -f -- "$ours"/tfx-*.lock; fi
 
 uv=$(command -v .venv/bin/uv || command -v uv || true)
 store=$([ -n "$uv" ] && "$uv" cache dir 2>/dev/null || echo "${UV_CACHE_DIR:-$caches/uv}")
@@ -43,7 +43,7 @@ if [ -n "$uv" ] && pythons=$("$uv" python dir 2>/dev/null) && [ -n "$(ls -A "$py
     echo "If none does: rm -r $pythons"
 fi
 
-make --no-print-directory clean
+make --silent clean
 echo "removed .venv and the caches of this checkout"
 if [ -e "$progress" ]; then
     if [ -n "${PROGRESS:-}" ]; then

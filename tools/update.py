@@ -100,7 +100,7 @@ def carry_over(base: dict, mine: dict, new: dict) -> tuple[dict, list[str], list
                 added.setdefault(last, []).append(cell | {"id": uuid.uuid4().hex[:8]})
                 carried.append(_name(cell))
             continue
-        place = _place(origin, cells)
+        place = _place(origin, new["cells"])
         if place is not None:
             last = place
         if _same(cell, origin):
@@ -110,7 +110,7 @@ def carry_over(base: dict, mine: dict, new: dict) -> tuple[dict, list[str], list
         elif place in taken:
             added.setdefault(place, []).append(cell | {"id": uuid.uuid4().hex[:8]})
             carried.append(_name(cell))
-        elif not _same(cell, cells[place]):
+        elif not _same(cell, new["cells"][place]):
             changed = "" if _same(origin, new["cells"][place]) else " (its cell has changed)"
             # Id and tags are those of the new version.
             kept = {key: cells[place][key] for key in ("id", "metadata") if key in cells[place]}
@@ -192,7 +192,7 @@ def update(repository: Repository) -> None:
         return
     added, changed, moved = _differences(repository, here, there)
     lessons = _dirty(repository, changed, there)
-    others = [path for path in added if os.path.lexists(repository.root / path)]
+    others = [path for path in added if (repository.root / path).is_file()]
     folder = _aside(repository, here, lessons, others, moved) if lessons or others else None
     try:
         _forward(repository, lessons, others, there)
@@ -418,13 +418,14 @@ def main(root: Path = ROOT) -> int:
     except UpdateError as error:
         print(error, file=sys.stderr)
         return 1
-    except KeyboardInterrupt:
+    except (KeyboardInterrupt, OSError) as error:
+        what = str(error) or "Interrupted"
         print(
-            "Interrupted. Your lessons are as they were, or copied to my_work/: run `make update` "
-            "again, and it finishes.",
+            f"{what}. Your lessons are as they were, or copied to my_work/: run "
+            "`make update` again, and it finishes.",
             file=sys.stderr,
         )
-        return 130
+        return 1 if isinstance(error, OSError) else 130
     return 0
 
 

@@ -214,18 +214,3 @@ def _processes() -> list[tuple[str, str, str]]:
             values = file.read_text(errors="replace").rpartition(")")[2].split()
             rows.append((file.parent.name, values[1], values[19]))
     return rows
-
-
-def main(command: Sequence[str]) -> int:
-    """Run a command that does not end with its parent; this program, a `Child`, sees to it."""
-    ended = threading.Event()
-    end_with_parent(ended.set, seconds=4)
-    process = subprocess.Popen(command, stdin=subprocess.DEVNULL)
-    while process.poll() is None:
-        if ended.wait(0.1):
-            process.terminate()
-    return process.wait()
-
-
-if __name__ == "__main__":
-    sys.exit(main(sys.argv[1:]))

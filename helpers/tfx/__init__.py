@@ -23,6 +23,9 @@ __all__ = ["Session", "SessionDied", "TFXEnvironmentError", "TFXError", "session
 
 def load_ipython_extension(ipython: Any) -> None:
     """Register ``%%tfx``; called by ``%load_ext helpers.tfx``."""
+    from helpers.tfx import environment
     from helpers.tfx.magic import TFXMagics
 
     ipython.register_magics(TFXMagics)
+    if environment.missing():
+        print(f"TFX is not here yet. The first cell that needs it installs it, {environment.COST}.")

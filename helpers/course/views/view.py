@@ -247,7 +247,15 @@ def progress(items: Collection[Any], text: str) -> Iterator[Any]:
 
 
 def _show(widget: ipywidgets.Widget, text: str, more: dict[str, str]) -> None:
-    """Display a widget with what is shown in its place where no kernel runs."""
+    """Display a widget with what is shown in its place where no kernel runs.
+
+    Of these kinds, front ends with a kernel take the widget: JupyterLab ranks it first, VS Code
+    sorts ``application/vnd.*`` first, and Colab does the same with the like of this bundle that
+    ipympl sends. Without its model VS Code takes the next kind, as nbconvert and GitHub do.
+    """
+    # VS Code: microsoft/vscode-jupyter, orderOfMimeTypes in src/kernels/execution/helpers.ts, and
+    # fallbackToNextRenderer. Colab has no such list in public; matplotlib/ipympl, which names Colab
+    # and VS Code as its places, sends widget, picture, HTML and text (Canvas._repr_mimebundle_).
     from IPython.display import display
 
     view = {"version_major": 2, "version_minor": 0, "model_id": widget.model_id}
