@@ -16,7 +16,7 @@ from helpers import world
 from helpers.base import style
 from helpers.course.lesson_2_1 import view as module
 from helpers.course.lesson_2_1.view import STRENGTHS, IncidentLab
-from helpers.course.views import Explorer, html_table, image, png, progress, subplots
+from helpers.course.views import Explorer, html_table, image, png, subplots, with_progress
 from helpers.course.views.view import WIDGET_VIEW
 from helpers.validation import generate_statistics, infer_schema
 
@@ -98,7 +98,7 @@ def test_front_ends_get_the_widget_first_then_a_picture_and_no_html(lab, publish
     """The order of preference of those with a kernel is in `helpers.course.views.view._show`."""
     published.clear()
     lab._ipython_display_()
-    list(progress("a", "one thing"))
+    list(with_progress("a", "one thing"))
     picture_and_words, words = published
     assert list(picture_and_words) == [WIDGET_VIEW, "image/png", "text/plain"]
     assert list(words) == [WIDGET_VIEW, "text/plain"]
@@ -165,7 +165,7 @@ def test_a_picture_carries_its_description_safely():
 def test_progress_goes_through_all_items_and_leaves_one_plain_line(monkeypatch):
     shown = []
     monkeypatch.setattr("IPython.display.display", lambda data, **_: shown.append(data))
-    assert list(progress("abc", "three things")) == ["a", "b", "c"]
+    assert list(with_progress("abc", "three things")) == ["a", "b", "c"]
     assert [data["text/plain"] for data in shown] == ["three things"]
 
 
@@ -174,7 +174,7 @@ def test_a_progress_bar_goes_away_once_it_is_full(monkeypatch):
     lines = []
     box = w.HBox
     monkeypatch.setattr("ipywidgets.HBox", lambda parts: lines.append(box(parts)) or lines[0])
-    steps = progress("ab", "two things")
+    steps = with_progress("ab", "two things")
     assert next(steps) == "a" and next(steps) == "b"
     (line,) = lines
     assert line.layout.display is None

@@ -51,7 +51,8 @@ CUT = """view => {
     }
     const shown = [...view.querySelectorAll('*')].filter(part => part.clientWidth)
     return shown.filter(part => part.matches('.widget-readout, .widget-label, label, button, p')
-            && (part.scrollWidth > part.clientWidth + 1 || part.scrollHeight > part.clientHeight + 4)
+            && (part.scrollWidth > part.clientWidth + 1 ||
+                part.scrollHeight > part.clientHeight + 4)
             || part.getBoundingClientRect().right > right && !scrolls(part))
         .map(part => `${part.tagName} ${part.className}: ${part.textContent.slice(0, 60)}`)
 }"""

@@ -10,7 +10,7 @@ from typing import Any
 import pandas as pd
 
 from helpers import drift, world
-from helpers.course.views import Explorer, View, progress, subplots
+from helpers.course.views import Explorer, View, subplots, with_progress
 
 CALM = "nothing happens"
 SHOWN = (
@@ -114,7 +114,7 @@ class DriftLab(Explorer):
         self.columns = columns = list(columns)
         calm = model.predict_proba(reference[columns])[:, 1]
         self.years: dict[str, pd.DataFrame] = {}
-        for name in progress(SHOWN, f"2026, replayed {len(SHOWN)} times"):
+        for name in with_progress(SHOWN, f"2026, replayed {len(SHOWN)} times"):
             year = world.replay(None if name == CALM else name, n=n, seed=seed)
             score = model.predict_proba(year[columns])[:, 1]
             granted = world.profit(year, score) > 0

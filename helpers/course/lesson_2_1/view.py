@@ -11,7 +11,7 @@ import pandas as pd
 
 from helpers import world
 from helpers.base import style
-from helpers.course.views import Explorer, progress, subplots
+from helpers.course.views import Explorer, subplots, with_progress
 from helpers.validation import Schema, generate_statistics, validate_statistics
 
 if TYPE_CHECKING:
@@ -86,7 +86,7 @@ class IncidentLab(Explorer):
         self.schemas = list(schemas)
         self.series = {
             name: _measure(name, self.clean, model, list(columns), schemas)
-            for name in progress(
+            for name in with_progress(
                 SHOWN, f"{len(SHOWN)} incidents at {len(STRENGTHS)} strengths each"
             )
         }

@@ -26,7 +26,7 @@ extras.require("lessons", by=__name__)
 
 from helpers.course.views.canvas import Canvas, MovingExplorer
 from helpers.course.views.explorer import Explorer
-from helpers.course.views.view import View, html_table, image, png, progress, subplots
+from helpers.course.views.view import View, html_table, image, png, subplots, with_progress
 
 __all__ = [
     "Canvas",
@@ -36,6 +36,6 @@ __all__ = [
     "html_table",
     "image",
     "png",
-    "progress",
     "subplots",
+    "with_progress",
 ]

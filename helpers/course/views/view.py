@@ -219,7 +219,7 @@ def _scrolled(text: str) -> str:
     return f'<div style="overflow-x:auto" tabindex="0">{text}</div>'
 
 
-def progress(items: Collection[Any], text: str) -> Iterator[Any]:
+def with_progress(items: Collection[Any], text: str) -> Iterator[Any]:
     """Go through items with a progress bar that goes away at the end.
 
     Parameters
