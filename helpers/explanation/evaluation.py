@@ -59,7 +59,7 @@ class Agreement:
         at = np.arange(len(table))
         ax.hlines(at, table["reference"], table["explanation"], color=style.GREY, lw=1)
         ax.plot(table["reference"], at, "o", color=style.BLACK, mfc="white", label="reference")
-        ax.plot(table["explanation"], at, "s", color=style.BLUE, label="explanation")
+        ax.plot(table["explanation"], at, "s", color=style.GREEN, label="explanation")
         ax.set_yticks(at, table.index)
         ax.set(xlabel="share of all attribution (mean absolute)", xlim=(0, None))
         ax.legend(loc="lower right")
@@ -174,10 +174,11 @@ class Faithfulness:
         """Draw the curves; new axes by default."""
         ax = style.axes(ax, height=3.8)
         looks = {
-            "deletion": {"color": style.RED, "marker": "o"},
-            "insertion": {"color": style.BLUE, "marker": "s"},
-            "deletion, random order": {"color": style.RED, "ls": ":"},
-            "insertion, random order": {"color": style.BLUE, "ls": ":"},
+            # Not red and blue: in SHAP's plots they say up and down.
+            "deletion": {"color": style.ORANGE, "marker": "o"},
+            "insertion": {"color": style.GREEN, "marker": "s"},
+            "deletion, random order": {"color": style.ORANGE, "ls": ":"},
+            "insertion, random order": {"color": style.GREEN, "ls": ":"},
         }
         for name, curve in self.curves.items():
             ax.plot(curve, label=name, ms=4, **looks[name])

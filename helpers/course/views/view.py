@@ -28,6 +28,7 @@ _STYLE = """<style>
 .first-dance-view .widget-toggle-buttons {display: flex; flex-wrap: wrap}
 .first-dance-view .widget-toggle-buttons > label {flex: none; text-align: right; margin-right: 8px}
 .first-dance-view .widget-html-content {line-height: 1.5}
+.first-dance-view pre {word-break: normal}
 .first-dance-view .dataframe {margin-left: 0}
 .first-dance-view .dataframe :is(th, td) {text-align: right; padding: 4px 8px}
 .first-dance-view .dataframe tbody th {white-space: nowrap}
