@@ -125,6 +125,18 @@ def check_as_made(frame: pd.DataFrame) -> None:
             )
 
 
+def outcomes(frame: pd.DataFrame) -> np.ndarray:
+    """Return whether each loan defaulted; raise a ValueError if the frame does not say."""
+    lacking = [name for name in ("application_id", "applied_at", "defaulted") if name not in frame]
+    if lacking:
+        raise ValueError(f"frame lacks {lacking}; expected applications with their outcome")
+    if not pd.api.types.is_datetime64_dtype(frame["applied_at"]):
+        raise ValueError("applied_at holds no times; read it with parse_dates=['applied_at']")
+    if not frame["defaulted"].isin([0, 1]).all():
+        raise ValueError("defaulted holds values other than 0 and 1")
+    return frame["defaulted"].to_numpy() == 1
+
+
 def _look_up(column: pd.Series, values: Mapping[str, float]) -> np.ndarray:
     codes, names = pd.factorize(column)  # looks up each name once, not each row
     return np.array([values[name] for name in names])[codes]
