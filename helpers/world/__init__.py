@@ -9,6 +9,9 @@ allow to check. Two biases are built in, as in real loan books:
 * **proxy**: for equal employment and age, women's incomes are 16 % lower. The truth depends on the
   income, not on the sex; a rule about income still refuses more women.
 
+What becomes known after the decision is drawn apart, from hashes of ``application_id``: early signs
+of default (``signs.py``) and a credit bureau's statements with their corrections (``bureau.py``).
+
 ``python -m helpers.world data/`` writes the files below ``data/``, each time the same bytes.
 
 Examples
@@ -22,9 +25,12 @@ True
 
 from __future__ import annotations
 
+from helpers.world.bureau import bureau_history
+from helpers.world.clerks import CLERKS, clerks, habit
 from helpers.world.incidents import INCOMING, Incident, incidents
 from helpers.world.lender import World, incoming_truth, parse_months, replay, warehouse, write
 from helpers.world.shapley import attributions
+from helpers.world.signs import SIGNS, SIGNS_KNOWN_AFTER, early_signs
 from helpers.world.truth import (
     CHANNELS,
     COLUMNS,
@@ -47,6 +53,7 @@ from helpers.world.truth import (
 
 __all__ = [
     "CHANNELS",
+    "CLERKS",
     "COLUMNS",
     "EMPLOYMENTS",
     "INCOME_RATIO_WOMEN",
@@ -57,12 +64,18 @@ __all__ = [
     "PURPOSES",
     "REGIONS",
     "SEXES",
+    "SIGNS",
+    "SIGNS_KNOWN_AFTER",
     "TERMS",
     "Column",
     "Incident",
     "World",
     "attributions",
     "burden",
+    "bureau_history",
+    "clerks",
+    "early_signs",
+    "habit",
     "incidents",
     "incoming_truth",
     "parse_months",
