@@ -9,6 +9,7 @@ import pytest
 
 from helpers.course import exercises
 from helpers.course.exercises import UnknownExerciseError, check, hint, progress, solution
+from helpers.course.exercises.calls import ReplyError, run
 from helpers.course.exercises.core import RAISE, Exercise, exercises_by_lesson, find
 from helpers.course.exercises.judges import assigned, behaves, chosen, name, number
 from helpers.course.exercises.panel import Progress
@@ -112,6 +113,39 @@ def test_an_answer_that_breaks_a_judge_is_wrong_and_the_question_is_repeated(mon
     feedback = fragile.feedback("text")
     assert feedback.status == "wrong"
     assert "type str" in feedback.message and "A whole number." in feedback.message
+
+
+ENDLESS = """
+def answer(*_):
+    while True:
+        try:
+            pass
+        except Exception:
+            pass
+"""
+
+
+def test_a_function_that_never_ends_is_stopped_with_a_reply():
+    with pytest.raises(ReplyError, match="stopped after 0.2 seconds.*called with a list of two"):
+        run(evaluate(ENDLESS), [1, 2], seconds=0.2, about="a list of two")
+
+
+def test_a_function_gets_copies_and_its_errors_become_replies():
+    given = [3, 1]
+    assert run(lambda values: values.sort() or values, given) == [1, 3]
+    assert given == [3, 1]
+    with pytest.raises(ReplyError, match="raised KeyError: 'income'"):
+        run(lambda row: row["income"], {})
+    with pytest.raises(ReplyError, match="Expected a function .*got None"):
+        run(None)
+
+
+def test_a_reply_raised_by_a_judge_is_the_reply():
+    def judge(answer):
+        raise ReplyError("Look at the second month.")
+
+    feedback = Exercise("9-a", "?", judge, ("h",), "", ()).feedback(1)
+    assert (feedback.status, feedback.message) == ("wrong", "Look at the second month.")
 
 
 def test_a_keyboard_interrupt_is_not_swallowed():

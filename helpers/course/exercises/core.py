@@ -11,6 +11,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any
 
+from helpers.course.exercises.calls import ReplyError
 from helpers.course.exercises.panel import Feedback
 
 # Set by the tests: an exception in a judge is then raised instead of turned into a reply.
@@ -46,6 +47,9 @@ class Exercise:
         words from the reply intended for it.
     right : str, optional
         The reply to a right answer: why it matters.
+    kind : {"code", "design", "number", "choice"}, optional
+        What the learner does: writes code that is run on unseen data, designs something that is
+        judged over many worlds, reports a number, or chooses.
     """
 
     id: str
@@ -55,6 +59,7 @@ class Exercise:
     solution: str
     wrong: tuple[tuple[str, str], ...]
     right: str = "That is right."
+    kind: str = ""
 
     def feedback(self, answer: object) -> Feedback:
         """Judge an answer of any type; a wrong answer never raises."""
@@ -63,6 +68,8 @@ class Exercise:
             return Feedback(self.id, "not attempted", text)
         try:
             reply = self.judge(answer)
+        except ReplyError as given:
+            reply = str(given)
         except Exception as error:
             if os.environ.get(RAISE):
                 raise

@@ -6,6 +6,8 @@ import numbers
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
+from helpers.course.exercises.calls import ReplyError, run
+
 Judge = Callable[[Any], str | None]
 
 
@@ -149,16 +151,13 @@ def behaves(cases: Sequence[tuple[tuple, Any, str]]) -> Judge:
     """
 
     def judge(answer: Any) -> str | None:
-        if isinstance(answer, type) or not callable(answer):
-            return f"Expected a function (its name, without calling it), got {_kind(answer)}."
         for arguments, expected, reply in cases:
-            given = [one.copy() if hasattr(one, "copy") else one for one in arguments]
             called = "It was called with\n" + "\n".join(map(str, arguments))
             try:
-                got = answer(*given)
-            except Exception as error:
-                more = "" if isinstance(error, TypeError) else f"\n{reply}"
-                return f"Your function raised {type(error).__name__}: {error}\n{called}{more}"
+                got = run(answer, *arguments)
+            except ReplyError as failure:
+                more = f"\n{reply}" if isinstance(failure.__cause__, Exception) else ""
+                return f"{failure}{'' if isinstance(failure.__cause__, TypeError) else more}"
             if isinstance(expected, int | float) and not isinstance(expected, bool):
                 number = as_number(got)  # numpy's numbers too
                 got = (
