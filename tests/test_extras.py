@@ -96,17 +96,17 @@ print(json.dumps(said))"""
     assert said.keys() == EXTRA.keys(), done.stderr
     for part, message in said.items():
         assert message.startswith(f"helpers.{part}"), message
-        assert message.endswith(f'pip install "first-dance-with-mlops[{EXTRA[part]}]"')
+        assert message.endswith(f'in the checkout, pip install ".[{EXTRA[part]}]"')
         assert "\n" not in message
 
 
 def test_the_message_names_what_is_missing(monkeypatch):
     extras.require("fairness", by="helpers.fairness")
     monkeypatch.setattr(extras, "_installed", lambda name: name != "fairlearn")
-    with pytest.raises(ImportError, match="^helpers.fairness needs fairlearn: pip install "):
+    with pytest.raises(ImportError, match="^helpers.fairness needs fairlearn: in the checkout"):
         extras.require("fairness", by="helpers.fairness")
     monkeypatch.setattr(extras, "_installed", lambda name: False)
-    with pytest.raises(ImportError, match="needs grpcio, httptools, httpx and 9 more: pip"):
+    with pytest.raises(ImportError, match="needs grpcio, httptools, httpx and 9 more: in the"):
         extras.require("serving", by="helpers.serving")
 
 

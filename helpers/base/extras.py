@@ -34,8 +34,9 @@ def require(extra: str, *, by: str) -> None:
     """
     missing = [name for name in names(extra) if not _installed(name)]
     if missing:
+        command = f'in the checkout, pip install ".[{extra}]"'
         listed = ", ".join(missing[:3]) + (f" and {len(missing) - 3} more" * (len(missing) > 3))
-        raise ImportError(f'{by} needs {listed}: pip install "{DISTRIBUTION}[{extra}]"', name=by)
+        raise ImportError(f"{by} needs {listed}: {command}", name=by)
 
 
 def names(extra: str) -> list[str]:
