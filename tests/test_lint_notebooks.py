@@ -1,6 +1,7 @@
 """The linter lets the template of a lesson pass, and finds each fault that is made in it."""
 
 import copy
+import dataclasses
 import json
 import subprocess
 import sys
@@ -13,7 +14,11 @@ from tools import lint_notebooks
 
 ROOT = Path(__file__).resolve().parents[1]
 TEMPLATE = json.loads((ROOT / "docs" / "lesson_template.ipynb").read_text())
-EXERCISES = [Exercise(f"9.9-{x}", "?", lambda _: None, ("h",), "", ()) for x in "abcde"]
+KINDS = dict(zip("abcde", ("choice", "number", "code", "code", "design"), strict=True))
+EXERCISES = [
+    Exercise(f"9.9-{letter}", "?", lambda _: None, ("h",), "", (), kind=kind)
+    for letter, kind in KINDS.items()
+]
 
 
 @pytest.fixture(autouse=True)
@@ -305,3 +310,37 @@ def test_a_folder_is_searched_and_checkpoints_are_left_out(tmp_path):
         (tmp_path / name).touch()
     found = lint_notebooks.notebooks([tmp_path])
     assert [path.name for path in found] == ["a.ipynb", "one.ipynb"]
+
+
+def of_kinds(*kinds):
+    pairs = zip(EXERCISES, kinds, strict=True)
+    return [dataclasses.replace(exercise, kind=kind) for exercise, kind in pairs]
+
+
+@pytest.mark.parametrize(
+    ("kinds", "words"),
+    [
+        (("choice", "choice", "number", "code", "design"), "2 of 5 exercises run"),
+        (("choice", "number", "code", "code", "code"), "something is designed"),
+        (("choice", "number", "code", "quiz", "design"), "of kind 'quiz'"),
+    ],
+)
+def test_most_exercises_run_code_and_one_designs(draft, monkeypatch, kinds, words):
+    known = {"9.9": of_kinds(*kinds)}
+    monkeypatch.setattr(lint_notebooks, "exercises_by_lesson", lambda: known)
+    assert words in " ".join(fault.message for fault in draft.faults())
+
+
+def test_a_lesson_of_more_than_3000_words_is_too_long_and_links_do_not_count(draft):
+    long, link = " word" * 2_000, " [a](https://example.org/b-c-d)"
+    draft.cell("## The incident")["source"] += [long, link * 200]
+    assert not draft.messages()
+    draft.cell("## The incident")["source"] += [long]
+    (message,) = draft.messages()
+    assert "at most 3,000" in message
+
+
+def test_a_cell_that_shows_only_true_gets_advice(draft):
+    output = {"output_type": "stream", "name": "stdout", "text": ["False\n"]}
+    draft.cell("by_term = ")["outputs"] = [output]
+    assert any(fault.advice and "show the numbers" in fault.message for fault in draft.faults())

@@ -17,7 +17,7 @@ from itertools import pairwise
 from pathlib import Path
 from typing import Any
 
-from helpers.course.exercises.core import exercises_by_lesson
+from helpers.course.exercises.core import KINDS, exercises_by_lesson
 from tools import progress
 from tools.figures import CAPTION
 
@@ -26,6 +26,7 @@ MOST_SECONDS = 120
 MOST_LINES = 15
 FEWEST_EXERCISES = 5
 FEWEST_SOURCES = 3
+MOST_WORDS = 3_000
 OUTCOMES = range(3, 6)
 BOXES = ("Note", "Caution", "In real life", "Go deeper")
 START = "0"  # the lesson number of the start page
@@ -390,6 +391,37 @@ def _teaches_by_doing(page: _Page) -> _Faults:
         yield None, "has no widget (nothing from helpers.course.views, no ipywidgets)"
 
 
+def _makes_the_learner_do_it(page: _Page) -> _Faults:
+    kinds = [exercise.kind for exercise in exercises_by_lesson().get(page.number, [])]
+    if not any(kinds):  # of no exercise at all, other rules speak
+        if kinds:
+            yield None, "its exercises do not say of what kind they are", True
+        return
+    if strange := set(kinds) - set(KINDS):
+        yield None, f"has an exercise of kind {min(strange)!r}; kinds are {', '.join(KINDS)}"
+    doing = kinds.count("code") + kinds.count("design")
+    if 2 * doing < len(kinds):
+        yield None, f"{doing} of {len(kinds)} exercises run what the learner wrote; expected half"
+    if "design" not in kinds:
+        yield None, "has no exercise in which something is designed"
+
+
+def _is_short(page: _Page) -> _Faults:
+    kinds = [exercise.kind for exercise in exercises_by_lesson().get(page.number, [])]
+    text = "\n".join(cell.source for _, cell in page.text)
+    words = len(re.findall(r"[\w'-]*[a-zA-Z][\w'-]*", re.sub(r"\]\([^)]*\)", "]", text)))
+    if words > MOST_WORDS:
+        yield None, f"has {words:,} words; at most {MOST_WORDS:,}", not any(kinds)
+
+
+def _shows_numbers_and_not_only_whether(page: _Page) -> _Faults:
+    for at, cell in page.code:
+        shown = [out.get("text/plain", "") for out in cell.data]
+        shown += ["".join(output.get("text", "")) for output in cell.outputs]
+        if any(text.strip() in ("True", "False", "np.True_", "np.False_") for text in shown):
+            yield at, "shows only whether something is true; show the numbers", True
+
+
 def _text(value: Any) -> str:
     if isinstance(value, list):
         return "".join(value)
@@ -415,6 +447,9 @@ _LESSON_RULES: tuple[_Rule, ...] = (
     _names_outcomes_and_sources,
     _ends_with_the_progress,
     _teaches_by_doing,
+    _makes_the_learner_do_it,
+    _is_short,
+    _shows_numbers_and_not_only_whether,
 )
 
 if __name__ == "__main__":

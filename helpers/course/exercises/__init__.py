@@ -11,7 +11,8 @@ The exercises of lesson 2.1 are the list ``EXERCISES`` in
 ``helpers/course/lesson_2_1/exercises.py``. An exercise is data and one function, the judge, which
 returns None for a right answer and otherwise explains what was misunderstood. ``judges`` has judges
 for the common kinds of answer. ``wrong`` lists answers that people really give, each with words
-from the reply intended for it; the tests try all of them, and the solution too.
+from the reply intended for it; the tests try all of them, and the solution too. A judge that runs
+what the learner wrote calls it through ``calls.run``: on copies, for a limited time.
 
 >>> from helpers.course.exercises.core import Exercise
 >>> from helpers.course.exercises.judges import number

@@ -16,6 +16,7 @@ from helpers.course.exercises.panel import Feedback
 
 # Set by the tests: an exception in a judge is then raised instead of turned into a reply.
 RAISE = "MLOPS_EXERCISES_RAISE"
+KINDS = ("code", "design", "number", "choice")
 
 
 class UnknownExerciseError(KeyError):
