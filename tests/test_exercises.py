@@ -70,6 +70,19 @@ ODD = [
 
 
 @pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.id)
+def test_no_reply_to_an_answer_of_the_wrong_type_shows_a_part_of_the_right_one(
+    exercise, monkeypatch
+):
+    monkeypatch.delenv(RAISE)
+    right = evaluate(exercise.solution)
+    parts = {right} if isinstance(right, str | int | float) else set()
+    parts |= set(right) if isinstance(right, set | list | tuple) else set()
+    for odd in ("None", "object()", "lambda: 1", "b'x'", "Exception()"):
+        message = exercise.feedback(evaluate(odd)).message
+        assert not [part for part in parts if repr(part) in message.replace(odd, "")]
+
+
+@pytest.mark.parametrize("exercise", ALL, ids=lambda exercise: exercise.id)
 def test_no_odd_answer_is_right_or_raises(exercise, monkeypatch):
     monkeypatch.delenv(RAISE)
     faults = {}

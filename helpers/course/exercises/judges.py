@@ -26,7 +26,7 @@ def name(right: str, *, among: Collection[str], replies: Mapping[str, str] | Non
 
     def judge(answer: Any) -> str | None:
         if not isinstance(answer, str):
-            return f"Expected a name (a string such as {min(among)!r}), got {_kind(answer)}."
+            return f"Expected one name, a string in quotes, got {_kind(answer)}."
         given = answer.strip()
         if given == right:
             return None
@@ -90,7 +90,7 @@ def chosen(
 
     def judge(answer: Any) -> str | None:
         if isinstance(answer, str) or not isinstance(answer, Collection):
-            return f"Expected a set such as {{{min(among)!r}}}, got {_kind(answer)}."
+            return f"Expected a set: names in quotes, between braces; got {_kind(answer)}."
         strange = [one for one in answer if one not in set(among)]
         if strange:
             return f"{strange[0]!r} is not one of them: {', '.join(sorted(among))}."

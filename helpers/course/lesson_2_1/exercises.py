@@ -151,7 +151,7 @@ EXERCISES = [
             ('"years_employed"', "a job is new"),
             ('"Utilization"', "capital letters"),
             ('"missing"', "is not one of them"),
-            ("0.02", "Expected a name"),
+            ("0.02", "Expected one name"),
         ),
         right="That is right: about 2 in 100 applicants have no credit line to use.",
     ),

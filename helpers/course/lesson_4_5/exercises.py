@@ -17,9 +17,9 @@ if TYPE_CHECKING:  # a report of the exercises must not wait for them
 def _order(answer: Any) -> str | None:
     letters = "ABCDE"
     if not isinstance(answer, Sequence) or any(one not in list(letters) for one in answer):
-        return "Expected a list of the letters, such as ['A', 'B', 'C', 'D', 'E']."
+        return "Expected a list: the five letters, in quotes, in your order."
     if sorted(answer) != list(letters):
-        return "Each of the five letters belongs into the list once."
+        return "Each of the five letters belongs in the list once."
     place = {letter: i for i, letter in enumerate(answer)}
     if place["E"] > place["D"] or place["B"] > place["D"]:
         return "What can be found without a server comes before what needs one: it is cheaper."
