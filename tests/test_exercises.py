@@ -152,6 +152,12 @@ def test_a_function_gets_copies_and_its_errors_become_replies():
     with pytest.raises(ReplyError, match="Expected a function .*got None"):
         run(None)
 
+    def budget():
+        raise ReplyError("That was one check too many.")
+
+    with pytest.raises(ReplyError, match="^That was one check too many.$"):
+        run(lambda check: check(), budget)
+
 
 def test_a_reply_raised_by_a_judge_is_the_reply():
     def judge(answer):

@@ -48,6 +48,8 @@ def run(answer: Callable, *arguments: Any, seconds: float = 10.0, about: str = "
     try:
         with time_limit(seconds):
             return answer(*(one.copy() if hasattr(one, "copy") else one for one in arguments))
+    except ReplyError:  # of something that the judge has handed in
+        raise
     except _TooSlow:
         raise ReplyError(
             f"Your function was stopped after {seconds:g} seconds. Look for a loop that never "
