@@ -7,6 +7,7 @@ return values that a session can transfer.
 
 from __future__ import annotations
 
+import contextlib
 import tempfile
 import uuid
 from collections.abc import Iterator
@@ -24,8 +25,9 @@ from tfx_bsl.arrow import table_util
 
 _Statistics = statistics_pb2.DatasetFeatureStatisticsList
 _WHOLE = "All Examples"
+_KINDS = {schema_pb2.INT: pa.int64(), schema_pb2.FLOAT: pa.float64()}
 # Types that become text for TFDV.
-_TEXT = (pa.types.is_large_string, pa.types.is_temporal, pa.types.is_decimal, pa.types.is_null)
+_TEXT = (pa.types.is_large_string, pa.types.is_temporal, pa.types.is_null)
 
 
 def statistics_of_table(path: str, slice_by: list[str], options: dict[str, Any]) -> _Statistics:
@@ -34,9 +36,10 @@ def statistics_of_table(path: str, slice_by: list[str], options: dict[str, Any])
     Does what ``tfdv.generate_statistics_from_dataframe`` does, but without pandas, and with TFDV's
     own slicer, which that function does not offer.
     """
-    table = pq.read_table(path)
-    options = _with_truth_values(options, table.schema)
-    (batch,) = _plain(table).combine_chunks().to_batches()
+    table = _plain(pq.read_table(path))
+    if options.get("infer_type_from_schema") and "schema" in options:
+        table = _of_types(table, options["schema"])
+    (batch,) = table.combine_chunks().to_batches()
     batch = table_util.CanonicalizeRecordBatch(batch)
     parts = [(_WHOLE if slice_by else "", batch)]
     if slice_by:
@@ -56,9 +59,6 @@ def statistics_of_files(
     if slice_by:
         slicer = tfdv.experimental_get_feature_value_slicer(dict.fromkeys(slice_by))
         options = {**options, "experimental_slice_functions": [slicer]}
-    if kind == "parquet":
-        with FileSystems.open(FileSystems.match([pattern])[0].metadata_list[0].path) as first:
-            options = _with_truth_values(options, pq.read_schema(first))
     options = tfdv.StatsOptions(**options)
     pipeline_options = PipelineOptions(beam_options)
     # Workers on other machines return the result through a shared folder.
@@ -92,15 +92,6 @@ def _record_batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
         yield table_util.CanonicalizeRecordBatch(batch)
 
 
-def _with_truth_values(options: dict[str, Any], columns: pa.Schema) -> dict[str, Any]:
-    """Return options that make boolean columns categories, as TFDV does with a DataFrame."""
-    schema = schema_pb2.Schema()
-    for field in columns:
-        if pa.types.is_boolean(field.type):
-            schema.feature.add(name=field.name, type=schema_pb2.INT).bool_domain.SetInParent()
-    return {**options, "schema": schema} if schema.feature else options
-
-
 def _plain(table: pa.Table) -> pa.Table:
     """Return columns of the types that TFDV takes: numbers, text and lists of them."""
     for i, field in enumerate(table.schema):
@@ -109,9 +100,24 @@ def _plain(table: pa.Table) -> pa.Table:
             column = column.cast(field.type.value_type)
         if pa.types.is_boolean(column.type):
             column = column.cast(pa.int64())
+        elif pa.types.is_decimal(column.type):
+            column = column.cast(pa.float64())
         elif any(is_text(column.type) for is_text in _TEXT):
             column = column.cast(pa.string())
         table = table.set_column(i, field.name, column)
+    return table
+
+
+def _of_types(table: pa.Table, schema: schema_pb2.Schema) -> pa.Table:
+    """Return columns of numbers in the schema's types, where that changes no value."""
+    for feature in schema.feature:
+        i = table.schema.get_field_index(feature.name)
+        kind = table.schema.types[i] if i >= 0 else pa.null()
+        is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
+        if is_number and feature.type in _KINDS:
+            with contextlib.suppress(pa.ArrowInvalid):  # 2.5 is no whole number
+                column = table.column(i).cast(_KINDS[feature.type])
+                table = table.set_column(i, feature.name, column)
     return table
 
 
