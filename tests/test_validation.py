@@ -17,6 +17,7 @@ from helpers.validation import (
     generate_statistics,
     infer_schema,
     validate_statistics,
+    wrong_rows,
 )
 
 
@@ -752,3 +753,41 @@ def test_a_table_can_be_asked_for_a_least_number_of_rows(frame, statistics, sche
     assert not validate_statistics(statistics, schema)
     with pytest.raises(ValueError, match=r"min_rows is -1; expected a whole number"):
         schema.min_rows = -1
+
+
+def test_the_rows_behind_an_anomaly_are_known(frame, schema, tmp_path):
+    assert wrong_rows(frame, schema).empty
+    schema["age"].range = (18, 75)
+    schema["share"].min_fraction = 0.95
+    bad = frame.assign(
+        age=frame["age"].where(~frame.index.isin([3, 77]), 300),
+        region=frame["region"].where(frame.index != 5, "Moon").where(frame.index != 6),
+        extra="x",
+        defaulted=frame["defaulted"].astype(object).where(frame.index != 9, "9 %"),
+    )
+    bad.index = bad.index + 1_000
+    found = wrong_rows(bad, schema)
+    assert list(found) == ["row", "feature", "what", "details"]
+    rows = found.groupby("feature")["row"].apply(list).to_dict()
+    missing = np.flatnonzero(frame["share"].isna()).tolist()
+    assert rows == {"age": [3, 77], "region": [5, 6], "defaulted": [9], "share": missing}
+    details = found.set_index("row")["details"]
+    assert "300" in details[3] and "Moon" in details[5]
+    bad.to_csv(tmp_path / "a.csv", index=False)
+    pd.testing.assert_frame_equal(wrong_rows(tmp_path / "a.csv", schema), found)
+    clean = bad.drop(index=bad.index[found["row"]]).drop(columns="extra")
+    clean["defaulted"] = clean["defaulted"].astype(int)
+    assert not validate_statistics(generate_statistics(clean), schema)
+
+
+def test_only_a_rule_that_the_table_breaks_has_wrong_rows(frame, schema):
+    some = frame.assign(region=frame["region"].where(frame.index % 20 > 0, "New"))
+    assert len(wrong_rows(some, schema)) == 20
+    schema["region"].min_domain_mass = 0.9
+    assert wrong_rows(some, schema).empty
+    more = frame.assign(region=frame["region"].where(frame.index % 5 > 0, "New"))
+    assert len(wrong_rows(more, schema)) == 80
+    schema.environments = ["TRAINING", "SERVING"]
+    assert len(wrong_rows(more, schema, environment="SERVING")) == 80
+    with pytest.raises(ValueError, match="which the schema does not know"):
+        wrong_rows(more, schema, environment="SERVICE")

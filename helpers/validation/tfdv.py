@@ -199,6 +199,43 @@ def validate_statistics(
     return Anomalies(proto)
 
 
+def wrong_rows(
+    data: pd.DataFrame | str | Path | Sequence[str | Path],
+    schema: Schema,
+    *,
+    environment: str | None = None,
+    **reading: Any,
+) -> pd.DataFrame:
+    """Return the rows behind the anomalies of a table.
+
+    Only rules that the table as a whole breaks have rows: with ``min_fraction`` 0.9, a missing
+    value is wrong where more than a tenth are missing. TFDV judges each value that occurs.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame, or path of CSV or Parquet files
+        As for :func:`generate_statistics`.
+    schema : Schema
+    environment : str, optional
+        As for :func:`validate_statistics`.
+    **reading
+        Options of ``pandas.read_csv``, as for :func:`generate_statistics`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each value: ``row`` (its position: ``frame.iloc[row]``), ``feature``, ``what``
+        and ``details``. Empty if nothing is wrong, or only something that no row can be blamed for,
+        such as a column that is absent.
+    """
+    _check_schema(schema, environment)
+    frame = data if isinstance(data, pd.DataFrame) else inputs.read_frame(data, **reading)
+    with _stored(inputs.to_arrow(frame, [])) as path:
+        found = _call("wrong_rows", path, schema.proto, environment)
+    table = pd.DataFrame(found, columns=["row", "feature", "what", "details"])
+    return table.sort_values("row", kind="stable", ignore_index=True)
+
+
 @contextlib.contextmanager
 def _stored(table: pa.Table) -> Iterator[str]:
     """Write a table where the TFX session can read it, for a while."""
