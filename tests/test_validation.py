@@ -8,6 +8,7 @@ import pandas as pd
 import pyarrow as pa
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+from test_tfx_exchange import DTYPES
 
 from helpers.tfx import session
 from helpers.validation import (
@@ -209,6 +210,17 @@ def test_every_kind_of_column_is_a_number_or_text(values, kind):
     table = generate_statistics(frame).to_frame()
     assert table["feature"].tolist() == ["0"] and table["type"].tolist() == [kind]
     assert table["count"].item() == frame[0].notna().sum()
+
+
+def test_a_column_of_any_type_is_counted_and_numbers_have_their_mean():
+    frame = pd.concat(DTYPES, axis=1)
+    table = generate_statistics(frame).to_frame().set_index("feature")
+    for name, column in frame.items():
+        assert table.loc[name, "count"] == column.notna().sum(), name
+        is_number = pd.api.types.is_numeric_dtype(column) and "complex" not in name
+        present = column.dropna().astype(float) if is_number else pd.Series(dtype=float)
+        if len(present) and np.isfinite(present).all():
+            assert table.loc[name, "mean"] == pytest.approx(present.mean(), rel=1e-3), name
 
 
 def test_no_values_have_no_mean_and_infinity_can_be_shown():
@@ -623,6 +635,10 @@ def test_types_can_be_those_of_the_schema(tmp_path):
     frame = pd.DataFrame({"whole": [1.0, None], "part": [1, 2]})
     assert _types(frame).tolist() == ["FLOAT", "INT"]
     assert _types(frame, **options).tolist() == ["INT", "FLOAT"]
+    frame.to_parquet(tmp_path / "a.parquet")
+    for beam_options in (None, ["--runner=DirectRunner"]):
+        types = _types(tmp_path / "a.parquet", beam_options=beam_options, **options)
+        assert types[["whole", "part"]].tolist() == ["INT", "FLOAT"]
 
 
 @pytest.mark.parametrize("by", [None, "flag"])

@@ -42,9 +42,7 @@ def statistics_of_table(path: str, slice_by: list[str], options: dict[str, Any])
     Does what ``tfdv.generate_statistics_from_dataframe`` does, but without pandas, and with TFDV's
     own slicer, which that function does not offer.
     """
-    table = _plain(pq.read_table(path))
-    if options.get("infer_type_from_schema") and "schema" in options:
-        table = _of_types(table, options["schema"])
+    table = _of_types(_plain(pq.read_table(path)), options)
     (batch,) = table.combine_chunks().to_batches()
     batch = table_util.CanonicalizeRecordBatch(batch)
     parts = [(_WHOLE if slice_by else "", batch)]
@@ -65,7 +63,7 @@ def statistics_of_files(
     if slice_by:
         slicer = tfdv.experimental_get_feature_value_slicer(dict.fromkeys(slice_by))
         options = {**options, "experimental_slice_functions": [slicer]}
-    options = tfdv.StatsOptions(**options)
+    given, options = options, tfdv.StatsOptions(**options)
     pipeline_options = PipelineOptions(beam_options)
     # Workers on other machines return the result through a shared folder.
     shared = pipeline_options.view_as(GoogleCloudOptions).temp_location
@@ -83,7 +81,7 @@ def statistics_of_files(
                 (
                     pipeline
                     | beam.io.ReadFromParquetBatched(pattern)
-                    | beam.FlatMap(_record_batches)
+                    | beam.FlatMap(_record_batches, given)
                     | tfdv.GenerateStatistics(options)
                     | tfdv.WriteStatisticsToTFRecord(output)
                 )
@@ -156,8 +154,8 @@ def _fits(value: pa.Scalar, kind: int) -> bool:
     return kind == schema_pb2.FLOAT or (kind == schema_pb2.INT and number.is_integer())
 
 
-def _record_batches(table: pa.Table) -> Iterator[pa.RecordBatch]:
-    for batch in _plain(table).to_batches():
+def _record_batches(table: pa.Table, options: dict[str, Any]) -> Iterator[pa.RecordBatch]:
+    for batch in _of_types(_plain(table), options).to_batches():
         yield table_util.CanonicalizeRecordBatch(batch)
 
 
@@ -177,9 +175,10 @@ def _plain(table: pa.Table) -> pa.Table:
     return table
 
 
-def _of_types(table: pa.Table, schema: schema_pb2.Schema) -> pa.Table:
-    """Return columns of numbers in the schema's types, where that changes no value."""
-    for feature in schema.feature:
+def _of_types(table: pa.Table, options: dict[str, Any]) -> pa.Table:
+    """Return columns of numbers in the schema's types if asked for, where no value changes."""
+    asked = options.get("infer_type_from_schema") and options.get("schema")
+    for feature in asked.feature if asked else ():
         i = table.schema.get_field_index(feature.name)
         kind = table.schema.types[i] if i >= 0 else pa.null()
         is_number = pa.types.is_integer(kind) or pa.types.is_floating(kind)
