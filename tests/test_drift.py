@@ -1,6 +1,8 @@
 """Drift: samples compared, streams watched, detections compared with what happened."""
 
 import base64
+from decimal import Decimal
+from fractions import Fraction
 from functools import partial
 
 import numpy as np
@@ -8,6 +10,7 @@ import pandas as pd
 import pytest
 from matplotlib.figure import Figure
 from scipy import stats
+from test_tfx_exchange import DTYPES
 from views import controls, picture, words
 
 from helpers import drift
@@ -227,6 +230,162 @@ def test_bad_samples_are_refused_by_name(change, error, message):
         compare(**({"reference": frame(), "current": frame()} | change))
 
 
+SAME = [0.1, 0.2] * 50
+WHOLE = [1, 2] * 50
+FLAGS = [True, False] * 50
+GAPS = [1, 2, None, 2] * 25
+
+
+@pytest.mark.parametrize(
+    ("one", "other"),
+    [
+        (SAME, np.array(SAME, "f4")),
+        (SAME, np.array(SAME, "f4").astype("f8")),
+        (SAME, np.array(SAME, "f2")),
+        (SAME, pd.array(SAME, "Float32")),
+        (SAME, pd.array(SAME, "float[pyarrow]")),
+        (SAME, list(map(str, SAME))),
+        (SAME, [Decimal(str(x)) for x in SAME]),
+        (np.arange(1_000) / 10, (np.arange(1_000) / 10).astype("f4")),
+        (WHOLE, np.array(WHOLE, "f8")),
+        (WHOLE, list(map(str, WHOLE))),
+        (WHOLE, ["1.0", "2.0"] * 50),
+        (WHOLE, pd.array(WHOLE, "Int8")),
+        (WHOLE, pd.Categorical(WHOLE)),
+        (GAPS, pd.array(GAPS, "Int64")),
+        (GAPS, pd.Categorical(GAPS)),
+        (pd.Categorical(WHOLE), pd.Categorical(np.array(WHOLE, "f8"))),
+        (FLAGS, [1, 0] * 50),
+        (FLAGS, [1.0, 0.0] * 50),
+        (FLAGS, ["True", "False"] * 50),
+        (FLAGS, pd.array(FLAGS, "boolean")),
+        (FLAGS, pd.array(FLAGS, "bool[pyarrow]")),
+        (list("ab") * 50, [b"a", b"b"] * 50),
+        (list("ab") * 50, pd.Categorical(list("ab") * 50)),
+        (list("ab") * 50, pd.array(list("ab") * 50, "string[pyarrow]")),
+        ([20_000_001.0, 1.0] * 50, np.array([20_000_001, 1] * 50, "f4")),
+        ([2**53 + 1, 1] * 50, [str(2**53 + 1), "1"] * 50),
+    ],
+)
+def test_another_way_to_write_the_same_values_is_no_drift(one, other):
+    for pair in ((one, other), (other, one)):
+        row = only(*pair)
+        assert row["psi"] == 0 and row["verdict"] == "none", pair
+
+
+def test_values_that_differ_stay_different():
+    assert only(["007", "7"] * 50, ["7", "7"] * 50)["verdict"] == "drift", "both are texts"
+    assert only([1e-50, 2e-50] * 50, [1e-50, 5e-50] * 50)["verdict"] == "drift"
+    assert only([2**40, 2**40 + 1] * 50, [2**40, 2**40 + 2] * 50)["verdict"] == "drift"
+    assert only(["1", "2"] * 50, [3, 4] * 50)["verdict"] == "drift"
+
+
+IDS = np.arange(1_000)
+
+
+@pytest.mark.parametrize(
+    ("name", "one", "other"),
+    [
+        ("row", IDS, IDS + 1_000),
+        ("row", IDS, IDS + 500),
+        ("row", IDS + 1_000, np.random.default_rng(0).permutation(IDS)),
+        ("row", np.random.default_rng(0).permutation(IDS), IDS + 1_000),
+        ("number", IDS * 7, 90_000 + IDS * 11),
+        ("row", pd.array(IDS, "Int64"), (IDS + 1_000).astype(float)),
+        ("row", IDS.astype(object), IDS + 1_000),
+        ("customer_id", np.random.default_rng(0).permutation(IDS * 9), IDS * 9 + 1),
+        ("customerId", np.random.default_rng(0).permutation(IDS * 9), IDS * 9 + 1),
+        ("ID", IDS // 1.5, IDS // 1.5 + 5_000),
+        ("name", [f"a{i}" for i in IDS], [f"b{i}" for i in IDS]),
+        ("name", [f"2025-01-{i:06}" for i in IDS], [f"2025-02-{i:06}" for i in IDS]),
+    ],
+)
+def test_an_identifier_is_not_compared_whatever_its_type(name, one, other):
+    found = compare(frame().assign(**{name: one}), frame(seed=1).assign(**{name: other}))
+    assert found.to_frame().loc[name, "notes"].startswith("an identifier")
+    assert not found and found.joint.auc < 0.6
+
+
+def test_a_number_that_moved_is_no_identifier():
+    rng = np.random.default_rng(0)
+    income = rng.permutation(rng.choice(60_000, 1_000, replace=False)) + 10_000
+    for moved in (income * 12, income + 100_000, np.sort(income * 12)):
+        assert only(income, moved)["verdict"] == "drift"
+    assert only(np.sort(income), np.sort(income * 1.3).round())["verdict"] == "drift"
+    paid = compare(pd.DataFrame({"paid": income}), pd.DataFrame({"paid": income * 2}), joint=False)
+    assert paid.drifted == ["paid"]
+
+
+DAYS = pd.date_range("2025-01-01", periods=100)
+
+
+@pytest.mark.parametrize(
+    "make",
+    [
+        lambda days: days,
+        lambda days: days.tz_localize("Europe/Paris"),
+        lambda days: days.date,
+        lambda days: days.to_pydatetime().astype(object),
+        lambda days: days.to_period("M"),
+        lambda days: days.strftime("%F"),
+        lambda days: days.strftime("%F %H:%M"),
+        lambda days: days.strftime("%Y-%m"),
+        lambda days: pd.array(days, "timestamp[us][pyarrow]"),
+        lambda days: pd.array(days.date, "date32[day][pyarrow]"),
+        lambda days: pd.Categorical(days),
+    ],
+)
+def test_times_are_never_compared_whatever_their_type(make):
+    row = only(make(DAYS), make(DAYS + pd.Timedelta(days=400)))
+    assert row["notes"].startswith("a time"), row
+
+
+def test_a_column_can_be_marked_as_category_or_identifier():
+    codes = np.random.default_rng(0).choice([101, 205, 309, *range(400, 420)], 1_000)
+    one, other = frame(code=codes, key=IDS * 2), frame(seed=1, code=codes, key=IDS**2)
+    options = {"categories": ["code"], "identifiers": ["key"], "joint": False}
+    table = compare(one, other, **options).to_frame()
+    assert table.loc["code", "test"] == "chi-squared" and table.loc["code", "psi"] == 0
+    assert table.loc["key", "verdict"] == "not compared"
+    assert compare(one, other, categories=["code"], joint=False).drifted == ["key"]
+    assert compare(one, other, joint=False).to_frame().loc["code", "test"] != "chi-squared"
+    windows = monitor_windows(
+        one,
+        pd.concat([other] * 2),
+        times=pd.date_range("2026-01-01", periods=2_000, freq="h"),
+        identifiers=["key"],
+        categories=["code"],
+    )
+    assert len(windows) == 0
+    with pytest.raises(ValueError, match=r"lacks \['cod'\]"):
+        compare(one, other, categories=["cod"])
+    with pytest.raises(ValueError, match=r"categories and identifiers both have \['key'\]"):
+        compare(one, other, categories=["key"], identifiers=["key"])
+
+
+@pytest.mark.parametrize(
+    "value", [[1, 2], {"a": 1}, {1}, np.array([1])], ids=["list", "dict", "set", "array"]
+)
+@pytest.mark.parametrize("side", ["both", "reference", "current"])
+def test_one_column_of_lists_does_not_stop_the_comparison(value, side):
+    one, other = frame(seed=1), frame(seed=2)
+    filled = pd.Series([value] * len(one), dtype=object)
+    one["tags"] = filled if side != "current" else 1
+    other["tags"] = filled if side != "reference" else 1
+    table = compare(one, other).to_frame()
+    assert table.loc["tags", "verdict"] == "not compared" and "lists" in table.loc["tags", "notes"]
+    assert table.loc["x", "verdict"] == "none"
+
+
+@pytest.mark.parametrize("kind", [Decimal, Fraction, lambda x: Fraction(x) * 2**80])
+def test_numbers_that_are_python_objects_are_compared_as_numbers(kind):
+    x = np.random.default_rng(0).normal(size=500)
+    one, same, moved = ([kind(float(v)) for v in part] for part in (x, x, x + 1))
+    assert only(one, same)["verdict"] == "none"
+    row = only(one, moved)
+    assert row["verdict"] == "drift" and row["test"].startswith("Kolmogorov")
+
+
 # Streams
 
 CALM_THEN_HIGH = np.concatenate(
@@ -251,6 +410,27 @@ def test_detections_are_those_of_rivers_own_loop():
         if running.drift_detected:
             expected.append(i)
     assert monitor(CALM_THEN_HIGH, "adwin").positions.tolist() == expected != []
+
+
+@pytest.mark.parametrize("scale", [1e-6, 5e-4, 1, 1e6])
+@pytest.mark.parametrize("mean", [0, 4])
+def test_adwin_finds_a_shift_of_three_deviations_on_any_scale(scale, mean):
+    rng = np.random.default_rng(0)
+    stream = (mean + rng.normal(size=2_000) + np.repeat([0, 3], 1_000)) * scale
+    found = monitor(stream).positions
+    assert len(found) and 1_000 <= found[0] < 1_200, "no false alarm, and soon"
+    assert (monitor(pd.Series(stream, dtype="Float64")).positions == found).all()
+
+
+def test_a_time_with_a_zone_is_the_same_time():
+    times = pd.date_range("2026-01-01", periods=2_500, freq="h", tz="Europe/Paris")
+    found = monitor(CALM_THEN_HIGH, times=times)
+    onset = times[2_000]
+    assert found.score(onset) == found.score(onset.tz_convert(None))
+    assert found.score(onset).delay_days >= 0
+    found.plot(onset, ax=Figure().subplots())
+    watched = {"start": times[0], "end": times[-1].tz_convert("UTC")}
+    assert score(times[:3], onset, **watched).false_alarms == 3
 
 
 def test_a_name_starts_afresh_and_an_object_continues():
@@ -472,3 +652,14 @@ def test_labels_that_come_a_year_late_make_the_same_alarms_a_year_late():
     assert len(late) == len(once) > 0
     pd.testing.assert_series_equal(late["delay_days"], once["delay_days"] + 365)
     pd.testing.assert_series_equal(late["found"], once["found"])
+
+
+@pytest.mark.parametrize("name", DTYPES)
+def test_a_column_of_any_type_is_compared_or_left_out_with_a_reason(name):
+    column = pd.concat([DTYPES[name]] * 20, ignore_index=True)
+    row = only(column, column)
+    assert row["psi"] == 0 or row["verdict"] in ("constant", "not compared")
+    for other in (pd.Series(range(60)), pd.Series(["a", None] * 30), pd.Series([True] * 60)):
+        for pair in ((column, other), (other, column)):
+            row = only(*pair)
+            assert row["verdict"] in ("drift", "none", "constant") or row["notes"], pair

@@ -357,3 +357,92 @@ def test_steps_widen_what_the_walk_shows(store, ids):
     assert set(one) < set(two)
     with pytest.raises(KeyError, match="no artifact 999"):
         LineageWalk(store, 999)
+
+
+# As ML Metadata's guide "Get started" writes one: no states of executions, no paths of events.
+GUIDE = (
+    WRITER.split("january, first =")[0].split("def fill")[0]
+    + """
+data_type, model_type = kind("Artifact", "DataSet"), kind("Artifact", "SavedModel")
+trainer_type = kind("Execution", "Trainer")
+ids = {}
+for name in ("data", "clean", "model"):
+    of = model_type if name == "model" else data_type
+    (ids[name],) = store.put_artifacts([mlmd.Artifact(type_id=of, uri=f"path/to/{name}")])
+for source, target in (("data", "clean"), ("clean", "model")):
+    one = mlmd.Execution(type_id=trainer_type)
+    if state:
+        one.last_known_state = mlmd.Execution.State.Value(state)
+    (run,) = store.put_executions([one])
+    for name, way in ((source, mlmd.Event.DECLARED_INPUT), (target, mlmd.Event.DECLARED_OUTPUT)):
+        store.put_events([mlmd.Event(artifact_id=ids[name], execution_id=run, type=way)])
+"""
+)
+
+
+@pytest.mark.parametrize("state", ["", "UNKNOWN", "COMPLETE", "RUNNING", "FAILED"])
+def test_a_store_that_tfx_did_not_write_has_a_lineage_too(tmp_path, state):
+    tfx = session()
+    tfx.push("path", str(tmp_path / "metadata.sqlite"))
+    tfx.push("state", state)
+    tfx.run(GUIDE)
+    store, ids = Store(tmp_path / "metadata.sqlite"), tfx.pull("ids")
+    everything = {("DataSet", ids["data"]), ("DataSet", ids["clean"]), ("SavedModel", ids["model"])}
+    assert artifacts_of(store.impact(ids["data"])) == everything
+    assert artifacts_of(store.lineage(ids["model"])) == everything
+    assert store.artifacts.loc[ids["model"], "made_by"] == "Trainer"
+    assert draw(store.impact(ids["data"])).texts
+
+
+def test_two_pipelines_in_one_store_are_kept_apart(tmp_path):
+    path = tmp_path / "metadata.sqlite"
+    session().push("path", str(path))
+    other = WRITER.split("january, first =")[0]
+    cards = other.split("def execution")[1].split("def month")[0]
+    cards = "def execution" + cards.replace('"loans"', '"cards"').replace("loans.", "cards.")
+    session().run(
+        other
+        + 'january, first = month("run-1", 1, None, [])\n'
+        + cards
+        + 'january, second = month("run-2", 2, None, [])\nmonth("run-3", 3, second, [january])\n'
+        + 'month("run-1", 1, None, [])\n'
+    )
+    store = Store(path)
+    first, second, third, fourth = store.models.index
+    for model in (first, second):
+        assert "first one there" in str(store.explain(model)), "of its pipeline"
+    assert f"replaced model {second}" in str(store.explain(third))
+    assert f"replaced model {third}" in str(store.explain(fourth))
+    runs = store.runs.reset_index()
+    assert sorted(zip(runs["run"], runs["pipeline"], strict=True)) == [
+        ("run-1", "cards"),
+        ("run-1", "loans"),
+        ("run-2", "cards"),
+        ("run-3", "cards"),
+    ]
+
+
+def test_span_0_is_a_span(tmp_path):
+    path = tmp_path / "metadata.sqlite"
+    session().push("path", str(path))
+    session().run(WRITER.split("january, first =")[0] + 'month("run-0", 0, None, [])\n')
+    store = Store(path)
+    (examples,) = store.artifacts.index[store.artifacts["type"] == "Examples"]
+    assert store.artifacts.loc[examples, "span"] == 0
+    assert store.models["span"].tolist() == [0] == store.runs["span"].tolist()
+    graph = store.impact(examples)
+    assert graph.nodes["artifact", examples]["label"].endswith("\n0")
+    assert store.artifacts["span"].isna().sum() == len(store.artifacts) - 1
+
+
+@pytest.mark.parametrize(
+    "edges", [["ab", "ba"], ["aa"], ["ab", "bc", "ca", "cd"], ["ab", "bb", "bc", "db", "cd", "ad"]]
+)
+def test_a_graph_with_a_cycle_can_be_drawn(edges):
+    graph = nx.DiGraph(edges)
+    for node in graph:
+        graph.nodes[node].update(kind="artifact", type="Model", label=node)
+    for each in (graph, condense(graph, ["Model"])):
+        ax = draw(each)
+        ax.figure.canvas.draw()
+        assert {text.get_text() for text in ax.texts} == set(graph)

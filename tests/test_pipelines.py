@@ -1,5 +1,6 @@
 """The loans pipeline: from a month's file to a model that answers, or to a reason why not."""
 
+import codecs
 import contextlib
 import gc
 import json
@@ -256,6 +257,9 @@ def test_the_same_delivery_leaves_the_file_alone_and_another_replaces_it(tmp_pat
     source = tmp_path / "source.csv"
     frame.head(2).to_csv(source, index=False)
     assert deliver(source, MONTH, tmp_path).read_bytes() == source.read_bytes()
+    without = source.read_bytes()
+    source.write_bytes(codecs.BOM_UTF8 + without)
+    assert deliver(source, MONTH, tmp_path).read_bytes() == without, "TFX does not know the mark"
     assert sorted(path.name for path in tmp_path.iterdir()) == ["202501", "source.csv"]
     with pytest.raises(FileNotFoundError):
         deliver(tmp_path / "nothing.csv", MONTH, tmp_path)

@@ -1,9 +1,14 @@
 """Statistics, schemas and anomalies: TFDV's results, on frames and files, in classes that read."""
 
+from decimal import Decimal
+from fractions import Fraction
+
 import numpy as np
 import pandas as pd
+import pyarrow as pa
 import pytest
 from tensorflow_metadata.proto.v0 import anomalies_pb2, schema_pb2, statistics_pb2
+from test_tfx_exchange import DTYPES
 
 from helpers.tfx import session
 from helpers.validation import (
@@ -13,6 +18,7 @@ from helpers.validation import (
     generate_statistics,
     infer_schema,
     validate_statistics,
+    wrong_rows,
 )
 
 
@@ -204,6 +210,17 @@ def test_every_kind_of_column_is_a_number_or_text(values, kind):
     table = generate_statistics(frame).to_frame()
     assert table["feature"].tolist() == ["0"] and table["type"].tolist() == [kind]
     assert table["count"].item() == frame[0].notna().sum()
+
+
+def test_a_column_of_any_type_is_counted_and_numbers_have_their_mean():
+    frame = pd.concat(DTYPES, axis=1)
+    table = generate_statistics(frame).to_frame().set_index("feature")
+    for name, column in frame.items():
+        assert table.loc[name, "count"] == column.notna().sum(), name
+        is_number = pd.api.types.is_numeric_dtype(column) and "complex" not in name
+        present = column.dropna().astype(float) if is_number else pd.Series(dtype=float)
+        if len(present) and np.isfinite(present).all():
+            assert table.loc[name, "mean"] == pytest.approx(present.mean(), rel=1e-3), name
 
 
 def test_no_values_have_no_mean_and_infinity_can_be_shown():
@@ -570,3 +587,223 @@ def test_tensorflow_is_not_loaded_for_it():
     program = "import sys, helpers.validation; print('tensorflow' in sys.modules)"
     done = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert done.stdout.strip() == "False", done.stderr
+
+
+def _types(*arguments, **options):
+    return generate_statistics(*arguments, **options).to_frame().set_index("feature")["type"]
+
+
+@pytest.mark.parametrize(
+    "text", ["a,b\n1,2,\n3,4,\n", "a,b\n1,2,9\n3,4\n", "a,b\n1,2\n3,4,5\n", "a,b\n1,2\n3\n"]
+)
+def test_a_row_with_more_or_fewer_cells_than_the_header_is_refused(tmp_path, text):
+    (tmp_path / "a.csv").write_text(text)
+    with pytest.raises(ValueError, match=r"a\.csv cannot be read.*Expected 2 columns, got [13]"):
+        generate_statistics(tmp_path / "a.csv")
+
+
+@pytest.mark.parametrize("full", ["1\n2\n", "9007199254740993\n2\n"])
+def test_a_gap_does_not_change_the_type_of_whole_numbers_in_a_file(tmp_path, full):
+    (tmp_path / "full.csv").write_text("n,x\n" + full.replace("\n", ",a\n"))
+    (tmp_path / "gap.csv").write_text("n,x\n" + full.replace("\n", ",a\n") + ",a\n99,b\n")
+    schemas = {}
+    for name in ("full", "gap"):
+        schemas[name] = infer_schema(generate_statistics(tmp_path / f"{name}.csv"))
+        schemas[name]["n"].min_fraction = 0.5
+        schemas[name]["n"].range = (0, 2**62)
+        schemas[name]["x"].domain = ["a", "b"]
+    for schema in schemas.values():
+        for name in schemas:
+            assert not validate_statistics(generate_statistics(tmp_path / f"{name}.csv"), schema)
+    schemas["full"]["n"].range = (0, 50)
+    found = validate_statistics(generate_statistics(tmp_path / "gap.csv"), schemas["full"])
+    assert "Out-of-range values" in set(found.to_frame()["what"]), "the range is checked as well"
+
+
+def test_types_can_be_those_of_the_schema(tmp_path):
+    schema = Schema()
+    for name, kind in {"whole": "INT", "part": "FLOAT", "zip": "BYTES", "odd": "INT"}.items():
+        schema.add(name, kind)
+    (tmp_path / "a.csv").write_text("whole,part,zip,odd\n1,1,01234,1\n2,2,00001,2.5\n")
+    assert _types(tmp_path / "a.csv").tolist() == ["INT", "INT", "INT", "FLOAT"]
+    options = {"schema": schema, "infer_type_from_schema": True}
+    statistics = generate_statistics(tmp_path / "a.csv", **options)
+    table = statistics.to_frame().set_index("feature")
+    assert table["type"].tolist() == ["INT", "FLOAT", "STRING", "FLOAT"], "2.5 stays what it is"
+    assert table.loc["zip", "top"] in ("01234", "00001")
+    assert validate_statistics(statistics, schema).features == ["odd"]
+    frame = pd.DataFrame({"whole": [1.0, None], "part": [1, 2]})
+    assert _types(frame).tolist() == ["FLOAT", "INT"]
+    assert _types(frame, **options).tolist() == ["INT", "FLOAT"]
+    frame.to_parquet(tmp_path / "a.parquet")
+    for beam_options in (None, ["--runner=DirectRunner"]):
+        types = _types(tmp_path / "a.parquet", beam_options=beam_options, **options)
+        assert types[["whole", "part"]].tolist() == ["INT", "FLOAT"]
+
+
+@pytest.mark.parametrize("by", [None, "flag"])
+def test_truth_values_do_not_make_the_schema_forgotten(by):
+    frame = pd.DataFrame({"flag": [True, False] * 4, "code": [1, 2, 3, 1] * 2})
+    schema = infer_schema(generate_statistics(frame))
+    schema["code"].proto.int_domain.is_categorical = True
+    table = generate_statistics(frame, schema=schema, slice_by=by).whole.to_frame()
+    assert table.set_index("feature").loc["code", "unique"] == 3, "counted as categories"
+
+
+@pytest.mark.parametrize(
+    "flags",
+    [
+        [True, False, True],
+        [True, True, True],
+        [False, False, False],
+        pd.array([True, None, False], dtype="boolean"),
+        np.array([True, None, False], dtype=object),
+        pd.array([True, False, None], dtype="bool[pyarrow]"),
+        [0, 1, 1],
+    ],
+    ids=str,
+)
+def test_a_table_of_truth_values_meets_the_schema_drafted_from_it(flags):
+    statistics = generate_statistics(pd.DataFrame({"flag": flags}))
+    schema = infer_schema(statistics)
+    assert not validate_statistics(statistics, schema)
+    if len(set(statistics.to_frame().loc[0, ["min", "max"]])) == 2:
+        assert schema["flag"].proto.HasField("bool_domain")
+        wrong = generate_statistics(pd.DataFrame({"flag": [0, 1, 7]}))
+        assert validate_statistics(wrong, schema).features == ["flag"]
+    again = generate_statistics(pd.DataFrame({"flag": flags}), schema=schema)
+    assert not validate_statistics(again, schema)
+    assert not validate_statistics(again, infer_schema(again))
+
+
+def test_an_anomaly_has_the_name_of_its_column():
+    names = ["petal length (cm)", "a.b", "it's", 'say "x"', "naïve", "plain"]
+    frame = pd.DataFrame({name: [1.5, 2.5] for name in names})
+    schema = infer_schema(generate_statistics(frame))
+    found = validate_statistics(generate_statistics(frame.astype(str) + "x"), schema)
+    assert sorted(found.features) == sorted(names) == sorted(schema.features)
+
+
+@pytest.mark.parametrize(
+    ("values", "kind", "mean"),
+    [
+        ([Decimal("0.1"), Decimal("0.3"), None], "FLOAT", 0.2),
+        ([Fraction(1, 4), Fraction(3, 4)], "FLOAT", 0.5),
+        ([2**70, 2**70], "FLOAT", 2.0**70),
+        ([1, Decimal(2), 3.0], "FLOAT", 2),
+        (pd.array([Decimal("0.1"), None], pd.ArrowDtype(pa.decimal128(5, 2))), "FLOAT", 0.1),
+        ([np.int8(1), 2**62], "INT", (2.0**62 + 1) / 2),
+    ],
+    ids=str,
+)
+def test_numbers_that_are_python_objects_are_numbers(values, kind, mean):
+    if isinstance(values, list):
+        values = pd.Series(values, dtype=object)
+    row = generate_statistics(pd.DataFrame({"x": values})).to_frame().iloc[0]
+    assert (row["type"], row["mean"]) == (kind, pytest.approx(mean))
+
+
+def test_decimals_in_a_parquet_file_are_numbers_in_memory_and_in_a_pipeline(tmp_path):
+    path = tmp_path / "a.parquet"
+    pd.DataFrame({"x": [Decimal("0.50"), None, Decimal("1.50")]}).to_parquet(path)
+    for options in (None, ["--runner=DirectRunner"]):
+        row = generate_statistics(path, beam_options=options).to_frame().iloc[0]
+        assert (row["type"], row["count"], row["mean"]) == ("FLOAT", 2, 1)
+
+
+def test_a_csv_file_of_another_country_can_be_read(tmp_path):
+    text = "preis;ort;land\n1,5;München;NA\n-;Köln;DE\n"
+    (tmp_path / "a.csv").write_bytes(text.encode("latin-1"))
+    read = {"sep": ";", "decimal": ",", "encoding": "latin-1", "na_values": ["-"]}
+    table = generate_statistics(tmp_path / "a.csv", **read).to_frame().set_index("feature")
+    assert table.loc["preis", ["type", "count", "mean"]].tolist() == ["FLOAT", 1, 1.5]
+    assert table.loc["ort", "top"] == "München" and table.loc["land", "count"] == 1
+    table = generate_statistics(tmp_path / "a.csv", keep_default_na=False, **read).to_frame()
+    assert table.set_index("feature").loc["land", "count"] == 2, "NA is Namibia"
+    with pytest.raises(ValueError, match=r"a\.csv cannot be read.*encoding.*pass the DataFrame"):
+        generate_statistics(tmp_path / "a.csv", sep=";")
+    with pytest.raises(ValueError, match="sep is for CSV files"):
+        generate_statistics(pd.DataFrame({"x": [1]}), sep=";")
+
+
+@pytest.mark.parametrize("damage", ["cut off", "not gzip", "zeros"])
+def test_a_damaged_file_is_refused_by_name(frame, tmp_path, damage):
+    path = tmp_path / "a.csv.gz"
+    frame.to_csv(path, index=False)
+    data = path.read_bytes()
+    damaged = {"cut off": data[:-20], "not gzip": b"a,b", "zeros": data[:20] + bytes(900)}[damage]
+    path.write_bytes(damaged)
+    with pytest.raises(ValueError, match=r"a\.csv\.gz cannot be read"):
+        generate_statistics(path)
+    path = path.with_suffix(".parquet")
+    frame.to_parquet(path)
+    path.write_bytes(path.read_bytes()[:-20])
+    with pytest.raises(ValueError, match=r"a\.csv\.parquet cannot be read"):
+        generate_statistics(path)
+
+
+@pytest.mark.parametrize("values", [[0, 0, 1], [0.5, np.nan, 0.5], [True, False, True]])
+def test_a_sparse_column_is_what_a_dense_one_is(values):
+    sparse = generate_statistics(pd.DataFrame({"x": pd.arrays.SparseArray(values)}))
+    assert sparse.proto == generate_statistics(pd.DataFrame({"x": values})).proto
+
+
+def test_a_byte_order_mark_is_no_part_of_a_name(tmp_path):
+    path = tmp_path / "a.csv"
+    path.write_bytes(b"\xef\xbb\xbfa,b\r\n1,2\r\n")
+    assert generate_statistics(path).features == ["a", "b"]
+    with pytest.raises(ValueError, match=r"a\.csv begins with a byte order mark"):
+        generate_statistics(path, beam_options=[])
+
+
+def test_a_table_can_be_asked_for_a_least_number_of_rows(frame, statistics, schema, tmp_path):
+    before = schema.copy()
+    assert schema.min_rows == 0
+    schema.min_rows = len(frame) + 1
+    found = validate_statistics(statistics, schema)
+    assert found.features == [""] and "examples" in repr(found)
+    assert schema.diff(before).to_numpy().tolist() == [["", "min_rows", 0, len(frame) + 1]]
+    schema.save(tmp_path / "schema.pbtxt")
+    assert Schema.load(tmp_path / "schema.pbtxt").min_rows == len(frame) + 1
+    schema.min_rows = len(frame)
+    assert not validate_statistics(statistics, schema)
+    with pytest.raises(ValueError, match=r"min_rows is -1; expected a whole number"):
+        schema.min_rows = -1
+
+
+def test_the_rows_behind_an_anomaly_are_known(frame, schema, tmp_path):
+    assert wrong_rows(frame, schema).empty
+    schema["age"].range = (18, 75)
+    schema["share"].min_fraction = 0.95
+    bad = frame.assign(
+        age=frame["age"].where(~frame.index.isin([3, 77]), 300),
+        region=frame["region"].where(frame.index != 5, "Moon").where(frame.index != 6),
+        extra="x",
+        defaulted=frame["defaulted"].astype(object).where(frame.index != 9, "9 %"),
+    )
+    bad.index = bad.index + 1_000
+    found = wrong_rows(bad, schema)
+    assert list(found) == ["row", "feature", "what", "details"]
+    rows = found.groupby("feature")["row"].apply(list).to_dict()
+    missing = np.flatnonzero(frame["share"].isna()).tolist()
+    assert rows == {"age": [3, 77], "region": [5, 6], "defaulted": [9], "share": missing}
+    details = found.set_index("row")["details"]
+    assert "300" in details[3] and "Moon" in details[5]
+    bad.to_csv(tmp_path / "a.csv", index=False)
+    pd.testing.assert_frame_equal(wrong_rows(tmp_path / "a.csv", schema), found)
+    clean = bad.drop(index=bad.index[found["row"]]).drop(columns="extra")
+    clean["defaulted"] = clean["defaulted"].astype(int)
+    assert not validate_statistics(generate_statistics(clean), schema)
+
+
+def test_only_a_rule_that_the_table_breaks_has_wrong_rows(frame, schema):
+    some = frame.assign(region=frame["region"].where(frame.index % 20 > 0, "New"))
+    assert len(wrong_rows(some, schema)) == 20
+    schema["region"].min_domain_mass = 0.9
+    assert wrong_rows(some, schema).empty
+    more = frame.assign(region=frame["region"].where(frame.index % 5 > 0, "New"))
+    assert len(wrong_rows(more, schema)) == 80
+    schema.environments = ["TRAINING", "SERVING"]
+    assert len(wrong_rows(more, schema, environment="SERVING")) == 80
+    with pytest.raises(ValueError, match="which the schema does not know"):
+        wrong_rows(more, schema, environment="SERVICE")

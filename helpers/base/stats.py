@@ -2,7 +2,11 @@
 
 from __future__ import annotations
 
+import numbers
+from decimal import Decimal
+
 import numpy as np
+import pandas as pd
 from numpy.typing import ArrayLike
 
 
@@ -56,3 +60,32 @@ def _share_below(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     others = np.sort(others)
     below = np.searchsorted(others, values, "left") + np.searchsorted(others, values, "right")
     return below / (2 * len(others))
+
+
+def plain_numbers(values: pd.Series) -> pd.Series:
+    """Return a column of Python's number objects as numbers; any other column unchanged.
+
+    Parameters
+    ----------
+    values : pandas.Series
+        Such as one of ``decimal.Decimal``, ``fractions.Fraction`` or integers of any size.
+
+    Returns
+    -------
+    pandas.Series
+        Integers where all of them fit 64 bits, otherwise floats; missing values stay missing.
+
+    Examples
+    --------
+    >>> plain_numbers(pd.Series([Decimal("0.5"), None, 2**70])).dtype
+    dtype('float64')
+    """
+    if isinstance(values.dtype, pd.ArrowDtype) and values.dtype.type is Decimal:
+        return values.astype(float)
+    present = values[values.notna()] if values.dtype == object else values[:0]
+    kinds = set(map(type, present))
+    if not kinds or bool in kinds or not all(issubclass(k, numbers.Real | Decimal) for k in kinds):
+        return values
+    if all(issubclass(k, numbers.Integral) for k in kinds) and present.abs().max() < 2**63:
+        return values.astype("Int64")
+    return values.map(float, na_action="ignore").astype(float)

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import itertools
+import numbers
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -20,6 +22,8 @@ _LEAST_EXPECTED = 5  # Cochran's rule for chi-squared
 _EXACT_ROWS = 200  # up to here the exact Kolmogorov-Smirnov p-value costs next to nothing
 _JOINT_ROWS = 5_000  # from each sample, for the classifier
 _MOST_VALUES = 250  # of a text column, for the classifier
+_DATE = r"\d{4}-\d\d(-\d\d([ T].*)?)?"  # of text
+_ID_NAME = re.compile(r"(?i:(^|[\W_])(id|uuid|guid))$|[a-z](Id|ID)$")
 _SHOWN = ("verdict", "psi", "psi_by_chance", "js", "test", "p_corrected", "notes")
 
 
@@ -146,6 +150,8 @@ def compare(
     current: pd.DataFrame,
     *,
     columns: Sequence[str] | None = None,
+    categories: Sequence[str] = (),
+    identifiers: Sequence[str] = (),
     alpha: float = 0.01,
     least: float = 0.1,
     bins: int = 10,
@@ -170,8 +176,12 @@ def compare(
     reference, current : pandas.DataFrame
         For example the training data and last month.
     columns : sequence of str, optional
-        Features; all columns by default. Times and identifiers are never compared: they always
-        differ.
+        Features; all columns by default. Times and identifiers are not compared: they always
+        differ. A column is taken for an identifier if most of its values occur once and they are
+        texts, have a name such as ``customer_id``, or are whole numbers that go on counting.
+    categories, identifiers : sequence of str, optional
+        Columns to take for categories whatever their type, such as codes that are numbers, and
+        columns to take for identifiers.
     alpha : float, default 0.01
         Significance level.
     least : float, default 0.1
@@ -195,7 +205,7 @@ def compare(
     TypeError
         If a sample is not a DataFrame.
     ValueError
-        If a sample is empty, repeats a column or lacks one of `columns`, or a setting is wrong.
+        If a sample is empty, repeats a column or lacks one that is named, or a setting is wrong.
 
     References
     ----------
@@ -214,17 +224,25 @@ def compare(
     """
     from scipy.stats import false_discovery_control
 
+    named = {"columns": columns, "categories": categories, "identifiers": identifiers}
     for name, frame in (("reference", reference), ("current", current)):
-        _check_sample(name, frame, columns)
+        _check_sample(name, frame, named)
+    if both := set(categories) & set(identifiers):
+        raise ValueError(f"categories and identifiers both have {sorted(both)}; name each once")
     alpha = checks.share("alpha", alpha, ends=False)
     if not 0 < least < np.inf:
         raise ValueError(f"least is {least!r}; expected a number above 0")
     bins = checks.whole("bins", bins, 2)
 
     names = list(dict.fromkeys([*reference, *current] if columns is None else columns))
+    reference, current = (
+        pd.DataFrame({name: _typed(frame[name], name in categories) for name in frame})
+        for frame in (reference, current)
+    )
     rows, kept = {}, []
     for name in names:
-        reason = _incomparable(name, reference, current)
+        reason = "an identifier, as you said" if name in identifiers else ""
+        reason = reason or _incomparable(name, reference, current, name in categories)
         if reason:
             rows[name] = {"verdict": "not compared", "notes": reason}
         else:
@@ -248,7 +266,7 @@ def compare(
     return Comparison(table, together, sizes, alpha, float(least))
 
 
-def _check_sample(name: str, frame: pd.DataFrame, columns: Sequence[str] | None) -> None:
+def _check_sample(name: str, frame: pd.DataFrame, named: dict[str, Sequence[str] | None]) -> None:
     if not isinstance(frame, pd.DataFrame):
         kind = type(frame).__name__
         raise TypeError(f"{name} is a {kind}; expected a DataFrame (series.to_frame() makes one)")
@@ -257,29 +275,68 @@ def _check_sample(name: str, frame: pd.DataFrame, columns: Sequence[str] | None)
     twice = list(frame.columns[frame.columns.duplicated()])
     if twice:
         raise ValueError(f"{name} has {twice} more than once; expected each column once")
-    if isinstance(columns, str):
-        raise ValueError(f"columns is the text {columns!r}; expected a list: [{columns!r}]")
-    lacking = [column for column in columns or () if column not in frame]
-    if lacking:
-        raise ValueError(f"{name} lacks {lacking}; it has {list(frame)}")
+    for argument, columns in named.items():
+        if isinstance(columns, str):
+            raise ValueError(f"{argument} is the text {columns!r}; expected a list: [{columns!r}]")
+        lacking = [column for column in columns or () if column not in frame]
+        if lacking:
+            raise ValueError(f"{name} lacks {lacking}; it has {list(frame)}")
 
 
-def _incomparable(name: str, reference: pd.DataFrame, current: pd.DataFrame) -> str:
+def _typed(column: pd.Series, category: bool) -> pd.Series:
+    """Return a column with its Python numbers as numbers, or any column as a category."""
+    return column.astype(object) if category else stats.plain_numbers(column)
+
+
+def _incomparable(name: str, reference: pd.DataFrame, current: pd.DataFrame, category: bool) -> str:
     """Return why a column cannot be compared; "" if it can."""
     if name not in current:
         return "only in the reference"
     if name not in reference:
         return "only in the current sample"
     both = (reference[name], current[name])
-    if any(map(pd.api.types.is_datetime64_any_dtype, both)):
-        return "a time: always differs"
-    if any(map(pd.api.types.is_timedelta64_dtype, both)):
+    try:
+        unique = [column.nunique() for column in both]
+    except (TypeError, NotImplementedError):  # from pandas, and from pyarrow
+        unique = []
+    if not unique or any(map(pd.api.types.is_complex_dtype, both)):
+        return "lists or other objects: turn them into numbers or text"
+    if category:
+        return ""
+    kinds = {pd.api.types.infer_dtype(column, skipna=True) for column in both}
+    if any(map(pd.api.types.is_timedelta64_dtype, both)) or "timedelta" in kinds:
         return "a duration: turn it into a number"
-    if not _is_number(both[0]):
-        rows = both[0].count()
-        if rows >= _LEAST_ROWS and both[0].nunique() > rows / 2:
-            return "an identifier: most values occur once"
+    times = kinds & {"datetime", "datetime64", "date", "time", "period"}
+    if times or any(map(pd.api.types.is_datetime64_any_dtype, both)) or all(map(_is_dates, both)):
+        return "a time: always differs"
+    if both[0].count() < _LEAST_ROWS or unique[0] <= both[0].count() / 2:
+        return ""
+    if not _is_number(both[0]) or (_ID_NAME.search(str(name)) and _is_whole(both[0])):
+        return "an identifier: most values occur once"
+    if all(map(_is_number, both)):
+        in_order = both[0].max() < both[1].min() and all(_is_count(x, in_order=True) for x in both)
+        if in_order or all(map(_is_count, both)):
+            return "an identifier: numbers that go on counting"
     return ""
+
+
+def _is_dates(column: pd.Series) -> bool:
+    """Return whether a column holds dates as text."""
+    texts = [] if _is_number(column) else column.dropna().unique()
+    return len(texts) > 0 and all(re.fullmatch(_DATE, str(text)) for text in texts)
+
+
+def _is_whole(column: pd.Series) -> bool:
+    values = _numbers(column)
+    return bool((np.isnan(values) | (values == np.rint(values))).all())
+
+
+def _is_count(column: pd.Series, in_order: bool = False) -> bool:
+    """Return whether whole numbers occur once each, with few gaps in any order, or in order."""
+    if not (_is_number(column) and _is_whole(column) and column.is_unique):
+        return False
+    few_gaps = column.max() - column.min() < 3 * len(column)
+    return column.is_monotonic_increasing if in_order else bool(few_gaps)
 
 
 def _is_number(column: pd.Series) -> bool:
@@ -290,11 +347,11 @@ def _is_number(column: pd.Series) -> bool:
 def _feature(reference: pd.Series, current: pd.Series, bins: int) -> dict[str, object]:
     """Compare a column: its row of the table."""
     if _is_number(reference):
-        numbers = _numbers(reference), _numbers(current)
-        codes, labels, continuous = _bin(*numbers, bins)
+        both = _same_digits(reference, current)
+        codes, labels, continuous = _bin(*both, bins)
     else:
-        both, labels = _text_codes(reference, current)
-        codes, continuous = np.split(both, [len(reference)]), False
+        texts, labels = _text_codes(reference, current)
+        codes, continuous = np.split(texts, [len(reference)]), False
     missing = reference.isna().to_numpy(), current.isna().to_numpy()
     labels += ["no number", "missing"]
     cells = [  # until here, a value that is not missing and not a number has the code -1
@@ -311,7 +368,7 @@ def _feature(reference: pd.Series, current: pd.Series, bins: int) -> dict[str, o
         row: dict[str, object] = {"verdict": "constant"}
         notes.append(f"always {labels[0]}")
     else:
-        row = _test_numbers(*numbers) if continuous else _test_values(counts)
+        row = _test_numbers(*both) if continuous else _test_values(counts)
         if sizes.min() < _LEAST_ROWS:
             row["verdict"] = "too few rows"
             notes.append(f"only {sizes.min()} rows")
@@ -331,13 +388,53 @@ def _numbers(column: pd.Series) -> np.ndarray:
     return pd.to_numeric(column, errors="coerce").to_numpy(dtype=float, na_value=np.nan)
 
 
+def _same_digits(reference: pd.Series, current: pd.Series) -> tuple[np.ndarray, np.ndarray]:
+    """Return the numbers of both samples with the digits that all their types can hold.
+
+    0.1 in 32 bits is another number than 0.1 in 64, also after a conversion: all have the 24 digits
+    of 32 bits (or 11 of 16), but large whole numbers keep theirs if both columns have 64 bits.
+    """
+    dtypes = f"{reference.dtype} {current.dtype}".lower()
+    digits = 11 if re.search("float16|halffloat", dtypes) else 24
+    narrow = re.search(r"float(16|32|\[)", dtypes) is not None
+    values = np.concatenate([_numbers(reference), _numbers(current)])
+    mantissa, exponent = np.frexp(values)
+    rounded = np.ldexp(np.rint(np.ldexp(mantissa, digits)), exponent - digits)
+    rounded = np.where(narrow | (np.abs(values) < 2**digits), rounded, values)
+    if len(np.unique(rounded)) < len(np.unique(values)):  # otherwise it tells nothing apart
+        values = rounded
+    return values[: len(reference)], values[len(reference) :]
+
+
 def _text_codes(reference: pd.Series, current: pd.Series) -> tuple[np.ndarray, list[str]]:
     """Return a number for each value of both samples, read as text (missing: -1), and the texts."""
     codes, values = zip(*map(pd.factorize, (reference, current)), strict=True)
-    texts = [str(value) for part in values for value in part]
-    numbers, labels = pd.factorize(np.array(texts, dtype=object))
+    # Where one sample has texts and the other none, a text such as "1" may be the other's 1 or 1.0.
+    one, other = (any(isinstance(value, str) for value in part) for part in values)
+    keys = [_key(value, one != other) for value in itertools.chain(*values)]
+    numbers, unique = pd.factorize(np.array(keys, dtype=object))
+    texts = map(str, itertools.chain(values[1][::-1], values[0][::-1]))
+    shown = dict(zip(keys[::-1], texts, strict=True))  # the first way to write a value
     first, second = (np.append(part, -1) for part in np.split(numbers, [len(values[0])]))
-    return np.concatenate([first[codes[0]], second[codes[1]]]), list(labels)
+    return np.concatenate([first[codes[0]], second[codes[1]]]), [shown[key] for key in unique]
+
+
+def _key(value: object, parse: bool) -> str:
+    """Return a text that is the same for each way to write a value."""
+    if isinstance(value, bytes):
+        value = value.decode(errors="replace")
+    if isinstance(value, str):
+        if not parse:
+            return value
+        value = {"true": True, "false": False}.get(value.lower(), value)
+        value = int(value) if re.fullmatch(r"[+-]?[0-9]+", str(value)) else value
+    if isinstance(value, numbers.Integral):
+        return str(int(value))
+    try:
+        number = float(value)
+    except (TypeError, ValueError, OverflowError):
+        return str(value)
+    return f"{number:.0f}" if number.is_integer() else f"{number:.7g}"
 
 
 def _bin(
@@ -432,7 +529,7 @@ def _joint(reference: pd.DataFrame, current: pd.DataFrame, seed: int) -> Joint |
             codes = _text_codes(*both)[0]
             X[:, i] = np.where(codes < 0, np.nan, np.minimum(codes, _MOST_VALUES - 1))
         else:
-            X[:, i] = np.concatenate([_numbers(column) for column in both])
+            X[:, i] = np.concatenate(_same_digits(*both))
     usable = (~np.isnan(X)).sum(axis=0) >= _LEAST_ROWS
     if not usable.any():
         return None

@@ -163,7 +163,7 @@ class Monitoring:
         if windows:
             ax.axhline(self.threshold, color=style.ORANGE, ls="--", label="threshold")
         detected = at[self.positions]
-        begun = None if onset is None else pd.Timestamp(onset) if self.times is not None else onset
+        begun = None if onset is None else _moment(onset) if self.times is not None else onset
         false = np.zeros(len(detected), bool) if begun is None else np.asarray(detected < begun)
         true = "detection" if begun is None else "detection after the onset"
         for rows, colour, dash, label in (
@@ -241,12 +241,14 @@ def monitor(
     stream : sequence of float
         Values in order of time, or errors (0: right, 1: wrong) for the detectors of the DDM
         family (also for FHDDM, which in river expects the opposite: they are inverted for it).
-        Missing values are left out and counted. Page-Hinkley's thresholds are in the units of the
-        stream: standardize it first, by a calm period.
+        Missing values are left out and counted. ADWIN is made for values that span about 1: where
+        the first 100 span less than 0.1 or more than 10, it sees the stream divided by their span.
+        Page-Hinkley's thresholds are in the units of the stream: standardize it first, by a calm
+        period.
     detector : str or river detector, default "ADWIN"
         One of ``DETECTORS``, new in each call. A detector object continues from what it has learned
         and keeps learning, so that the next month can follow in another call; pass
-        ``detector.clone()`` for a fresh start.
+        ``detector.clone()`` for a fresh start. It sees the values as they are.
     times : sequence of times or months, optional
         When each value is known, in order. A month such as ``"2026-03"`` is known at its end.
     **settings
@@ -295,6 +297,9 @@ def monitor(
     inputs = values.astype(bool) if errors else values
     if type(running).__name__ == "FHDDM":
         inputs = ~inputs  # river's FHDDM detects ones becoming rarer, contrary to its documentation
+    if running is not detector and type(running).__name__ == "ADWIN" and len(values):
+        span = np.ptp(values[:100])
+        inputs = values / (span if span and not 0.1 <= span <= 10 else 1)
     for i, value in enumerate(inputs.tolist()):
         running.update(value)
         if running.drift_detected:
@@ -312,6 +317,8 @@ def monitor_windows(
     statistic: str = "psi",
     threshold: float | None = None,
     columns: Sequence[str] | None = None,
+    categories: Sequence[str] = (),
+    identifiers: Sequence[str] = (),
 ) -> Monitoring:
     """Compare window after window of a stream with a reference.
 
@@ -336,6 +343,8 @@ def monitor_windows(
         distances and 0.01 for p-values.
     columns : sequence of str, optional
         Features; by default all columns of the reference that can be compared.
+    categories, identifiers : sequence of str, optional
+        Columns to take for these, as in :func:`compare`.
 
     Returns
     -------
@@ -365,12 +374,13 @@ def monitor_windows(
     first = when.min().normalize()
     numbers = np.asarray((when - first) // pd.Timedelta(days=days))
     full = int((when.max().normalize() + pd.Timedelta(days=1) - first) // pd.Timedelta(days=days))
+    named = {"columns": columns, "categories": categories, "identifiers": identifiers}
     values, ends = [], []
     for number in range(full):
         window = stream[numbers == number]
         if len(window) < 30:
             continue
-        result = compare(reference, window, columns=columns, joint=statistic == "joint")
+        result = compare(reference, window, joint=statistic == "joint", **named)
         if statistic == "joint":
             values.append(result.joint.p if result.joint else np.nan)
         else:
@@ -418,18 +428,24 @@ def score(
     >>> score(["2026-02-01", "2026-03-04"], "2026-03-01", **watched)
     found after 3.0 days; 1 false alarm in 59 calm days
     """
-    start, end = pd.Timestamp(start), pd.Timestamp(end)
-    when = pd.DatetimeIndex(detections).sort_values()
+    start, end = _moment(start), _moment(end)
+    when = pd.DatetimeIndex([_moment(detection) for detection in detections]).sort_values()
     if end < start or (len(when) and not start <= when[0] <= when[-1] <= end):
         raise ValueError(
             f"detections are from {when.min()} to {when.max()}, watched from {start} to {end}; "
             "expected start before end, and the detections between them"
         )
-    begun = end if onset is None else min(max(pd.Timestamp(onset), start), end)
+    begun = end if onset is None else min(max(_moment(onset), start), end)
     true = when[when >= begun] if onset is not None else when[:0]
     day = pd.Timedelta(days=1)
-    delay = (true[0] - pd.Timestamp(onset)) / day if len(true) else np.nan
+    delay = (true[0] - _moment(onset)) / day if len(true) else np.nan
     return Score(float(delay), len(when) - len(true), float((begun - start) / day))
+
+
+def _moment(time: Any) -> pd.Timestamp:
+    """Return a time without a zone, in UTC, as streams have it."""
+    moment = pd.Timestamp(time)
+    return moment if moment.tz is None else moment.tz_convert(None)
 
 
 def _plain(name: str) -> str:

@@ -70,16 +70,22 @@ class Content:
         return {key: artifact for (_, artifact), _, key in edges}
 
     def _graph(self) -> nx.DiGraph:
-        """Return the graph of the executions that ran; cached results were made by earlier ones."""
+        """Return the graph of the executions that ran; cached results were made by earlier ones.
+
+        Stores that TFX did not write often have no states: then an execution ran. One that failed
+        but put something out made it.
+        """
         import networkx as nx
 
+        made = {event["execution"] for event in self.events if event["role"] == "output"}
         graph = nx.DiGraph()
         for i, artifact in self.artifacts.items():
             kind, note = artifact["type"], _note(artifact)
             label = f"{kind} {i}" + (f"\n{note}" if note else "")
             graph.add_node(("artifact", i), kind="artifact", id=i, type=kind, label=label)
         for i, execution in self.executions.items():
-            if execution["state"] == "COMPLETE":
+            state = execution["state"]
+            if state in ("COMPLETE", "UNKNOWN") or (state != "CACHED" and i in made):
                 name = self.component(i)
                 graph.add_node(("execution", i), kind="execution", id=i, type=name, label=name)
         for event in self.events:
@@ -110,7 +116,7 @@ def _note(artifact: dict[str, Any]) -> str:
         return "pushed" if properties["pushed"] else "not pushed"
     if artifact["type"].endswith("Blessing"):
         return "blessed" if properties.get("blessed") else "not blessed"
-    return str(properties.get("span") or "")
+    return str(properties.get("span", ""))
 
 
 def _read(path: Path) -> dict[str, list[dict[str, Any]]]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 from collections.abc import Collection
 from typing import TYPE_CHECKING, Any
 
@@ -56,12 +57,14 @@ def condense(graph: nx.DiGraph, types: Collection[str]) -> nx.DiGraph:
         while ahead:
             other = ahead.pop()
             if other in small:
-                small.add_edge(node, other)
+                if other != node:  # through a cycle
+                    small.add_edge(node, other)
             elif other not in seen:
                 seen.add(other)
                 ahead.extend(graph.successors(other))
-    reduced = nx.transitive_reduction(small)  # an edge that repeats two shorter ones is left out
-    small.remove_edges_from([edge for edge in small.edges if edge not in reduced.edges])
+    if nx.is_directed_acyclic_graph(small):
+        reduced = nx.transitive_reduction(small)  # without edges that repeat two shorter ones
+        small.remove_edges_from([edge for edge in small.edges if edge not in reduced.edges])
     return small
 
 
@@ -130,7 +133,7 @@ def layout(graph: nx.DiGraph) -> tuple[dict[Any, Point], dict[tuple, list[Point]
     Parameters
     ----------
     graph : networkx.DiGraph
-        Without cycles.
+        Of each cycle, one edge leads back to the left.
 
     Returns
     -------
@@ -143,16 +146,23 @@ def layout(graph: nx.DiGraph) -> tuple[dict[Any, Point], dict[tuple, list[Point]
 
     nodes = sorted(graph, key=str)  # a part of a graph has its nodes in the order of their hashes
     column: dict[Any, int] = {}
-    for node in nx.lexicographical_topological_sort(graph, key=str):
-        column[node] = max((column[n] + 1 for n in graph.predecessors(node)), default=0)
+    forward = nx.DiGraph(graph.edges)
+    forward.add_nodes_from(nodes)
+    with contextlib.suppress(nx.NetworkXNoCycle):
+        while True:
+            forward.remove_edge(*nx.find_cycle(forward)[-1])
+    for node in nx.lexicographical_topological_sort(forward, key=str):
+        column[node] = max((column[n] + 1 for n in forward.predecessors(node)), default=0)
     # A node without predecessors comes just before its successors, not at the far left.
-    for node in graph:
-        if not graph.in_degree(node) and graph.out_degree(node):
-            column[node] = min(column[n] for n in graph.successors(node)) - 1
+    for node in forward:
+        if not forward.in_degree(node) and forward.out_degree(node):
+            column[node] = min(column[n] for n in forward.successors(node)) - 1
     grid = nx.DiGraph()
     grid.add_nodes_from(nodes)
     chains = {}
     for source, target in sorted(graph.edges, key=str):
+        if source == target:
+            continue
         between = [(source, target, x) for x in range(column[source] + 1, column[target])]
         column |= {bend: bend[2] for bend in between}
         chains[source, target] = [source, *between, target]

@@ -52,7 +52,7 @@ class Facts:
     blessed: bool | None = None
     pushed_to: str = ""
     pushed_at: int | None = None
-    replaced: int | None = None  # the model that was pushed before it
+    replaced: int | None = None  # the model that its pipeline pushed there before it
     hyperparameters: str = ""
     span: int | None = None  # the last one that it learned from
     executions: list[int] = field(default_factory=list)  # that led to it, but not to its base
@@ -72,7 +72,7 @@ def facts(content: Content, model: int) -> Facts:
         known.executions = sorted(i for kind, i in before if kind == "execution")
         artifacts = [content.artifacts[i] for kind, i in before if kind == "artifact"]
         spans = (artifact["properties"].get("span") for artifact in artifacts)
-        known.span = max(filter(None, spans), default=None)
+        known.span = max((span for span in spans if span is not None), default=None)
         if "hyperparameters" in inputs:
             known.hyperparameters = _chosen(content.artifacts[inputs["hyperparameters"]])
     for _, execution in graph.out_edges(node):
@@ -84,10 +84,9 @@ def facts(content: Content, model: int) -> Facts:
                 known.blessed = bool(properties.get("blessed"))
                 known.baseline = inputs.get("baseline_model")
             elif artifact["type"] == "PushedModel" and properties.get("pushed"):
-                known.pushed_to = properties.get("pushed_destination", artifact["uri"])
+                known.pushed_to = _place(artifact)
                 known.pushed_at = artifact["created"]
-    if known.pushed_at is not None:
-        known.replaced = _pushed_before(content, known.pushed_at)
+                known.replaced = _pushed_before(content, output)
     return known
 
 
@@ -144,13 +143,24 @@ def short(value: Any) -> str:
         return value
 
 
-def _pushed_before(content: Content, milliseconds: int) -> int | None:
-    """Return the model that was pushed last before a time."""
+def _place(pushed: dict[str, Any]) -> str:
+    """Return where a model was pushed to."""
+    return pushed["properties"].get("pushed_destination", pushed["uri"])
+
+
+def _pushed_before(content: Content, pushed: int) -> int | None:
+    """Return the model that the same pipeline pushed to the same folder last before another."""
+
+    def series(i: int) -> tuple[str, Path]:
+        pipeline = content.pipelines.get(content.maker(i), "")
+        return pipeline, Path(_place(content.artifacts[i])).parent
+
     earlier = [
         (artifact["created"], i)
         for i, artifact in content.artifacts.items()
         if artifact["type"] == "PushedModel" and artifact["properties"].get("pushed")
-        if artifact["created"] < milliseconds
+        if (artifact["created"], i) < (content.artifacts[pushed]["created"], pushed)
+        if series(i) == series(pushed)
     ]
     return content.inputs(content.maker(max(earlier)[1])).get("model") if earlier else None
 

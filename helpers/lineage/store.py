@@ -58,7 +58,7 @@ class Store:
             maker, properties = content.maker(i), artifact["properties"]
             start = (i, artifact["type"], content.component(maker), content.runs.get(maker, ""))
             end = (artifact["state"], time(artifact["created"]), artifact["uri"], properties)
-            rows.append((*start, properties.get("span") or pd.NA, *end))
+            rows.append((*start, properties.get("span", pd.NA), *end))
         columns = "id type made_by run span state created uri properties"
         return _frame(rows, columns).astype({"span": "Int64"})
 
@@ -102,13 +102,14 @@ class Store:
         """
         executions, artifacts, rows = self.executions, self.artifacts, []
         outputs = self.events.query("role == 'output'").set_index("execution")["artifact"]
-        for name, group in executions[executions["run"] != ""].groupby("run"):
+        executions["pipeline"] = [self._content.pipelines.get(i, "") for i in executions.index]
+        in_runs = executions[executions["run"] != ""].groupby(["run", "pipeline"])
+        for (name, pipeline), group in in_runs:
             made = artifacts.loc[sorted(set(outputs[outputs.index.isin(group.index)]))]
             models = made.index[made["type"] == "Model"]
             span = made.loc[made["type"] == "Examples", "span"].max()
             states = group["state"].value_counts()
             counts = [int(states.get(state, 0)) for state in ("COMPLETE", "CACHED", "FAILED")]
-            pipeline = self._content.pipelines.get(group.index[0], "")
             start = (name, pipeline, group["started"].min(), span)
             rows.append((*start, *counts, models[-1] if len(models) else pd.NA))
         frame = _frame(rows, "run pipeline started span ran cached failed model")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import ast
+import codecs
 import contextlib
 import itertools
 import json
@@ -121,7 +122,8 @@ def deliver(table: pd.DataFrame | str | Path, month: str, data: str | Path) -> P
     Parameters
     ----------
     table : pandas.DataFrame or path of a CSV file
-        A file is copied as it is, faults included.
+        A file is copied as it is, faults included, but without a byte order mark: TFX would take
+        that for a part of the first column's name.
     month : str
         Such as ``"2025-06"``; the file is then ``<data>/202506/applications.csv``.
     data : str or pathlib.Path
@@ -137,6 +139,7 @@ def deliver(table: pd.DataFrame | str | Path, month: str, data: str | Path) -> P
     """
     is_frame = isinstance(table, pd.DataFrame)
     content = table.to_csv(index=False).encode() if is_frame else Path(table).read_bytes()
+    content = content.removeprefix(codecs.BOM_UTF8)
     file = Path(data) / str(_span(month)) / "applications.csv"
     if not file.exists() or file.read_bytes() != content:
         file.parent.mkdir(parents=True, exist_ok=True)

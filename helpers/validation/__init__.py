@@ -26,7 +26,12 @@ extras.require("validation", by=__name__)
 from helpers.validation.anomalies import Anomalies
 from helpers.validation.schema import Feature, Schema
 from helpers.validation.statistics import Statistics
-from helpers.validation.tfdv import generate_statistics, infer_schema, validate_statistics
+from helpers.validation.tfdv import (
+    generate_statistics,
+    infer_schema,
+    validate_statistics,
+    wrong_rows,
+)
 
 __all__ = [
     "Anomalies",
@@ -36,4 +41,5 @@ __all__ = [
     "generate_statistics",
     "infer_schema",
     "validate_statistics",
+    "wrong_rows",
 ]

@@ -36,7 +36,11 @@ class Anomalies:
         ``severity`` is ``"ERROR"`` or ``"WARNING"``; ``details`` is TFDV's description, with the
         number of values or the values.
         """
-        anomalies = sorted(self.proto.anomaly_info.items())
+        # TFDV's keys are quoted where a name has a space or a dot; the path has the name itself.
+        anomalies = [
+            (".".join(info.path.step) or name, info)
+            for name, info in sorted(self.proto.anomaly_info.items())
+        ]
         if self.proto.HasField("dataset_anomaly_info"):
             anomalies.insert(0, ("", self.proto.dataset_anomaly_info))
         rows = []

@@ -14,6 +14,7 @@ from google.protobuf import text_format
 from tensorflow_metadata.proto.v0 import schema_pb2
 
 from helpers.base.checks import nearest, one_of, share
+from helpers.base.checks import whole as whole_number
 from helpers.validation.display import html_table, shown, text_table
 from helpers.validation.protos import expect_message, read_text, write_text
 
@@ -282,6 +283,18 @@ class Schema:
     def environments(self, names: Sequence[str]) -> None:
         self.proto.default_environment[:] = [names] if isinstance(names, str) else names
 
+    @property
+    def min_rows(self) -> int:
+        """Fewest rows that the table may have; 0 for any number."""
+        return self.proto.dataset_constraints.min_examples_count
+
+    @min_rows.setter
+    def min_rows(self, value: int) -> None:
+        value = whole_number("min_rows", value)
+        self.proto.dataset_constraints.ClearField("min_examples_count")
+        if value:
+            self.proto.dataset_constraints.min_examples_count = value
+
     def __getitem__(self, name: str) -> Feature:
         for feature in self.proto.feature:
             if feature.name == name:
@@ -345,6 +358,8 @@ class Schema:
         rows = []
         if before.environments != self.environments:
             rows.append(("", "environments", before.environments, self.environments))
+        if before.min_rows != self.min_rows:
+            rows.append(("", "min_rows", before.min_rows, self.min_rows))
         for name in [*old, *(name for name in new if name not in old)]:
             if name not in new or name not in old:
                 rows.append((name, "column", name in old, name in new))

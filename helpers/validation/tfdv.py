@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import codecs
+import contextlib
 import os
 import tempfile
 import threading
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from pathlib import Path
 from typing import Any
 
 import pandas as pd
+import pyarrow as pa
 import pyarrow.parquet as pq
+from tensorflow_metadata.proto.v0 import schema_pb2
 
 from helpers.tfx import session
 from helpers.validation import inputs
@@ -43,8 +47,10 @@ def generate_statistics(
     ----------
     data : pandas.DataFrame, or path of CSV or Parquet files
         A path may be a pattern such as ``"loans/2025-*.csv"``, or a list of paths; pandas reads the
-        files. Dates, columns that mix numbers with text and other types become text, as in a CSV
-        file. The index of a frame is left out.
+        files, and a row with more or fewer cells than the header is an error. Whole numbers with a
+        gap are whole numbers in a file; in a frame they are if their dtype is ``Int64``. Dates,
+        columns that mix numbers with text and other types become text, as in a CSV file. The index
+        of a frame is left out.
     slice_by : str or sequence of str, optional
         Columns; statistics are computed for each combination of their values too, by TFDV's own
         slicer. The slice of the rows where ``region`` is East is called ``"region_East"``; with
@@ -63,7 +69,11 @@ def generate_statistics(
         ``--sdk_container_image``. TFDV reads CSV files itself; ``True`` and ``NA`` stay text.
     **options
         Further options of ``tfdv.StatsOptions``, such as ``num_histogram_buckets=20``;
-        ``sample_rate`` has an effect only with `beam_options`.
+        ``sample_rate`` has an effect only with `beam_options`. With ``schema=schema,
+        infer_type_from_schema=True`` a column has the schema's type wherever its values allow that:
+        whole numbers in a FLOAT column are no anomaly. For CSV files also ``sep``, ``decimal``,
+        ``encoding``, ``na_values`` and ``keep_default_na`` of ``pandas.read_csv``: by default
+        ``NA`` and ``null`` are missing.
 
     Returns
     -------
@@ -81,6 +91,12 @@ def generate_statistics(
     """
     by = [slice_by] if isinstance(slice_by, str) else list(slice_by or [])
     options = {k: v.proto if isinstance(v, Schema) else v for k, v in options.items()}
+    reading = {name: options.pop(name) for name in inputs.READING if name in options}
+    if reading and (beam_options is not None or isinstance(data, pd.DataFrame)):
+        raise ValueError(
+            f"{next(iter(reading))} is for CSV files that pandas reads; leave it out with a "
+            "DataFrame, and with beam_options, where TFDV reads them"
+        )
     if beam_options is not None:
         if not isinstance(data, str | os.PathLike):
             raise TypeError(
@@ -90,17 +106,19 @@ def generate_statistics(
         pattern = str(data)
         if "://" not in pattern:
             for path in inputs.matching_files(data):
+                with Path(path).open("rb") as file:
+                    if file.read(3) == codecs.BOM_UTF8:
+                        raise ValueError(f"{path} begins with a byte order mark; save it without")
                 inputs.check_columns(inputs.column_names(path), by)
             pattern = str(Path(data).absolute())
         arguments = (pattern, inputs.file_kind(pattern), by, options, list(beam_options))
         return Statistics(_call("statistics_of_files", *arguments))
-    frame = data if isinstance(data, pd.DataFrame) else inputs.read_frame(data)
-    table = inputs.to_arrow(frame, by)
-    with tempfile.TemporaryDirectory() as folder:
-        path = str(Path(folder) / "table.parquet")
-        pq.write_table(
-            table, path, compression="none", use_dictionary=False, write_statistics=False
-        )
+    texts = []
+    if options.get("infer_type_from_schema") and "schema" in options:
+        texts = [f.name for f in options["schema"].feature if f.type == schema_pb2.BYTES]
+    is_frame = isinstance(data, pd.DataFrame)
+    frame = data if is_frame else inputs.read_frame(data, texts, **reading)
+    with _stored(inputs.to_arrow(frame, by)) as path:
         return Statistics(_call("statistics_of_table", path, by, options))
 
 
@@ -127,7 +145,14 @@ def infer_schema(
         infer_feature_shape=infer_feature_shape,
         max_string_domain_size=int(max_string_domain_size),
     )
-    return Schema(proto)
+    schema = Schema(proto)
+    for feature in schema:  # for numbers that it counts as categories, TFDV drafts a list of texts
+        values = feature.domain if feature.type != "BYTES" else None
+        if values:
+            feature._forget_domain()
+            if set(values) <= {"0", "1"}:
+                feature.proto.bool_domain.SetInParent()
+    return schema
 
 
 def validate_statistics(
@@ -164,12 +189,7 @@ def validate_statistics(
     ValueError
         If the schema does not know the environment.
     """
-    _expect("schema", schema, Schema, "infer_schema(statistics)")
-    if environment is not None and environment not in schema.environments:
-        raise ValueError(
-            f"environment is {environment!r}, which the schema does not know; it knows "
-            f"{schema.environments or 'none'}. Add it with schema.environments = [...]"
-        )
+    _check_schema(schema, environment)
     others = {"previous_statistics": previous_statistics, "serving_statistics": serving_statistics}
     others = {name: _whole(name, other) for name, other in others.items() if other is not None}
     whole = _whole("statistics", statistics)
@@ -177,6 +197,62 @@ def validate_statistics(
         "tfdv.validate_statistics", whole, schema.proto, environment=environment, **others
     )
     return Anomalies(proto)
+
+
+def wrong_rows(
+    data: pd.DataFrame | str | Path | Sequence[str | Path],
+    schema: Schema,
+    *,
+    environment: str | None = None,
+    **reading: Any,
+) -> pd.DataFrame:
+    """Return the rows behind the anomalies of a table.
+
+    Only rules that the table as a whole breaks have rows: with ``min_fraction`` 0.9, a missing
+    value is wrong where more than a tenth are missing. TFDV judges each value that occurs.
+
+    Parameters
+    ----------
+    data : pandas.DataFrame, or path of CSV or Parquet files
+        As for :func:`generate_statistics`.
+    schema : Schema
+    environment : str, optional
+        As for :func:`validate_statistics`.
+    **reading
+        Options of ``pandas.read_csv``, as for :func:`generate_statistics`.
+
+    Returns
+    -------
+    pandas.DataFrame
+        One row for each value: ``row`` (its position: ``frame.iloc[row]``), ``feature``, ``what``
+        and ``details``. Empty if nothing is wrong, or only something that no row can be blamed for,
+        such as a column that is absent.
+    """
+    _check_schema(schema, environment)
+    frame = data if isinstance(data, pd.DataFrame) else inputs.read_frame(data, **reading)
+    with _stored(inputs.to_arrow(frame, [])) as path:
+        found = _call("wrong_rows", path, schema.proto, environment)
+    table = pd.DataFrame(found, columns=["row", "feature", "what", "details"])
+    return table.sort_values("row", kind="stable", ignore_index=True)
+
+
+@contextlib.contextmanager
+def _stored(table: pa.Table) -> Iterator[str]:
+    """Write a table where the TFX session can read it, for a while."""
+    with tempfile.TemporaryDirectory() as folder:
+        path = str(Path(folder) / "table.parquet")
+        fast = {"compression": "none", "use_dictionary": False, "write_statistics": False}
+        pq.write_table(table, path, **fast)
+        yield path
+
+
+def _check_schema(schema: Schema, environment: str | None) -> None:
+    _expect("schema", schema, Schema, "infer_schema(statistics)")
+    if environment is not None and environment not in schema.environments:
+        raise ValueError(
+            f"environment is {environment!r}, which the schema does not know; it knows "
+            f"{schema.environments or 'none'}. Add it with schema.environments = [...]"
+        )
 
 
 def _whole(name: str, statistics: Statistics) -> STATISTICS:
