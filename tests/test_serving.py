@@ -887,6 +887,14 @@ def test_an_entry_unlike_the_others_does_not_end_the_log(tmp_path, capsys):
     assert "request log: " in capsys.readouterr().err
 
 
+def test_requests_of_several_shapes_share_a_log(tmp_path):
+    log = RequestLog(tmp_path, sampling=1.0)
+    for values in ([1.0, 2.0], [[3.0, 4.0]], np.zeros((1, 0))):
+        log.offer(ABOUT, "REST", 0.01, {"x": np.array(values)}, {"y": np.array(values)})
+    log.flush()
+    assert list(read_log(tmp_path)["input.x"]) == [1.0, 2.0, [3.0, 4.0], []]
+
+
 def test_the_log_has_a_row_for_each_row_in_the_order_of_their_times(tmp_path):
     first, second = (RequestLog(tmp_path, sampling=1.0) for _ in range(2))  # as of two processes
     numbers = np.array([[0.1], [np.nan]], np.float32)

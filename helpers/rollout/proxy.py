@@ -473,7 +473,8 @@ def main() -> None:
     except OSError as error:
         _send({"order": 0, "error": f"port {settings['port']} cannot be used: {error.strerror}"})
         return
-    asyncio.run(_serve(settings, listener))
+    with asyncio.Runner(loop_factory=process.new_event_loop) as runner:
+        runner.run(_serve(settings, listener))
 
 
 if __name__ == "__main__":
