@@ -1,7 +1,7 @@
-"""Requests per second and latency of helpers.serving, against what people write or install.
+"""Requests per second and latency of helpers.serving, against what good engineers write or install.
 
-FastAPI is in the dependency group `bench`. MLflow's and KServe's servers take part if
-MLOPS_SERVING_RIVALS names a Python that has them.
+FastAPI is in the dependency group `bench`. LitServe and KServe's server take part if
+MLOPS_SERVING_RIVALS names a Python that has them and TensorFlow.
 """
 
 from __future__ import annotations
@@ -50,7 +50,7 @@ def digits():
 
 
 @contextlib.contextmanager
-def rival(kind, python, model_file, row):
+def rival(kind, python, saved_model, row):
     """A rival's process; gives its URL and payload once it answers."""
     import httpx
 
@@ -59,18 +59,14 @@ def rival(kind, python, model_file, row):
         port = free.getsockname()[1]
     url = f"http://127.0.0.1:{port}"
     payload = {"instances": [row]}
-    if kind == "mlflow":
-        url += "/invocations"
-        payload = {"inputs": {name: [value] for name, value in row.items()}}
-    else:
-        url += "/predict" if kind == "fastapi" else "/v1/models/model:predict"
+    url += "/v1/models/model:predict" if kind == "kserve" else "/predict"
     script = str(Path(__file__).with_name("serving_rivals.py"))
     with tempfile.TemporaryFile() as log:
         process = subprocess.Popen(
-            [python, script, kind, str(model_file), str(port)],
+            [python, script, kind, str(saved_model), str(port)],
             stdout=log,
             stderr=log,
-            cwd=model_file.parent,
+            cwd=saved_model.parent,
             env={name: value for name, value in os.environ.items() if name != "PYTHONPATH"},
         )
         try:
@@ -98,7 +94,7 @@ def run() -> list[dict]:
     os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
     rivals = [("fastapi", sys.executable)]
     if others := os.environ.get("MLOPS_SERVING_RIVALS"):
-        rivals += [("mlflow", others), ("kserve", others)]
+        rivals += [("litserve", others), ("kserve", others)]
     rows = []
     with tempfile.TemporaryDirectory() as folder:
         for name, make in (("tabular", tabular), ("digits CNN", digits)):
@@ -109,9 +105,7 @@ def run() -> list[dict]:
 def _compare(name, model, row, folder, rivals):
     from helpers.serving import ModelServer, export, load_test
 
-    export(model, folder / "served")
-    file = folder / "model.keras"
-    model.save(file)
+    saved = export(model, folder / "served")
     results = {}
 
     def measure(server, url, payload):
@@ -127,7 +121,7 @@ def _compare(name, model, row, folder, rivals):
             if batching:
                 grpc = _rest_and_grpc(ours, row)
     for kind, python in rivals:
-        with rival(kind, python, file, row) as (url, payload):
+        with rival(kind, python, saved, row) as (url, payload):
             measure(kind, url, payload)
     best = max((kind for kind, _ in rivals), key=lambda kind: results[kind].requests_per_s[32])
     ours, theirs = results["batching"].loc[32], results[best].loc[32]

@@ -1,62 +1,66 @@
-"""The servers that helpers.serving is measured against, each as its own guide writes one.
+"""The servers that helpers.serving is measured against, each as a good engineer writes one.
 
-``python serving_rivals.py fastapi|mlflow|kserve MODEL.keras PORT``; mlflow and kserve need a Python
-that has them.
+``python serving_rivals.py fastapi|litserve|kserve SAVED_MODEL PORT``; litserve and kserve need a
+Python that has them. All call the SavedModel's signature, and run on the event loop that they
+choose themselves: uvloop, where it is installed.
 """
 
 import sys
 
-import keras
-import numpy as np
-
-
-def tensors(columns):
-    import tensorflow as tf
-
-    return {name: tf.constant(column) for name, column in columns.items()}
+import tensorflow as tf
 
 
 def columns_of(rows):
-    return {name: [row[name] for row in rows] for name in rows[0]}
+    return {name: tf.constant([row[name] for row in rows]) for name in rows[0]}
 
 
-def fastapi(model, port):
+def rows_of(outputs):
+    (answer,) = outputs.values()
+    return answer.numpy().tolist()
+
+
+def fastapi(predict, port):
     import uvicorn
     from fastapi import FastAPI
 
     app = FastAPI()
 
     @app.post("/predict")
-    def predict(body: dict):
-        answer = model.predict(tensors(columns_of(body["instances"])), verbose=0)
-        return {"predictions": answer.tolist()}
+    def answer(body: dict):
+        return {"predictions": rows_of(predict(**columns_of(body["instances"])))}
 
     uvicorn.run(app, port=port, log_level="warning")
 
 
-def mlflow(model, port):
-    import tempfile
+def litserve(predict, port):
+    import litserve as package
 
-    import mlflow.pyfunc
-    import uvicorn
-    from mlflow.pyfunc.scoring_server import init
+    class Batched(package.LitAPI):
+        def setup(self, device):
+            self.model = tf.saved_model.load(sys.argv[2])  # each worker is a process of its own
+            self.call = self.model.signatures["serving_default"]
 
-    class Wrapped(mlflow.pyfunc.PythonModel):
-        def load_context(self, context):
-            self.model = keras.saving.load_model(context.artifacts["model"])
+        def decode_request(self, request):
+            (row,) = request["instances"]
+            return row
 
-        def predict(self, context, model_input, params=None):
-            if hasattr(model_input, "columns"):
-                model_input = {name: model_input[name].tolist() for name in model_input}
-            return self.model.predict(tensors(model_input), verbose=0)
+        def batch(self, inputs):
+            return columns_of(inputs)
 
-    with tempfile.TemporaryDirectory() as folder:
-        place = f"{folder}/model"
-        mlflow.pyfunc.save_model(place, python_model=Wrapped(), artifacts={"model": sys.argv[2]})
-        uvicorn.run(init(mlflow.pyfunc.load_model(place)), port=port, log_level="warning")
+        def predict(self, batch):
+            return rows_of(self.call(**batch))
+
+        def unbatch(self, output):
+            return output
+
+        def encode_response(self, output):
+            return {"predictions": [output]}
+
+    api = Batched(max_batch_size=64, batch_timeout=0.002)
+    package.LitServer(api, accelerator="cpu").run(port=port, log_level="warning")
 
 
-def kserve(model, port):
+def kserve(predict, port):
     import kserve as package
 
     class Wrapped(package.Model):
@@ -65,12 +69,12 @@ def kserve(model, port):
             self.ready = True
 
         def predict(self, payload, headers=None, response_headers=None):
-            answer = model.predict(tensors(columns_of(payload["instances"])), verbose=0)
-            return {"predictions": np.asarray(answer).tolist()}
+            return {"predictions": rows_of(predict(**columns_of(payload["instances"])))}
 
     package.ModelServer(http_port=port, workers=1, enable_grpc=False).start([Wrapped()])
 
 
 if __name__ == "__main__":
     kind, path, port = sys.argv[1:]
-    globals()[kind](keras.saving.load_model(path), int(port))
+    model = tf.saved_model.load(path)  # kept: its signature does not keep it
+    globals()[kind](model.signatures["serving_default"], int(port))

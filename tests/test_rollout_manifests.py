@@ -2,6 +2,7 @@
 
 import copy
 import json
+import math
 import re
 import subprocess
 
@@ -52,11 +53,8 @@ def test_argo_judges_by_the_same_limits_and_says_what_it_cannot_judge():
     text = plan(Rollout(analysis=analysis))["argo.yaml"]
     metrics = documents(text)["AnalysisTemplate", "credit"]["spec"]["metrics"]
     conditions = {metric["name"]: metric["successCondition"] for metric in metrics}
-    assert conditions == {
-        "errors": "result[0] <= 0.02",
-        "latency-p99": "result[0] <= 1.3",
-        "latency-within-80ms": "result[0] <= 80000",
-    }
+    limits = {"errors": "0.02", "latency-p99": "1.3", "latency-within-80ms": "80000"}
+    assert {name: condition.split()[-1] for name, condition in conditions.items()} == limits
     for metric in metrics:
         query = metric["provider"]["prometheus"]["query"]
         assert query.count("(") == query.count(")") and query.count("{") == query.count("}")
@@ -103,11 +101,62 @@ def test_kserve_begins_with_the_first_step_and_names_the_others():
     assert "then 30, remove the line (100)" in text
 
 
-def test_a_shadow_step_has_a_pod_and_no_users():
-    argo = documents(plan(Rollout(steps=(0, 0.5, 1)))["argo.yaml"])
-    steps = argo["Rollout", "credit"]["spec"]["strategy"]["canary"]["steps"]
-    assert steps[:2] == [{"setCanaryScale": {"replicas": 1}}, {"setWeight": 0}]
-    assert {"setCanaryScale": {"matchTrafficWeight": True}} in steps
+def test_a_shadow_which_argo_cannot_do_is_no_step_and_said_to_be_missing():
+    text = plan(Rollout(steps=(0, 0.5, 1)))["argo.yaml"]
+    steps = documents(text)["Rollout", "credit"]["spec"]["strategy"]["canary"]["steps"]
+    assert [step["setWeight"] for step in steps if "setWeight" in step] == [50]
+    assert "The plan's shadow is not here" in text
+    assert "shadow" not in plan(Rollout(steps=(0.5, 1)))["argo.yaml"]
+
+
+def test_a_roll_out_without_a_step_between_is_refused():
+    with pytest.raises(ValueError, match="expected one between 0 and 1"):
+        plan(Rollout(steps=(0, 1)))
+
+
+def matches(rule, path):
+    """Whether the Gateway API's rules match a path: prefixes end where an element does."""
+    kind, value = rule["type"], rule["value"]
+    if kind == "Exact":
+        return path == value
+    assert kind == "PathPrefix"
+    parts, prefix = path.split("/"), value.rstrip("/").split("/")
+    return parts[: len(prefix)] == prefix
+
+
+@pytest.mark.parametrize(
+    "rest", [":predict", "", "/metadata", "/versions/2:predict", "/labels/stable:predict"]
+)
+def test_the_route_takes_every_request_for_the_model_and_for_no_other(files, rest):
+    (rule,) = files["argo.yaml"]["HTTPRoute", "credit"]["spec"]["rules"]
+    paths = [match["path"] for match in rule["matches"]]
+    assert any(matches(path, f"/v1/models/credit{rest}") for path in paths)
+    assert not any(matches(path, f"/v1/models/credit2{rest}") for path in paths)
+
+
+@pytest.mark.parametrize("looks", [1, 5])
+def test_a_look_that_finds_no_data_neither_fails_nor_passes(looks):
+    argo = documents(plan(Rollout(), looks=looks, interval_s=90)["argo.yaml"])
+    for metric in argo["AnalysisTemplate", "credit"]["spec"]["metrics"]:
+        conditions = {kind: metric[kind] for kind in ("successCondition", "failureCondition")}
+        python = {k: c.replace("&&", "and").replace("!", "not ") for k, c in conditions.items()}
+
+        def holds(kind, result, python=python):
+            return eval(python[kind], {"result": result, "isNaN": math.isnan})
+
+        limit = float(metric["successCondition"].split()[-1])
+        for result, success, failure in (
+            ([], False, False),
+            ([math.nan], False, False),
+            ([limit], True, False),
+            ([limit * 1.01], False, True),
+            ([math.inf], False, True),
+        ):
+            assert holds("successCondition", result) == success
+            assert holds("failureCondition", result) == failure
+        assert metric["inconclusiveLimit"] == looks - 1, "paused if every look found nothing"
+        query = metric["provider"]["prometheus"]["query"]
+        assert metric["initialDelay"] == "180s" and "[180s]" in query
 
 
 def test_what_is_given_arrives_and_odd_texts_stay_texts():

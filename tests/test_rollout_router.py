@@ -1,5 +1,6 @@
 """The router divides requests, keeps users where they are, mirrors, and loses none."""
 
+import contextlib
 import json
 import math
 import os
@@ -249,6 +250,77 @@ def test_a_variant_of_weight_0_never_gets_users_unless_it_is_the_first(upstreams
         assert "stable" in answer.json()["error"]
     with Router({"stable": upstreams["stable"], "new": dead}, weights={"new": 1}) as router:
         assert served_by(ask(router)) == "stable"
+
+
+@contextlib.contextmanager
+def raw_server(*answers):
+    """A server that gives each request on a connection the next answer, then closes it.
+
+    Yields its URL and the requests; an empty answer closes the connection without one.
+    """
+    requests = []
+
+    def serve(connection):
+        with connection, contextlib.suppress(OSError):
+            for answer in answers:
+                if not (request := connection.recv(65_536)):
+                    return
+                requests.append(request)
+                connection.sendall(answer)
+
+    def accept():
+        with contextlib.suppress(OSError):
+            while True:
+                threading.Thread(target=serve, args=listener.accept()[:1], daemon=True).start()
+
+    with socket.create_server(("127.0.0.1", 0)) as listener:
+        threading.Thread(target=accept, daemon=True).start()
+        yield f"http://127.0.0.1:{listener.getsockname()[1]}", requests
+
+
+OK = b'HTTP/1.1 200 OK\r\nContent-Length: 22\r\n\r\n{"predictions": [0.5]}'
+
+
+def test_a_request_is_sent_again_if_its_idle_connection_was_just_closed():
+    with raw_server(OK, OK, b"") as (url, requests), Router({"only": url}) as router:
+        assert [ask(router).status_code for _ in range(30)] == [200] * 30
+        assert until(lambda: len(router.observations()) == 30)
+        assert set(router.observations()["error"]) == {""}
+        assert len(requests) > 30, "some were sent twice"
+
+
+def test_a_request_is_sent_again_once_only():
+    with raw_server(b"") as (url, requests), Router({"only": url}) as router:
+        answer = ask(router)
+        assert answer.status_code == 502 and "no model answered" in answer.json()["error"]
+        assert sum(request.startswith(b"POST") for request in requests) == 2
+
+
+def test_headers_that_a_connection_names_go_no_further():
+    answer = (
+        b"HTTP/1.1 200 OK\r\nConnection: X-Private, keep-alive\r\nX-Private: 1\r\nX-Public: 2\r\n"
+        b"Content-Length: 2\r\n\r\n{}"
+    )
+    with raw_server(answer) as (url, requests), Router({"only": url}) as router:
+        given = {"Connection": "x-hop , keep-alive", "X-Hop": "1", "X-End": "2"}
+        headers = ask(router, headers=given).headers
+        assert "x-private" not in headers and headers["x-public"] == "2"
+        assert b"x-end: 2" in requests[0].lower() and b"x-hop" not in requests[0].lower()
+
+
+@pytest.mark.parametrize(
+    ("method", "answer", "length"),
+    [
+        ("HEAD", b"HTTP/1.1 200 OK\r\nContent-Length: 22\r\n\r\n", "22"),
+        ("GET", b"HTTP/1.1 204 No Content\r\n\r\n", None),
+        ("GET", b"HTTP/1.1 304 Not Modified\r\n\r\n", None),
+        ("GET", b"HTTP/1.1 404 Not Found\r\nContent-Length: 0\r\n\r\n", "0"),
+    ],
+)
+def test_the_length_of_an_answer_without_a_body_stays(method, answer, length):
+    with raw_server(answer) as (url, _), Router({"only": url}) as router:
+        response = httpx.request(method, f"{router.url}/v1/models/credit")
+        assert response.headers.get("content-length") == length and response.content == b""
 
 
 def test_if_nobody_answers_the_user_is_told_so(upstreams):

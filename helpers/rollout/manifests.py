@@ -96,7 +96,8 @@ def plan(
     Raises
     ------
     ValueError
-        If a name is not valid in Kubernetes, or a step is not in whole percents.
+        If a name is not valid in Kubernetes, a step is not in whole percents, or there is none
+        between 0 and 1.
 
     Examples
     --------
@@ -144,11 +145,20 @@ def plan(
         "next_percents": ", ".join([*percents[1:-1], "remove the line (100)"]),
         "alpha": f"{100 * rollout.analysis.alpha:g} %",
         "failures": looks // 4,
+        "inconclusive": looks - 1,
+        "window_s": max(2 * interval_s, 120),
     }
+    users = [percent for percent in percents[:-1] if percent != "0"]
+    if not users:
+        raise ValueError(
+            f"steps are {rollout.steps}; expected one between 0 and 1: without it, Argo gives the "
+            "candidate to all users at once"
+        )
     values["steps"], values["metrics"], not_measured = "", "", []
-    for percent in percents[:-1]:
-        step = "argo_shadow_step" if percent == "0" else "argo_step"
-        values["steps"] += _filled(step, values | {"percent": percent})
+    if "0" in percents:
+        values["steps"] = "# The plan's shadow is not here: Argo mirrors requests by Istio only.\n"
+    for percent in users:
+        values["steps"] += _filled("argo_step", values | {"percent": percent})
     for metric in rollout.analysis.metrics:
         if isinstance(metric, ErrorRate | Latency):
             values["metrics"] += _filled("argo_metric", values | _measurement(metric, values))
@@ -178,8 +188,10 @@ def _measurement(metric: ErrorRate | Latency, values: Mapping[str, object]) -> d
     """Return name, limit and query of a metric."""
 
     def rate(name: str, role: str, more: str = "") -> str:
-        model, seconds = values["model"], max(2 * values["interval_s"], 120)
-        pods = f'model_name="{model}",rollouts_pod_template_hash="{{{{args.{role}}}}}"{more}'
+        seconds = values["window_s"]
+        pods = (
+            f'model_name="{values["model"]}",rollouts_pod_template_hash="{{{{args.{role}}}}}"{more}'
+        )
         return f"rate(:tensorflow:serving:{name}{{{pods}}}[{seconds}s])"
 
     def errors(role: str) -> str:

@@ -18,7 +18,7 @@ import random
 import socket
 import sys
 import time
-from collections.abc import Awaitable, Callable, Iterator, Mapping
+from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -254,7 +254,7 @@ class Proxy:
         within: float | None = None,
     ) -> Answer:
         within = within or self.timeout
-        headers = [(k, v) for k, v in scope["headers"] if k not in HOP and k not in REPLACED]
+        headers = [(k, v) for k, v in passed_on(scope["headers"]) if k not in REPLACED]
         headers.append((b"accept-encoding", b"identity"))  # so that scores can be read
         began, start = time.time(), time.perf_counter()
         status, kept, content, error = 0, [], b"", ""
@@ -267,14 +267,15 @@ class Proxy:
                 extensions={"timeout": dict.fromkeys(("connect", "write", "pool"), within)},
             )
             async with asyncio.timeout(within):
-                response = await transport.handle_async_request(request)
+                response = await self._sent(transport, request)
                 try:
                     content = await response.aread()
                 finally:
                     await response.aclose()
             status = response.status_code
-            received = [(k.lower(), v) for k, v in response.headers.raw]
-            kept = [(k, v) for k, v in received if k not in HOP and k != b"content-length"]
+            kept = passed_on(response.headers.raw)
+            if scope["method"] != "HEAD":  # whose answer tells a length and has no body
+                kept = [(k, v) for k, v in kept if k != b"content-length"]
             self.down.pop(variant, None)
         except TimeoutError:
             error = f"no answer within {within:g} s"
@@ -285,6 +286,19 @@ class Proxy:
         return Answer(
             variant, began, status, (time.perf_counter() - start) * 1000, kept, content, error
         )
+
+    async def _sent(self, transport: Any, request: Any) -> Any:
+        """Return the response; a request is sent again if its connection ends before that.
+
+        A server may close an idle connection at the moment in which it is used again. Predictions
+        can be repeated: they change nothing.
+        """
+        try:
+            return await transport.handle_async_request(request)
+        except (self._httpx.NetworkError, self._httpx.RemoteProtocolError) as error:
+            if isinstance(error, self._httpx.ConnectError):
+                raise
+            return await transport.handle_async_request(request)
 
     def _record(
         self,
@@ -321,6 +335,14 @@ class Proxy:
             await asyncio.sleep(PROBE_SECONDS)
             down = list(self.down)
             await asyncio.gather(*(self._forward(self._probe, n, probe, b"", 1) for n in down))
+
+
+def passed_on(headers: Iterable[tuple[bytes, bytes]]) -> list[tuple[bytes, bytes]]:
+    """Return the headers that a proxy passes on, with their names in lower case."""
+    lower = [(name.lower(), value) for name, value in headers]
+    named = b",".join(value for name, value in lower if name == b"connection")
+    hop = HOP | {name.strip().lower() for name in named.split(b",")}
+    return [(name, value) for name, value in lower if name not in hop]
 
 
 UNREADABLE = "no predictions"
@@ -376,7 +398,9 @@ async def _read(receive: Receive) -> bytes | None:
 
 
 async def _reply(send: Send, status: int, headers: list[tuple[bytes, bytes]], body: bytes) -> None:
-    headers = [*headers, (b"content-length", str(len(body)).encode())]
+    told = any(name == b"content-length" for name, _ in headers)
+    if not told and status not in (204, 304):
+        headers = [*headers, (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": status, "headers": headers})
     await send({"type": "http.response.body", "body": body})
 
@@ -449,7 +473,8 @@ def main() -> None:
     except OSError as error:
         _send({"order": 0, "error": f"port {settings['port']} cannot be used: {error.strerror}"})
         return
-    asyncio.run(_serve(settings, listener))
+    with asyncio.Runner(loop_factory=process.new_event_loop) as runner:
+        runner.run(_serve(settings, listener))
 
 
 if __name__ == "__main__":

@@ -35,7 +35,7 @@ def main() -> int:
     # own imports would take two fifths of the start.
     sys.modules["keras"] = None
     stop = asyncio.Event()
-    loop = asyncio.new_event_loop()
+    loop = process.new_event_loop()
 
     def end() -> None:
         with contextlib.suppress(RuntimeError):

@@ -73,6 +73,7 @@ class Batcher:
         self._limits = limits
         self._threads = threads
         self._observe = observe
+        self._alone: set[object] = set()  # kinds whose outputs do not have one row for each row
         self._waiting: deque[_Task] = deque()
         self._rows = 0
         self._running = 0
@@ -87,7 +88,7 @@ class Batcher:
         sizes = {array.shape[0] if array.ndim else None for array in inputs.values()}
         rows = sizes.pop() if len(sizes) == 1 else None
         kind: object = tuple(array.shape[1:] for array in inputs.values())
-        if not self._batchable or not rows:
+        if not self._batchable or not rows or kind in self._alone:
             rows, kind = 1, object()
         room = self._limits.max_batch_size * self._limits.max_enqueued_batches
         if self._waiting and self._rows + rows > room:
@@ -152,7 +153,7 @@ class Batcher:
         )
         total = sum(task.rows for task in batch)
         if any(array.shape[0] != total for array in outputs.values()):
-            self._batchable = False
+            self._alone.add(batch[0].kind)
             raise ValueError("the outputs do not have one row for each row of the inputs")
         edges = np.cumsum([task.rows for task in batch])[:-1]
         parts = {name: np.split(array, edges) for name, array in outputs.items()}

@@ -5,6 +5,7 @@ from __future__ import annotations
 import contextlib
 import logging
 import os
+import re
 import shutil
 import tempfile
 from collections.abc import Callable, Iterator, Mapping
@@ -14,6 +15,8 @@ from typing import Any
 from helpers.base.checks import whole
 from helpers.serving.rows import as_arrays
 from helpers.serving.target import DEFAULT_SIGNATURE
+
+HIGHEST_VERSION = 2**63 - 1
 
 
 def export(
@@ -66,7 +69,9 @@ def export(
     PosixPath('models/credit/1')
     """
     base = Path(base_dir)
-    if version is not None and (base / str(whole("version", version))).exists():
+    if version is not None and whole("version", version) > HIGHEST_VERSION:
+        raise ValueError(f"version is {version}; expected at most {HIGHEST_VERSION}")
+    if version is not None and (base / str(version)).exists():
         raise FileExistsError(
             f"version is {version}, which {base} has already; a version is never changed: "
             "leave version out for the next free one"
@@ -88,16 +93,34 @@ def export(
 def version_folders(base_dir: str | Path) -> dict[int, Path]:
     """Return the versions in a model's folder by number; none if the folder cannot be read."""
     try:
-        entries = list(Path(base_dir).iterdir())
+        return {number: path for number, path in _numbered(Path(base_dir)) if path.is_dir()}
     except OSError:
         return {}
-    numbered = [path for path in entries if path.name.isascii() and path.name.isdigit()]
-    return {int(path.name): path for path in numbered if path.is_dir()}
+
+
+def unservable(definition: Any) -> str:
+    """Return why a signature's definition cannot be served; empty if it can."""
+    import tensorflow as tf
+
+    for kind, infos in (("input", definition.inputs), ("output", definition.outputs)):
+        for name, info in infos.items():
+            if info.WhichOneof("encoding") != "name":
+                return f"{kind} {name!r} is a ragged or sparse tensor; use a dense one"
+            if not info.dtype or not tf.dtypes.as_dtype(info.dtype).is_numpy_compatible:
+                return f"{kind} {name!r} has no values, as operations and resources do not"
+    return ""
+
+
+def _numbered(base: Path) -> Iterator[tuple[int, Path]]:
+    """Return what is named by a version's number, a whole one of 64 bits with a sign."""
+    for path in base.iterdir():
+        if re.fullmatch(r"[0-9]{1,30}", path.name) and int(path.name) <= HIGHEST_VERSION:
+            yield int(path.name), path
 
 
 def _publish(written: Path, base: Path, version: int | None) -> Path:
     while True:
-        taken = [int(p.name) for p in base.iterdir() if p.name.isascii() and p.name.isdigit()]
+        taken = [number for number, _ in _numbered(base)]
         number = max(taken, default=0) + 1 if version is None else version
         try:
             return written.rename(base / str(number))
@@ -210,12 +233,15 @@ def _signatures(folder: Path) -> Mapping[str, Any]:
 
 
 def _check(folder: Path) -> None:
-    names = [name for name in _signatures(folder) if not name.startswith("__")]
+    signatures = _signatures(folder)
+    names = [name for name in signatures if not name.startswith("__")]
     if DEFAULT_SIGNATURE not in names:
         raise ValueError(
             f"model has the signatures {names}; a server needs {DEFAULT_SIGNATURE!r}: give "
             f"signatures={{{DEFAULT_SIGNATURE!r}: a tf.function with an input_signature}}"
         )
+    if reason := unservable(signatures[DEFAULT_SIGNATURE]):
+        raise ValueError(f"the model's signature {DEFAULT_SIGNATURE!r} cannot be served: {reason}")
 
 
 def _write_warmup(folder: Path, rows: Any) -> None:

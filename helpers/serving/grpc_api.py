@@ -21,6 +21,21 @@ from helpers.serving.service import Service, as_request_error
 from helpers.serving.target import DEFAULT_SIGNATURE, Target
 from helpers.serving.tensors import Arrays
 
+# The field of a TensorProto for each type, and how its values are seen there.
+_FIELDS: dict[str, tuple[str, type | None]] = {
+    "float32": ("float_val", None),
+    "float64": ("double_val", None),
+    "string": ("string_val", None),
+    "int64": ("int64_val", None),
+    "bool": ("bool_val", None),
+    "uint32": ("uint32_val", None),
+    "uint64": ("uint64_val", None),
+    "float16": ("half_val", np.uint16),
+    "bfloat16": ("half_val", np.uint16),
+    "complex64": ("scomplex_val", np.float32),
+    "complex128": ("dcomplex_val", np.float64),
+} | dict.fromkeys(("int32", "int16", "int8", "uint16", "uint8"), ("int_val", None))
+
 
 def server(service: Service, port: int) -> tuple[grpc.aio.Server, int]:
     """Return a server and the port that it is bound to, on 127.0.0.1; port 0 is any free one."""
@@ -57,7 +72,7 @@ class _Prediction(prediction_service_pb2_grpc.PredictionServiceServicer):
         response = predict_pb2.PredictResponse()
         _fill_spec(response.model_spec, target, version)
         for name in wanted:
-            response.outputs[name].CopyFrom(tf.make_tensor_proto(outputs[name]))
+            _fill_tensor(response.outputs[name], outputs[name])
         return response
 
     async def GetModelMetadata(self, request: Any, context: Any) -> Any:  # noqa: N802
@@ -98,6 +113,22 @@ def _fill_spec(spec: Any, target: Target, version: int) -> None:
     spec.name = target.model
     spec.version.value = version
     spec.signature_name = target.signature or DEFAULT_SIGNATURE
+
+
+def _fill_tensor(proto: Any, array: np.ndarray) -> None:
+    """Write an output as TensorFlow Serving does, with its values in the field of their type.
+
+    Clients read ``float_val`` and its like; ``tf.make_tensor_proto`` would leave these empty.
+    """
+    dtype = tf.dtypes.as_dtype(array.dtype)
+    if dtype.name not in _FIELDS:
+        proto.CopyFrom(tf.make_tensor_proto(array, dtype))
+        return
+    field, as_type = _FIELDS[dtype.name]
+    proto.dtype = dtype.as_datatype_enum
+    proto.tensor_shape.CopyFrom(tf.TensorShape(array.shape).as_proto())
+    values = np.ascontiguousarray(array).ravel()
+    getattr(proto, field).extend((values.view(as_type) if as_type else values).tolist())
 
 
 def _array(proto: Any, name: str) -> np.ndarray:

@@ -21,7 +21,7 @@ import numpy as np
 from helpers.serving import config as configuration
 from helpers.serving.batching import Batcher, Limits
 from helpers.serving.errors import RequestError, from_tensorflow, invalid
-from helpers.serving.export import version_folders
+from helpers.serving.export import unservable, version_folders
 from helpers.serving.target import DEFAULT_SIGNATURE, Target
 from helpers.serving.tensors import Arrays, Spec
 
@@ -47,14 +47,18 @@ class Signature:
     """
 
     def __init__(self, definition: Any, session: Any) -> None:
+        from tensorflow.core.protobuf import config_pb2
+
         self.inputs = {name: _spec(info) for name, info in definition.inputs.items()}
         self.outputs = {name: _spec(info) for name, info in definition.outputs.items()}
         every = [*self.inputs.values(), *self.outputs.values()]
         self.batchable = all(spec.shape and spec.shape[0] is None for spec in every)
-        call = session.make_callable(
-            [definition.outputs[name].name for name in self.outputs],
-            feed_list=[definition.inputs[name].name for name in self.inputs],
+        # Session.run would refuse other shapes than the declared; TensorFlow Serving does not.
+        options = config_pb2.CallableOptions(
+            feed=[definition.inputs[name].name for name in self.inputs],
+            fetch=[definition.outputs[name].name for name in self.outputs],
         )
+        call = session._make_callable_from_options(options)
 
         def run(inputs: Arrays) -> Arrays:
             values = call(*(inputs[name] for name in self.inputs))
@@ -76,10 +80,6 @@ class Signature:
             if array.dtype != spec.dtype and (spec.dtype != object or array.dtype.kind not in "SU"):
                 raise invalid(
                     f"Input {name} has type {array.dtype}; the signature expects {spec.dtype}"
-                )
-            if not spec.fits(array.shape):
-                raise invalid(
-                    f"Input {name} has shape {list(array.shape)}; the signature expects {spec}"
                 )
 
 
@@ -104,17 +104,26 @@ class Servable:
         try:
             meta = tf.compat.v1.saved_model.load(self._session, ["serve"], str(folder))
             self._definitions = dict(meta.signature_def)
-            with graph.as_default():
-                self.signatures = {
-                    name: Signature(definition, self._session)
-                    for name, definition in self._definitions.items()
-                    if definition.inputs and all(_is_dense(i) for i in definition.inputs.values())
-                }
+            self.signatures: dict[str, Signature] = {}
+            self._unservable: dict[str, str] = {}
+            for name, definition in self._definitions.items():
+                self._add(name, definition)
             graph.finalize()
             self._warm(folder)
         except BaseException:
             self._session.close()
             raise
+
+    def _add(self, name: str, definition: Any) -> None:
+        """Add a signature; one that cannot be served must not take the others down."""
+        reason = unservable(definition)
+        if not reason:
+            try:
+                self.signatures[name] = Signature(definition, self._session)
+            except Exception as error:  # such as a tensor that is not in the graph
+                reason = _explain(error)[1]
+        if reason:
+            self._unservable[name] = reason
 
     def close(self) -> None:
         """Free its memory."""
@@ -132,6 +141,8 @@ class Servable:
     def signature(self, name: str) -> Signature:
         """Return a signature; '' is the default."""
         name = name or DEFAULT_SIGNATURE
+        if name in self._unservable:
+            raise invalid(f'Signature "{name}" cannot be served: {self._unservable[name]}')
         if name not in self.signatures:
             raise invalid(
                 f'Serving signature name: "{name}" not found in signature def; it has '
@@ -140,19 +151,22 @@ class Servable:
         return self.signatures[name]
 
     def _warm(self, folder: Path) -> None:
-        """Run the model's warmup requests; without any, a row of zeros."""
+        """Run the model's predict requests for warmup; without a file of them, a row of zeros."""
         import tensorflow as tf
         from tensorflow_serving.apis import prediction_log_pb2
 
         if (folder / WARMUP_FILE).exists():
             for record in tf.data.TFRecordDataset(str(folder / WARMUP_FILE)).as_numpy_iterator():
-                request = prediction_log_pb2.PredictionLog.FromString(record).predict_log.request
+                log = prediction_log_pb2.PredictionLog.FromString(record)
+                if not log.HasField("predict_log"):  # of an API that this server does not have
+                    continue
+                request = log.predict_log.request
                 signature = self.signature(request.model_spec.signature_name)
                 inputs = {name: tf.make_ndarray(proto) for name, proto in request.inputs.items()}
                 signature.check(inputs)
                 signature.run(inputs)
             return
-        for signature in self.signatures.values():
+        for signature in filter(lambda signature: signature.inputs, self.signatures.values()):
             zeros = {
                 name: np.full(
                     [n or 1 for n in spec.shape or ()], b"" if spec.dtype == object else 0
@@ -166,10 +180,6 @@ class Servable:
                         for name, spec in signature.inputs.items()
                     }
                 )
-
-
-def _is_dense(info: Any) -> bool:
-    return info.WhichOneof("encoding") == "name"
 
 
 class Version:

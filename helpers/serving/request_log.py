@@ -160,5 +160,12 @@ def read_log(folder: str | Path) -> pd.DataFrame:
             total += rows
     if not total:
         return pd.DataFrame(columns=list(_COLUMNS))
-    table = pa.table({name: pa.array(values) for name, values in columns.items()})
-    return table.to_pandas().sort_values("time", kind="stable", ignore_index=True)
+
+    def column(values: list) -> pd.Series:
+        try:
+            return pa.array(values).to_pandas()
+        except pa.ArrowInvalid:  # requests of several shapes
+            return pd.Series(values, dtype=object)
+
+    frame = pd.DataFrame({name: column(values) for name, values in columns.items()})
+    return frame.sort_values("time", kind="stable", ignore_index=True)

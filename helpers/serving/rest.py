@@ -9,6 +9,7 @@ from __future__ import annotations
 import asyncio
 import json
 import re
+import zlib
 from functools import partial
 from typing import Any
 from urllib.parse import unquote
@@ -108,6 +109,8 @@ def _target(match: re.Match) -> Target:
 
 
 async def _body(request: Request) -> bytes:
+    message = f"The body has more than {MAX_BODY // 2**20} MiB; send fewer rows at a time"
+    too_large = RequestError("INVALID_ARGUMENT", message, http=413)
     size, chunks = 0, []
     async for chunk in request.stream():
         size += len(chunk)
@@ -118,9 +121,20 @@ async def _body(request: Request) -> bytes:
             if size > _MAX_READ:
                 break
     if size > MAX_BODY:
-        message = f"The body has more than {MAX_BODY // 2**20} MiB; send fewer rows at a time"
-        raise RequestError("INVALID_ARGUMENT", message, http=413)
-    return b"".join(chunks)
+        raise too_large
+    body = b"".join(chunks)
+    if "gzip" not in request.headers.get("content-encoding", ""):
+        return body
+    unzip = zlib.decompressobj(wbits=31)
+    try:
+        body = unzip.decompress(body, MAX_BODY + 1)
+    except zlib.error as error:
+        raise invalid(f"The body is not gzip data, as its Content-Encoding says: {error}") from None
+    if len(body) > MAX_BODY:
+        raise too_large
+    if not unzip.eof:
+        raise invalid("The body ends in the middle of its gzip data")
+    return body
 
 
 def _error(error: RequestError) -> Response:

@@ -17,25 +17,14 @@ Arrays = dict[str, np.ndarray]
 
 
 class Spec(NamedTuple):
-    """Type and shape of a tensor in a signature; None is an unknown size or rank."""
+    """Type and shape of a tensor in a signature; None is an unknown size or rank.
+
+    The shape is what the exporter declared. As in TensorFlow Serving, the graph decides whether it
+    can do with another one.
+    """
 
     dtype: np.dtype
     shape: tuple[int | None, ...] | None
-
-    def __str__(self) -> str:
-        sizes = (
-            "?"
-            if self.shape is None
-            else ",".join("?" if n is None else str(n) for n in self.shape)
-        )
-        return f"[{sizes}]"
-
-    def fits(self, shape: tuple[int, ...]) -> bool:
-        """Return whether a tensor of this shape may be fed."""
-        if self.shape is None:
-            return True
-        sizes = zip(self.shape, shape, strict=False)
-        return len(self.shape) == len(shape) and all(n in (None, m) for n, m in sizes)
 
 
 def parse(body: bytes) -> dict[str, Any]:
@@ -125,8 +114,6 @@ def _to_array(value: Any, spec: Spec, name: str) -> np.ndarray:
             raise invalid(f"Input {name}: lists of unequal size or depth at level {len(shape)}")
         shape.append(size)
         flat = list(chain.from_iterable(flat))
-    if not spec.fits(tuple(shape)):
-        raise invalid(f"Input {name} has shape {shape}; the signature expects {spec}")
     try:
         return _flat_array(flat, spec.dtype, name).reshape(shape)
     except ValueError as error:  # more dimensions than an array can have
@@ -152,15 +139,12 @@ def _flat_array(flat: list, dtype: np.dtype, name: str) -> np.ndarray:
         array[:] = [_bytes(part, name) for part in flat]
         return array
     if dtype.kind == "f":
-        largest_int = 2 ** (np.finfo(dtype).nmant + 1) - 1
-        if int in types and any(type(part) is int and abs(part) > largest_int for part in flat):
-            raise invalid(
-                f"Input {name}: an integer does not fit {dtype} without loss of precision"
-            )
-        wide = np.array(flat, np.float64)
-        if np.any(np.isfinite(wide) & (np.abs(wide) > np.finfo(dtype).max)):
-            raise invalid(f"Input {name}: a number does not fit {dtype}")
-        return wide.astype(dtype)
+        try:
+            wide = np.array(flat, np.float64)
+        except OverflowError:  # a whole number of hundreds of digits
+            raise invalid("JSON Parse error: Number too big to be stored in double.") from None
+        with np.errstate(over="ignore"):  # rounded, or infinite, as in TensorFlow Serving
+            return wide.astype(dtype)
     limits = None if dtype.kind == "b" else np.iinfo(dtype)
     if limits and flat and not limits.min <= min(flat) <= max(flat) <= limits.max:
         raise invalid(f"Input {name}: a number does not fit {dtype}")
