@@ -295,6 +295,112 @@ def test_the_same_index_in_another_order_is_refused():
         fairness.audit(pd.Series(y), decided, sensitive_features=group)
 
 
+ORDERED = ("y_true", "y_pred", "y_score", "sensitive_features", "control_features")
+
+
+@pytest.mark.parametrize("one", ORDERED)
+@pytest.mark.parametrize("other", ORDERED)
+def test_any_two_arguments_with_indexes_in_two_orders_are_refused(one, other):
+    if one == other:
+        return
+    plain = {
+        "y_true": [1, 0] * 20,
+        "y_pred": [1, 0] * 20,
+        "y_score": [0.9, 0.1] * 20,
+        "sensitive_features": ["a", "b"] * 20,
+        "control_features": ["x", "x", "z", "z"] * 10,
+    }
+    ids = pd.Index(range(100, 140))
+    given = {
+        one: pd.Series(plain[one], index=ids),
+        other: pd.Series(plain[other], index=ids[::-1]),
+    }
+    with pytest.raises(ValueError, match="another order") as raised:
+        fairness.audit(**(plain | given))
+    assert one in str(raised.value) and other in str(raised.value)
+
+
+def test_rows_of_different_people_are_refused_and_new_objects_are_not():
+    ids = pd.Index(range(100, 140))
+    y, group = pd.Series([1, 0] * 20, ids), pd.Series(["a", "b"] * 20, ids)
+    with pytest.raises(ValueError, match="different labels"):
+        fairness.audit(y, y, sensitive_features=group.set_axis(ids + 1), resamples=0)
+    decided = pd.Series([1, 0] * 20)  # as pd.Series(model.predict(X)) has it
+    result = fairness.audit(y, decided, sensitive_features=group, resamples=0)
+    assert result.differences.loc["selection_rate", "value"] == 1
+    with pytest.raises(ValueError, match="another order"):
+        both = {"g": group, "h": group[::-1]}
+        fairness.audit(y, decided, sensitive_features=both, resamples=0)
+    with pytest.raises(ValueError, match="utility and y_score"):
+        money = pd.Series(1.0, ids[::-1])
+        fairness.thresholds(list(y), y * 0.5, sensitive_features=list(group), utility=money)
+
+
+CRAFTS = pd.DataFrame(
+    {"job": ["Craft, repair", "Craft"] * 50, "place": ["north", "repair, north"] * 50}
+)
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        CRAFTS,
+        pd.Series([1, "1"] * 50, dtype=object),
+        pd.Series(["(missing)", None] * 50, dtype=object),
+        pd.Series([True, "True"] * 50, dtype=object),
+    ],
+)
+def test_groups_that_read_the_same_stay_two_groups(group):
+    decided = np.array([1, 0] * 50)
+    result = fairness.audit(decided, decided, sensitive_features=group, resamples=10)
+    assert result.differences.loc["selection_rate", "value"] == 1
+    assert result.to_frame().index.is_unique
+    found = fairness.thresholds(decided, decided * 0.5, sensitive_features=group)
+    assert len(set(found.groups)) == 2
+    assert found.at(dict.fromkeys(found.groups, 0.4))["selection_rate"].tolist() in ([0, 1], [1, 0])
+    X, y = table(100)
+    compared = fairness.compare_mitigations(
+        LogisticRegression(), X[["income"]], y, sensitive_features=group,
+        sensitive_features_test=group, X_test=X[["income"]], y_test=y,
+        methods={"by group": lambda model, X, y, group: lambda X, group: group == group[0]},
+        progress=False,
+    )  # fmt: skip
+    assert compared.to_frame().loc["by group", ("demographic_parity_difference", "value")] == 1
+
+
+@pytest.mark.parametrize("kind", [float, bool, "Int64", "boolean", "category", object])
+def test_the_same_groups_in_another_type_are_the_same_groups(kind):
+    X, y = table(200)
+    sex = (X["sex"] == "f").astype(int)
+    result = fairness.compare_mitigations(
+        LogisticRegression(), X[["income"]], y, sensitive_features=sex,
+        sensitive_features_test=sex.astype(kind), X_test=X[["income"]], y_test=y,
+        methods="threshold optimizer (demographic parity)", progress=False,
+    )  # fmt: skip
+    assert result.to_frame()["error"].tolist() == [""]
+
+
+def test_fifty_one_states_are_groups_and_more_can_be_allowed():
+    y, states = np.tile([0, 1], 2_000), [f"state {i}" for i in range(51)]
+    group = np.random.default_rng(0).choice(states, 4_000)
+    assert len(fairness.audit(y, y, sensitive_features=group, resamples=10).by_group) == 51
+    codes = np.arange(4_000) % 90
+    with pytest.raises(ValueError, match=r"column 'group' has 90 values.*most_groups=90"):
+        fairness.audit(y, y, sensitive_features=codes)
+    assert len(fairness.audit(y, y, sensitive_features=codes, most_groups=90).by_group) == 90
+    with pytest.raises(ValueError, match=r"merge the rare ones.*most_groups=51"):
+        fairness.audit(y, y, sensitive_features=group, most_groups=50)
+
+
+def test_of_many_possible_intersections_those_that_occur_are_groups():
+    code = np.arange(4_000) % 40
+    people = pd.DataFrame({name: code.astype(str) for name in "abcdefgh"})  # 40 ** 8 possible
+    people["i"] = np.where(np.arange(4_000) < 2_000, "x", "z")
+    result = fairness.audit(code % 2, code % 2, sensitive_features=people, resamples=10)
+    assert len(result.by_group) == 80 and result.by_group["n", ""].sum() == 4_000
+    assert (result.by_group["n", ""] == 50).all()
+
+
 def test_one_class_only_is_flagged_not_wrong():
     result = fairness.audit([0] * 40, [0, 1] * 20, [0.5] * 40, sensitive_features=["a", "b"] * 20)
     assert result.by_group["roc_auc", "value"].isna().all()
@@ -408,6 +514,63 @@ def test_the_profit_presets_are_the_best_there_is():
     totals = [result.at(dict.fromkeys("abc", t))["utility"].sum() for t in result.grid]
     assert result.at(shared)["utility"].sum() == max(totals)
     assert result.at(own)["utility"].sum() >= max(totals)
+
+
+@pytest.mark.parametrize("dtype", [float, np.float32, np.float16])
+def test_a_threshold_decides_as_its_number_does(dtype):
+    scores = np.round(np.arange(0, 1.001, 0.005), 3).astype(dtype)
+    y = np.arange(len(scores)) % 2
+    result = fairness.thresholds(y, scores, sensitive_features=["a"] * len(y))
+    decimals = np.round(np.arange(0, 1.001, 0.005), 3)
+    for threshold in [*decimals.tolist(), *decimals, *scores, 0.1 + 0.2, 0.5004, 2, -1]:
+        found = result.at({"a": threshold})["selection_rate"].item()
+        assert found == (scores >= threshold).mean(), threshold
+    with pytest.raises(ValueError, match="chosen has nan for 'a'"):
+        result.at({"a": np.nan})
+
+
+PROFITS = ("one threshold", "maximum profit", "demographic parity")
+
+
+@pytest.mark.parametrize("n", [30, 3_000])
+@pytest.mark.parametrize("highest", [0.8, 1.0])
+def test_a_preset_s_numbers_give_the_decisions_that_it_promises(n, highest):
+    y, _, score, group = people(n)
+    score = highest * score / score.max()
+    for utility in ((1.0, -1.0), (-1.0, -1.0), (1.0, 1.0)):
+        result = fairness.thresholds(y, score, sensitive_features=group, utility=utility)
+        for name in PROFITS:
+            chosen = result.preset(name).thresholds
+            for who, expected in result.at(chosen)["selection_rate"].items():
+                assert (score[group == who] >= chosen[who]).mean() == expected
+        if utility == (-1.0, -1.0):
+            assert result.at(result.preset("maximum profit").thresholds)["utility"].sum() == 0
+
+
+@pytest.mark.parametrize("scale", [1, 1 / 20, 1e-6])
+def test_the_highest_profit_is_found_wherever_the_scores_lie(scale):
+    rng = np.random.default_rng(4)
+    n = 40_000
+    score = rng.beta(0.1, 20, n)
+    y = (rng.random(n) < score).astype(int)
+    group, money = rng.choice(["a", "b"], n), np.where(y == 1, 40.0, -1.0)
+    result = fairness.thresholds(y, score * scale, sensitive_features=group, utility=money)
+    best = {
+        name: money[mine][np.argsort(-score[mine])].cumsum().max()
+        for name, mine in {"a": group == "a", "b": group == "b", "all": group != ""}.items()
+    }
+    at = {name: result.at(result.preset(name).thresholds) for name in PROFITS}
+    assert at["maximum profit"]["utility"].tolist() == pytest.approx([best["a"], best["b"]])
+    assert at["one threshold"]["utility"].sum() == pytest.approx(best["all"])
+    rates = at["demographic parity"]["selection_rate"]
+    assert abs(rates["a"] - rates["b"]) < 0.02
+    assert at["demographic parity"]["utility"].sum() > 0.95 * best["all"]
+
+
+def test_a_pair_of_utilities_is_by_label_also_for_two_rows():
+    result = fairness.thresholds([0, 1], [0.2, 0.8], sensitive_features=["a", "a"])
+    assert result.at({"a": 0.5})["utility"].item() == 1
+    assert result.at({"a": 0.0})["utility"].item() == 0
 
 
 def test_presets_name_what_they_lack():
@@ -553,6 +716,50 @@ def test_a_group_that_fitting_never_saw_is_refused():
         fairness.compare_mitigations(
             LogisticRegression(), X, y, sensitive_features="sex", X_test=X.assign(sex="x"), y_test=y
         )
+
+
+@pytest.mark.parametrize("kind", [np.array, pd.Series, list, lambda v: pd.DataFrame({0: v})])
+def test_a_column_that_happens_to_be_called_group_is_a_feature_like_others(kind):
+    X, y = table(300)
+    X = pd.DataFrame({"group": X["income"], 0: X["income"], "age": 1.0}).rename(columns=str)
+    sex = kind(table(300)[0]["sex"].to_numpy())
+    result = fairness.compare_mitigations(
+        LogisticRegression(), X, y, sensitive_features=sex, sensitive_features_test=sex, X_test=X,
+        y_test=y, progress=False,
+    )  # fmt: skip
+    numbers = result.to_frame()
+    assert "attribute dropped" not in numbers.index
+    assert numbers.loc["unmitigated", ("needs attribute", "")] == "no"
+    named = pd.Series(list(table(300)[0]["sex"]), name="group")
+    numbers = fairness.compare_mitigations(
+        LogisticRegression(), X, y, sensitive_features=named, sensitive_features_test=named,
+        X_test=X, y_test=y, methods="unmitigated", progress=False,
+    ).to_frame()  # fmt: skip
+    assert numbers.loc["unmitigated", ("needs attribute", "")] == "yes"
+
+
+def test_columns_of_the_attribute_are_matched_by_name():
+    X, y = table(300)
+    both = X[["sex", "city"]]
+    decide = {"women": lambda model, X, y, group: lambda X, g: np.char.startswith(g, "f, ")}
+
+    def gap(test):
+        return fairness.compare_mitigations(
+            LogisticRegression(), X[["income"]], y, sensitive_features=both,
+            sensitive_features_test=test, X_test=X[["income"]], y_test=y, methods=decide,
+            progress=False,
+        ).to_frame()["demographic_parity_difference", "value"].item()  # fmt: skip
+
+    assert gap(both) == gap(both[["city", "sex"]]) == 1
+    with pytest.raises(ValueError, match="'gender'.*expected the same"):
+        gap(both.rename(columns={"sex": "gender"}))
+
+
+def test_reweighing_keeps_the_order_of_rows_and_people_without_a_group():
+    y, group = pd.Series([1, 0, 0, 0]), pd.Series(["a", None, "b", None])
+    assert np.isfinite(fairness.reweighing(y, group)).all()
+    with pytest.raises(ValueError, match="another order"):
+        fairness.reweighing(y, group[::-1])
 
 
 # --- pictures -------------------------------------------------------------------------------------

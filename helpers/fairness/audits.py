@@ -24,7 +24,7 @@ from helpers.fairness.counts import (
     rate,
     ratio,
 )
-from helpers.fairness.inputs import Groups, binary, label, same_order, unit_scores
+from helpers.fairness.inputs import Groups, binary, labels, same_order, unit_scores
 from helpers.fairness.metrics import (
     Known,
     Metric,
@@ -89,13 +89,13 @@ class Audit:
             ``ratio`` (within each level of the control features: ``all: level`` and so on).
         """
         names = " x ".join(map(str, self.by_group.index.names))
-        groups = self.by_group.set_axis([label(key) for key in self.by_group.index])
+        groups = self.by_group.set_axis(labels(self.by_group.index))
         rows = [groups.astype({("n", ""): "Int64"})]  # has no value in the other rows
         others = {"all": self.overall, "difference": self.differences, "ratio": self.ratios}
         for name, table in others.items():
             wide = pd.concat({name: table[["value", "low", "high"]]}).unstack(-1)  # noqa: PD010
             if wide.index.nlevels > 1:
-                wide.index = [f"{name}: {label(key[1:])}" for key in wide.index]
+                wide.index = [f"{name}: {level}" for level in labels(k[1:] for k in wide.index)]
             rows.append(wide.swaplevel(axis=1))
         return pd.concat(rows).rename_axis(names).fillna({("notes", ""): ""})
 
@@ -158,8 +158,8 @@ class Audit:
             if self.overall.index.nlevels == 1:
                 ax.axvline(self.overall.loc[metric, "value"], color=colour, lw=1, ls=":")
         names = [
-            f"{label(key)} (n = {n:,})"
-            for key, n in zip(self.by_group.index, self.by_group["n"], strict=True)
+            f"{name} (n = {n:,})"
+            for name, n in zip(labels(self.by_group.index), self.by_group["n"], strict=True)
         ]
         ax.set_yticks(np.arange(groups), names)
         ax.invert_yaxis()
@@ -186,6 +186,7 @@ def audit(
     confidence: float = 0.95,
     resamples: int = 1_000,
     seed: int = 0,
+    most_groups: int | None = None,
 ) -> Audit:
     """Return metrics of decisions or scores by group, with confidence intervals.
 
@@ -213,6 +214,9 @@ def audit(
         Bootstrap resamples; 0 for no intervals.
     seed : int, default 0
         Seed of the resamples.
+    most_groups : int, optional
+        More groups than this are refused; by default 200, or 50 values of a numeric column. Of
+        more possible intersections than this, only those that occur are groups.
 
     Returns
     -------
@@ -221,9 +225,9 @@ def audit(
     Raises
     ------
     ValueError
-        If lengths differ, labels or decisions are not 0 and 1, scores are not from 0 to 1, there
-        are more than 50 groups, a metric is unknown or lacks its input, or another parameter is out
-        of its range.
+        If lengths or indexes differ, labels or decisions are not 0 and 1, scores are not from 0 to
+        1, there are too many groups, a metric is unknown or lacks its input, or another parameter
+        is out of its range.
 
     Notes
     -----
@@ -247,12 +251,17 @@ def audit(
         raise ValueError("neither y_pred nor y_score is given; expected decisions, scores or both")
     confidence = checks.share("confidence", confidence, ends=False)
     resamples = checks.whole("resamples", resamples)
-    others = {"y_pred": y_pred, "y_score": y_score, "sensitive_features": sensitive_features}
-    for name, other in (others | {"control_features": control_features}).items():
-        same_order(y_true, other, name)
-    groups, levels = Groups.of(sensitive_features, "sensitive_features", n), Groups.single(n)
+    same_order(
+        y_true=y_true,
+        y_pred=y_pred,
+        y_score=y_score,
+        sensitive_features=sensitive_features,
+        control_features=control_features,
+    )
+    groups = Groups.of(sensitive_features, "sensitive_features", n, most_groups)
+    levels = Groups.single(n)
     if control_features is not None:
-        levels = Groups.of(control_features, "control_features", n)
+        levels = Groups.of(control_features, "control_features", n, most_groups)
     if clash := set(groups.names) & set(levels.names):
         raise ValueError(
             f"control_features and sensitive_features both have {sorted(clash)}; use other names"
@@ -391,7 +400,7 @@ class _Study:
     def extremes(self, values: np.ndarray) -> dict[str, list[str]]:
         """Return the lowest and highest group of each level and metric, and what was left out."""
         columns: dict[str, list[str]] = {"lowest": [], "highest": [], "notes": []}
-        names = np.array([label(key) for key in self.groups.keys], dtype=object)
+        names = np.array(self.groups.labels, dtype=object)
         for level in values:
             for column in level.T:
                 out = np.isnan(column)
