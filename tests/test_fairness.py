@@ -636,6 +636,14 @@ def test_it_says_which_methods_need_the_attribute_when_they_decide(comparison):
     assert needs["threshold optimizer (equalized odds)"] == "yes"
 
 
+def test_it_says_which_methods_decide_by_lot(comparison):
+    lots = comparison.to_frame()["by lot"]
+    assert set(lots.index[lots == "yes"]) == {
+        name for name in lots.index if name.startswith(("exponentiated", "threshold"))
+    }
+    assert comparison.text()["by lot"].equals(lots)
+
+
 def test_dropping_the_attribute_makes_decisions_blind_to_it():
     X, y = table()
     both = pd.concat([X.assign(sex="f"), X.assign(sex="m")], ignore_index=True)
@@ -773,6 +781,13 @@ def test_pictures_take_and_return_axes(comparison):
         _, ax = plt.subplots()
         assert thing.plot(ax=ax) is ax
         assert ax.get_xlabel()
+    dollars = fairness.audit(y, decided, sensitive_features=np.where(group == "a", "$5-$9", "$10"))
+    ax = dollars.plot()
+    ax.figure.canvas.draw()
+    assert [text.get_text().replace("\\", "")[:3] for text in ax.get_yticklabels()] == [
+        "$10",
+        "$5-",
+    ]
     with pytest.raises(ValueError, match="metrics has 'f1'"):
         fairness.audit(y, decided, sensitive_features=group).plot(["f1"])
     plt.close("all")

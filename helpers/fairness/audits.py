@@ -161,7 +161,7 @@ class Audit:
             f"{name} (n = {n:,})"
             for name, n in zip(labels(self.by_group.index), self.by_group["n"], strict=True)
         ]
-        ax.set_yticks(np.arange(groups), names)
+        ax.set_yticks(np.arange(groups), [name.replace("$", r"\$") for name in names])
         ax.invert_yaxis()
         ax.grid(False, axis="y")
         ax.set_xlabel("value" if len(chosen) != 1 else chosen[0])

@@ -31,6 +31,8 @@ _METHODS = (
     "threshold optimizer (demographic parity)",
     "threshold optimizer (equalized odds)",
 )
+_BY_LOT = ("exponentiated gradient", "threshold optimizer")
+_TRAITS = ("needs attribute", "by lot")
 _PERFORMANCES = ("accuracy", "balanced_accuracy")
 _DISPARITIES = ("demographic_parity_difference", "equalized_odds_difference")
 
@@ -68,7 +70,8 @@ class MitigationComparison:
         pandas.DataFrame
             One row for each method: ``(measure, value)``, ``(measure, low)``, ``(measure, high)``
             for accuracy, balanced accuracy, demographic parity difference and equalized odds
-            difference; ``needs attribute`` (at decision time), ``seconds`` and ``error``.
+            difference; ``needs attribute`` (at decision time), ``by lot`` (equal people may get
+            different decisions), ``seconds`` and ``error``.
         """
         return self._frame.copy()
 
@@ -78,7 +81,7 @@ class MitigationComparison:
         measures = (*_PERFORMANCES, *_DISPARITIES)
         columns = {measure: with_interval(frame[measure]) for measure in measures}
         text = pd.DataFrame(columns, index=frame.index)
-        text["needs attribute"] = frame["needs attribute"]
+        text[list(_TRAITS)] = frame[list(_TRAITS)]
         if frame["error"].any():
             text["error"] = frame["error"]
         return text
@@ -213,6 +216,10 @@ def compare_mitigations(
     -----
     'Dropped' replaces the attribute by a constant, so that pipelines that name the column still
     work: a constant tells a model nothing.
+
+    The exponentiated gradient decides by a model that it draws for each row from several, the
+    threshold optimizer by a threshold that it may draw: two people with the same data can get
+    different decisions, and the same person another one the next day. Here ``seed`` draws them.
     """
     from sklearn.base import clone
 
@@ -262,10 +269,12 @@ def compare_mitigations(
         except Exception as error:  # one method that fails must not lose the others
             row["error", ""] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         row["needs attribute", ""] = context.needs(method)
+        lots = "yes" if str(method).startswith(_BY_LOT) else "no"
+        row["by lot", ""] = lots if isinstance(method, str) else "unknown"
         row["seconds", ""] = time.perf_counter() - start
         rows[name] = row
     measured = [(m, k) for m in (*_PERFORMANCES, *_DISPARITIES) for k in ("value", "low", "high")]
-    order = [*measured, ("needs attribute", ""), ("seconds", ""), ("error", "")]
+    order = [*measured, *((trait, "") for trait in _TRAITS), ("seconds", ""), ("error", "")]
     table = pd.DataFrame(
         [[row.get(key, np.nan) for key in order] for row in rows.values()],
         index=pd.Index(rows, name="method"),
