@@ -1,10 +1,13 @@
 """helpers.fairness: values as fairlearn's, intervals as the row bootstrap's, nothing hidden."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
 from fairlearn import metrics as fair
 from fairlearn.postprocessing import ThresholdOptimizer
+from sklearn import metrics as sk
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
@@ -14,6 +17,7 @@ from sklearn.preprocessing import OneHotEncoder
 from helpers import fairness
 from helpers.fairness.counts import confusion, draw_counts, rate
 
+GOOD = {"y_true": [1, 0, 1, 0], "y_pred": [1, 0, 0, 0], "sensitive_features": ["a", "a", "b", "b"]}
 METRICS = {
     "selection_rate": fair.selection_rate,
     "true_positive_rate": fair.true_positive_rate,
@@ -50,6 +54,160 @@ def test_point_values_are_those_of_fairlearn_to_the_last_digit():
         assert result.overall.loc[name, "value"] == frame.overall[name]
         assert result.differences.loc[name, "value"] == frame.difference()[name]
         assert result.ratios.loc[name, "value"] == frame.ratio()[name]
+
+
+BY_NAME = {
+    "selection_rate": fair.selection_rate,
+    "true_positive_rate": fair.true_positive_rate,
+    "false_positive_rate": fair.false_positive_rate,
+    "true_negative_rate": fair.true_negative_rate,
+    "false_negative_rate": fair.false_negative_rate,
+    "precision": sk.precision_score,
+    "recall": sk.recall_score,
+    "f1": sk.f1_score,
+    "accuracy": sk.accuracy_score,
+    "balanced_accuracy": balanced_accuracy_score,
+    "count": fair.count,
+}
+OF_SCORES = {"mean_score": fair.mean_prediction, "roc_auc": roc_auc_score}
+
+
+def frame_of(metrics, y, values, weight=None, **features):
+    weighed = [name for name in metrics if name != "count" and weight is not None]
+    params = {name: {"sample_weight": weight} for name in weighed}
+    return fair.MetricFrame(
+        metrics=metrics, y_true=y, y_pred=values, sample_params=params, **features
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("weighted", [False, True])
+def test_every_metric_is_fairlearn_s_with_control_features_and_weights(seed, weighted):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(150, 900))
+    y, decided, score, group = people(n, seed=seed)
+    features = {"sensitive_features": group, "control_features": rng.choice(["x", "z"], n)}
+    weight = rng.exponential(size=n) if weighted else None
+    result = fairness.audit(
+        y, decided, score, metrics=[*BY_NAME, *OF_SCORES], sample_weight=weight, resamples=0,
+        **features,
+    )  # fmt: skip
+    same = (lambda a, b: a == pytest.approx(b, rel=1e-12)) if weighted else (lambda a, b: a == b)
+    for metrics, values in ((BY_NAME, decided), (OF_SCORES, score)):
+        frame = frame_of(metrics, y, values, weight, **features)
+        for name in metrics:
+            assert same(result.by_group[name, "value"].tolist(), frame.by_group[name].tolist())
+            for level in ("x", "z"):
+                assert same(result.overall["value"][level, name], frame.overall[name][level])
+                gap, gaps = result.differences["value"][level, name], frame.difference()[name]
+                assert gap == pytest.approx(gaps[level], abs=1e-12)
+
+
+def test_weights_that_repeat_rows_have_the_intervals_of_weights():
+    y, decided, score, group = people(2_000)
+    weight = np.random.default_rng(1).choice([0.0, 1.0, 4.0], 2_000)
+    names = ["selection_rate", "true_positive_rate", "mean_score", "roc_auc", "count"]
+    frame = fair.MetricFrame(
+        metrics=fair.selection_rate, y_true=y, y_pred=decided, sensitive_features=group,
+        sample_params={"sample_weight": weight}, n_boot=300, ci_quantiles=[0.025, 0.975],
+        random_state=3,
+    )  # fmt: skip
+    result = fairness.audit(
+        y, decided, score, sensitive_features=group, metrics=names, sample_weight=weight
+    )
+    table = result.by_group["selection_rate"]
+    width = table["high"] - table["low"]
+    for kind, theirs in zip(("low", "high"), frame.by_group_ci, strict=True):
+        assert (np.abs(table[kind] - theirs) < 0.2 * width).all()
+    for name in names:
+        assert (result.by_group[name, "low"] <= result.by_group[name, "value"]).all()
+        assert (result.by_group[name, "high"] >= result.by_group[name, "value"]).all()
+    assert result.by_group["count", "value"].tolist() == result.by_group["n", ""].tolist()
+
+
+def test_mitigations_can_be_measured_with_weights():
+    X, y = table(400)
+    weight = np.random.default_rng(1).exponential(size=400)
+    result = fairness.compare_mitigations(
+        LogisticRegression(), X[["income"]], y, sensitive_features=X["sex"],
+        sensitive_features_test=X["sex"], X_test=X[["income"]], y_test=y, methods="unmitigated",
+        progress=False, sample_weight_test=weight,
+    )  # fmt: skip
+    decided = result.decisions["unmitigated"]
+    row = result.to_frame().loc["unmitigated"]
+    given = {"sensitive_features": X["sex"], "sample_weight": weight}
+    for name in ("demographic_parity_difference", "equalized_odds_difference"):
+        assert row[name, "value"] == pytest.approx(getattr(fair, name)(y, decided, **given))
+        assert row[name, "low"] < row[name, "value"] < row[name, "high"]
+    right = sk.accuracy_score(y, decided, sample_weight=weight)
+    assert row["accuracy", "value"] == pytest.approx(right)
+
+
+@pytest.mark.parametrize(
+    "weight, words",
+    [
+        ([1, 2], "sample_weight has 2 values"),
+        ([1, -1, 1, 1], "0 or more"),
+        ([0, 0, 0, 0], "0 or more"),
+        ([1, np.nan, 1, 1], "missing"),
+        ([1, np.inf, 1, 1], "0 or more"),
+        (list("abcd"), "0 or more"),
+    ],
+)
+def test_weights_that_are_none_are_refused(weight, words):
+    with pytest.raises(ValueError, match=words):
+        fairness.audit(**GOOD, sample_weight=weight)
+
+
+def test_an_own_metric_needs_a_place_for_weights():
+    def plain(y_true, y_pred):
+        return 0.5
+
+    def weighing(y_true, y_pred, sample_weight):
+        return float(np.average(y_pred, weights=sample_weight))
+
+    with pytest.raises(ValueError, match="'plain', a function without the parameter sample_weight"):
+        fairness.audit(**GOOD, metrics=plain, sample_weight=[1, 2, 3, 4])
+    result = fairness.audit(**GOOD, metrics=weighing, sample_weight=[3, 1, 3, 4], resamples=20)
+    assert result.by_group["weighing", "value"].tolist() == [0.75, 0]
+
+
+def test_small_groups_can_be_left_out_of_differences_and_stay_in_the_table():
+    y, decided, score, group = people(1_000)
+    group = np.where(np.arange(1_000) < 7, "few", group)
+    decided[:7] = 0
+    metrics = ["selection_rate", "mean_score"]
+    result = fairness.audit(
+        y, decided, score, sensitive_features=group, metrics=metrics, least_rows=30
+    )
+    rest = fairness.audit(
+        y[7:], decided[7:], score[7:], sensitive_features=group[7:], metrics=metrics
+    )
+    assert result.by_group.loc["few", ("selection_rate", "value")] == 0
+    for table in ("differences", "ratios"):
+        ours, without = getattr(result, table), getattr(rest, table)
+        assert ours["value"].tolist() == without["value"].tolist()
+        assert ours["notes"].str.contains("under 30 rows, left out: few").all()
+        assert "few" not in set(ours["lowest"]) | set(ours["highest"])
+    with pytest.raises(ValueError, match="least_rows is -1"):
+        fairness.audit(y, decided, sensitive_features=group, least_rows=-1)
+
+
+def test_the_base_rate_stands_beside_the_mean_score():
+    y, _, score, group = people(1_000)
+    result = fairness.audit(
+        y, y_score=score, sensitive_features=group, metrics=["base_rate", "mean_score"]
+    )
+    for name, row in result.by_group.iterrows():
+        assert row["base_rate", "value"] == y[group == name].mean()
+        assert row["base_rate", "low"] < row["base_rate", "value"] < row["base_rate", "high"]
+
+
+def test_a_million_rows_with_intervals_take_no_longer_than_a_thousand():
+    y, decided, _, group = people(1_000_000)
+    start = time.perf_counter()
+    fairness.audit(y, decided, sensitive_features=group, resamples=1_000)
+    assert time.perf_counter() - start < 3
 
 
 def test_scores_and_decisions_can_be_audited_together():
@@ -249,8 +407,6 @@ def test_a_rate_of_zero_has_an_interval_that_is_not_trusted():
 
 
 # --- audit: bad input -----------------------------------------------------------------------------
-
-GOOD = {"y_true": [1, 0, 1, 0], "y_pred": [1, 0, 0, 0], "sensitive_features": ["a", "a", "b", "b"]}
 
 
 @pytest.mark.parametrize(

@@ -239,9 +239,6 @@ class _Value:
     def __init__(self, value: Any) -> None:
         self.value = value
 
-    def __str__(self) -> str:
-        return format(self)
-
     def __format__(self, form: str) -> str:
         value = self.value
         if pd.api.types.is_scalar(value) and pd.isna(value):

@@ -128,6 +128,16 @@ def unit_scores(values: Any, what: str, n: int | None = None) -> np.ndarray:
     return array
 
 
+def weights(values: Any, what: str, n: int) -> np.ndarray | None:
+    """Return weights of rows, 0 or more and not all 0; None if there are none."""
+    if values is None:
+        return None
+    array = vector(values, what, n)
+    if array.dtype.kind not in "biuf" or not 0 < array.sum() < np.inf or array.min() < 0:
+        raise ValueError(f"{what} has {array[:4].tolist()}, ...; expected numbers of 0 or more")
+    return array.astype(float)
+
+
 def same_order(**given: Any) -> None:
     """Refuse pandas objects whose indexes do not agree, each with each.
 

@@ -14,8 +14,15 @@ import pandas as pd
 
 from helpers.base import checks, style
 from helpers.fairness.audits import Audit, audit, with_interval
-from helpers.fairness.counts import confusion, difference, draw_counts, quantiles, rate
-from helpers.fairness.inputs import Groups, binary, frame_of, same_order
+from helpers.fairness.counts import (
+    confusion,
+    difference,
+    draw_counts,
+    draw_weighted,
+    quantiles,
+    rate,
+)
+from helpers.fairness.inputs import Groups, binary, frame_of, same_order, weights
 from helpers.fairness.metrics import OF_DECISIONS, bar
 
 if TYPE_CHECKING:
@@ -167,6 +174,7 @@ def compare_mitigations(
     seed: int = 0,
     progress: bool = True,
     most_groups: int | None = None,
+    sample_weight_test: Any = None,
 ) -> MitigationComparison:
     """Fit a model with several mitigations; compare performance and disparity on other data.
 
@@ -200,6 +208,8 @@ def compare_mitigations(
     progress : bool, default True
         Show a progress bar, which disappears at the end.
     most_groups : as in :func:`audit`
+    sample_weight_test : array-like of len(X_test), optional
+        Weights of the test rows, with which everything is measured; fitting does not see them.
 
     Returns
     -------
@@ -233,7 +243,13 @@ def compare_mitigations(
         if len(np.unique(labels)) < 2:
             raise ValueError(f"{name} holds only {labels[0]}; expected both 0 and 1")
     same_order(X=X, y=y, sensitive_features=sensitive_features)
-    same_order(X_test=X_test, y_test=y_test, sensitive_features_test=sensitive_features_test)
+    same_order(
+        X_test=X_test,
+        y_test=y_test,
+        sensitive_features_test=sensitive_features_test,
+        sample_weight_test=sample_weight_test,
+    )
+    weight = weights(sample_weight_test, "sample_weight_test", len(X_test))
     fit_groups, test_groups = _labelled(at_fit, len(X), at_test, len(X_test), most_groups)
     unseen = sorted(set(test_groups) - set(fit_groups))
     if unseen:
@@ -264,8 +280,11 @@ def compare_mitigations(
                 resamples=resamples,
                 seed=seed,
                 most_groups=most_groups,
+                sample_weight=weight,
             )
-            row |= _measures(truth["y_test"], decided, test_groups, confidence, resamples, seed)
+            row |= _measures(
+                truth["y_test"], decided, test_groups, confidence, resamples, seed, weight
+            )
         except Exception as error:  # one method that fails must not lose the others
             row["error", ""] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         row["needs attribute", ""] = context.needs(method)
@@ -430,11 +449,16 @@ def _measures(
     confidence: float,
     resamples: int,
     seed: int,
+    weight: np.ndarray | None,
 ) -> dict[tuple[str, str], float]:
     """Return performance and disparity with intervals, all from the same resampled counts."""
     names, code = np.unique(group, return_inverse=True)
-    counts = confusion(y, decided, code, len(names))
-    drawn = draw_counts(counts, resamples, np.random.default_rng(seed))
+    rows, rng = (y, decided, code, len(names)), np.random.default_rng(seed)
+    counts = confusion(*rows, weight)
+    if weight is None:
+        drawn = draw_counts(counts, resamples, rng)
+    else:
+        drawn = draw_weighted(rows, weight, resamples, rng)
     measures = {}
     for kind, at in (("value", counts[None]), ("drawn", drawn)):
         by_group = np.stack(
