@@ -376,6 +376,7 @@ def test_what_cannot_be_explained_is_refused_in_one_sentence():
     cases = {
         "several outputs": keras.Model(inputs, [dense(1)(inputs), dense(1)(inputs)]),
         "'wide' is no column": keras.Model([wide, one], dense(1)(join([wide, one]))),
+        "inputs that are not known": keras.Model(),
         "is no column of X": keras.Model([unnamed, one], dense(1)(join([unnamed, one]))),
         "shape .4,., X gives .3,.": network(4),
         "2 outputs at once": forest,

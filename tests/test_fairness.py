@@ -487,6 +487,9 @@ def test_rows_of_different_people_are_refused_and_new_objects_are_not():
     with pytest.raises(ValueError, match="another order"):
         both = {"g": group, "h": group[::-1]}
         fairness.audit(y, decided, sensitive_features=both, resamples=0)
+    pairs = pd.MultiIndex.from_product([range(20), list("xy")])
+    with pytest.raises(ValueError, match="different labels"):
+        fairness.audit(y.set_axis(pairs), y, sensitive_features=list(group), resamples=0)
     with pytest.raises(ValueError, match="utility and y_score"):
         money = pd.Series(1.0, ids[::-1])
         fairness.thresholds(list(y), y * 0.5, sensitive_features=list(group), utility=money)
@@ -683,6 +686,10 @@ def test_a_threshold_decides_as_its_number_does(dtype):
         assert found == (scores >= threshold).mean(), threshold
     with pytest.raises(ValueError, match="chosen has nan for 'a'"):
         result.at({"a": np.nan})
+    with pytest.raises(ValueError, match=r"chosen has \['a', 1\]; expected one of each"):
+        result.at({"a": 0.5, 1: 0.5})
+    with pytest.raises(ValueError, match="grid is .'low'.; expected numbers"):
+        fairness.thresholds(y, scores, sensitive_features=["a"] * len(y), grid=["low"])
 
 
 PROFITS = ("one threshold", "maximum profit", "demographic parity")

@@ -144,7 +144,7 @@ def class_index(model: Any, target: Any) -> int:
             f"the model has {len(classes)} outputs at once; give a model of one, or a function of "
             "the rows that returns one number each"
         )
-    classes = list(classes)
+    classes = np.asarray(classes).tolist()
     if target is None and len(classes) in (0, 2):
         return 1
     if target is None:
@@ -219,7 +219,7 @@ def _is_keras(model: Any) -> bool:
 
 def _keras_end(model: Any) -> str:
     """Return the activation at a Keras model's end, or the kind of its last layer."""
-    last = model.layers[-1]
+    last = model.layers[-1] if model.layers else None
     return getattr(getattr(last, "activation", None), "__name__", type(last).__name__.lower())
 
 

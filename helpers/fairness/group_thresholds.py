@@ -116,7 +116,7 @@ class Thresholds:
             If a group has no threshold, a threshold no group, or one is not a number.
         """
         if set(chosen) != set(self.groups):
-            raise ValueError(f"chosen has {sorted(chosen)}; expected one of each: {self.groups}")
+            raise ValueError(f"chosen has {list(chosen)}; expected one of each: {self.groups}")
         for group, threshold in chosen.items():
             if not isinstance(threshold, Real) or np.isnan(threshold):
                 raise ValueError(f"chosen has {threshold!r} for {group!r}; expected a number")
@@ -269,7 +269,9 @@ def thresholds(
             parts = [scores[mine & (y == label)] for mine in members for label in (0, 1)]
             spread = [np.quantile(part, levels, method="lower") for part in parts if len(part)]
             grid = np.concatenate([best, *spread])
-    grid = np.unique([0.0, *vector(grid, "grid", None).astype(float), np.inf])
+    elif vector(grid, "grid", None).dtype.kind not in "biuf":
+        raise ValueError(f"grid is {grid!r}; expected numbers")
+    grid = np.unique([0.0, *np.ravel(grid), np.inf])
     counts = np.stack([one.counts(grid) for one in ranked], axis=1)
     money = np.stack([one.at(grid)[:, 2] for one in ranked], axis=1)
     return Thresholds(names, grid, counts, money, ranked)
