@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import io
+import itertools
 import os
 import re
+import urllib.parse
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -75,10 +77,16 @@ class ModelCard:
         if self.figures:
             folder.mkdir(exist_ok=True)
             lines.append("\n## Figures\n")
+        taken: set[str] = set()
         for description, picture in self.figures.items():
-            name = re.sub(r"[^a-z0-9]+", "_", description.lower())[:60].strip("_") + ".png"
-            files.write(folder / name, picture)
-            lines.append(f"![{description}]({folder.name}/{name})\n\n*{description}*\n")
+            stem = re.sub(r"[^a-z0-9]+", "_", description.lower())[:60].strip("_") or "figure"
+            others = (f"{stem}_{i}" for i in itertools.count(2))
+            name = next(name for name in itertools.chain([stem], others) if name not in taken)
+            taken.add(name)
+            files.write(folder / f"{name}.png", picture)
+            words = re.sub(r"([\[\]])", r"\\\1", _literal(" ".join(description.split())))
+            place = f"{urllib.parse.quote(folder.name)}/{name}.png"
+            lines.append(f"![{words}]({place})\n\n*{words}*\n")
         files.write(path, "\n".join(lines) + "\n")
         return path
 
@@ -151,26 +159,43 @@ def model_card(
             raise ValueError(f"{name} is empty; expected a sentence or more: a card owes it")
     pictures = {text: _png(text, figure) for text, figure in (figures or {}).items()}
     card = Card(model, template=None, model_diagram=False)
-    card.add(folded=False, **{f"{title}/Intended use": intended_use})
-    card.add(folded=False, **{f"{title}/Model": _described(model)})
-    card.add(folded=False, **{f"{title}/Data": data})
+    card.add(folded=False, **{"card/Intended use": intended_use})
+    card.add(folded=False, **{"card/Model": _described(model)})
+    card.add(folded=False, **{"card/Data": data})
     results = {}
     if metrics is not None:
         table = metrics if isinstance(metrics, pd.DataFrame) else pd.DataFrame({"value": metrics})
-        results["Performance"] = table.rename_axis("metric").reset_index()
+        results["Performance"] = table.rename_axis("metric")
     if audit is not None:
-        results["By group"] = audit.text().reset_index()
+        results["By group"] = audit.text()
     if comparison is not None:
-        results["Mitigations compared"] = comparison.text().reset_index()
+        results["Mitigations compared"] = comparison.text()
     for name, table in results.items():
-        card.add_table(folded=False, **{f"{title}/{_RESULTS}/{name}": table.astype(str)})
+        place = f"card/{_RESULTS}/{name}"
+        card.add_table(folded=False, **{place: _cells(table)})
+        card.select(place).title = name  # skops writes the whole path
     if decision:
-        card.add(folded=False, **{f"{title}/Decision": decision})
+        card.add(folded=False, **{"card/Decision": decision})
     listed = "\n".join(f"- {limit}" for limit in limits)
-    card.add(folded=False, **{f"{title}/Limits and caveats": listed})
-    # skops writes the whole path above a table
-    text = card.render().replace(f"{title}/{_RESULTS}/", "").strip() + "\n"
-    return ModelCard(title, text, pictures)
+    card.add(folded=False, **{"card/Limits and caveats": listed})
+    card.select("card").title = " ".join(title.split())  # not a path: it may have slashes
+    return ModelCard(title, card.render().strip() + "\n", pictures)
+
+
+def _cells(table: pd.DataFrame) -> dict[str, list[str]]:
+    """Return a table, with its index, as texts that Markdown shows as they are."""
+    cells: dict[str, list[str]] = {}
+    for name, values in ((table.index.name or "", table.index), *table.items()):
+        heading = " ".join(_literal(name).split())
+        while heading in cells:  # such as a group called 'n'
+            heading += " "
+        cells[heading] = ["\n".join(_literal(value).splitlines()) for value in values]
+    return cells
+
+
+def _literal(value: Any) -> str:
+    """Return text without what Markdown takes for syntax."""
+    return re.sub(r"([\\|*`<]|(?<!\w)_|_(?!\w)|(?<=\])\()", r"\\\1", str(value))
 
 
 def _described(model: Any) -> str:

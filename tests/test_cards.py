@@ -1,7 +1,13 @@
 """Model cards: what a card owes, and that it is written whole or not at all."""
 
+from urllib.parse import unquote
+
 import matplotlib.pyplot as plt
+import numpy as np
+import pandas as pd
 import pytest
+from bs4 import BeautifulSoup
+from markdown_it import MarkdownIt
 from sklearn.linear_model import LogisticRegression
 
 import helpers
@@ -44,6 +50,47 @@ def test_a_saved_card_finds_its_figures(tmp_path):
     assert picture.read_bytes().startswith(b"\x89PNG")
     assert sorted(p.name for p in path.parent.iterdir()) == ["loans.md", "loans_figures"]
     plt.close("all")
+
+
+def page(text):
+    """What a reader of the Markdown sees."""
+    html = MarkdownIt("commonmark", {"html": True}).enable("table").render(text)
+    return BeautifulSoup(html, "html.parser")
+
+
+def test_text_that_is_also_syntax_is_shown_as_it_is():
+    group = np.array(["a|b", "*c*", "_d_ [e](f)", "<b>g\nh"] * 25)
+    audit = fairness.audit(
+        [1, 0] * 50, [1, 0] * 50, sensitive_features=pd.Series(group, name="n"), resamples=10
+    )
+    metrics = {"P(y|x)": "1|2", "C:\\temp": 1}
+    title = "Loans / credit #2\n(2027/01)"
+    card = helpers.model_card(
+        LogisticRegression(), audit=audit, metrics=metrics, **(TEXTS | {"title": title})
+    )
+    lines = card.text.splitlines()
+    assert lines[0] == "# Loans / credit #2 (2027/01)"
+    headings = [line for line in lines if line.startswith("#")]
+    assert [line.split()[0] for line in headings] == ["#", *["##"] * 4, "###", "###", "##"]
+    assert "### By group" in headings and "### Performance" in headings
+    performance, groups = (
+        [[cell.get_text("\n") for cell in row.find_all(["th", "td"])] for row in table("tr")]
+        for table in page(card.text)("table")
+    )
+    assert performance[1:] == [["P(y|x)", "1|2"], ["C:\\temp", "1"]]
+    assert [row[0] for row in groups[1:5]] == ["*c*", "<b>g\nh", "_d_ [e](f)", "a|b"]
+    assert {len(row) for row in groups} == {audit.text().shape[1] + 1}
+
+
+def test_figures_whose_names_collide_are_all_there(tmp_path):
+    pictures = {"Rates": b"1", "rates!": b"2", "Rates_2": b"3", "\u56f3": b"4", "[x](y) *z*": b"5"}
+    card = helpers.model_card(LogisticRegression(), figures=pictures, **TEXTS)
+    path = card.save(tmp_path / "my card (new).md")
+    images, captions = page(path.read_text())("img"), page(path.read_text())("em")
+    assert [image["alt"] for image in images] == list(pictures)
+    assert [caption.get_text() for caption in captions] == list(pictures)
+    found = [(path.parent / unquote(image["src"])).read_bytes() for image in images]
+    assert found == list(pictures.values())
 
 
 def test_a_crash_while_writing_leaves_the_old_card(tmp_path, monkeypatch):

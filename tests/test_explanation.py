@@ -208,6 +208,210 @@ def test_one_of_several_classes_must_be_named():
         explain(model, rows, rows, target=7)
 
 
+def network(width, outputs=1, end=None):
+    import keras
+
+    keras.utils.set_random_seed(0)
+    return keras.Sequential([keras.Input((width,)), keras.layers.Dense(outputs, activation=end)])
+
+
+@pytest.mark.parametrize("method", ["gradient", "permutation"])
+def test_the_first_of_two_classes_is_the_opposite_of_the_second(method):
+    X = np.random.default_rng(0).normal(size=(30, 3))
+    y = (X[:, 0] > 0).astype(int)
+    models = [network(3, end="sigmoid")]
+    if method == "permutation":
+        models += [make(random_state=0).fit(X, y) for make in (
+            LogisticRegression, HistGradientBoostingClassifier, GradientBoostingClassifier,
+            RandomForestClassifier,
+        )]  # fmt: skip
+    for model in models:
+        for how in ("auto", method):
+            second, first = (
+                explain(model, X, X[:4], target=target, method=how) for target in (1, 0)
+            )
+            np.testing.assert_allclose(first.values, -second.values, atol=1e-3)
+            assert (explain(model, X, X[:4], method=how).values == second.values).all()
+            assert first.output_names == second.output_names
+
+
+@pytest.mark.parametrize(
+    "model, targets",
+    [
+        (network(3, end="sigmoid"), [2, -1, "yes", 0.5, True]),
+        (network(3), [0, 1]),
+        (network(3, 3, "softmax"), [None, 3, "0", 1.5]),
+        (LinearRegression().fit(np.eye(3), [1, 2, 3]), [0, 1]),
+        (lambda X: X[:, 0], [0, "a"]),
+        (LogisticRegression().fit(np.eye(3), [0, 1, 1]), [2, "1"]),
+    ],
+)
+def test_a_target_that_the_model_does_not_have_is_refused(model, targets):
+    for target in targets:
+        with pytest.raises(ValueError, match=r"target|say which"):
+            explain(model, np.eye(3), np.eye(3), target=target)
+
+
+THREE = np.repeat([0, 1, 2], 40)
+
+
+@pytest.mark.parametrize(
+    "model",
+    [
+        LogisticRegression(),
+        HistGradientBoostingClassifier(max_iter=3, random_state=0),
+        GradientBoostingClassifier(n_estimators=3, random_state=0),
+        GradientBoostingClassifier(n_estimators=3, loss="exponential", random_state=0),
+        RandomForestClassifier(5, random_state=0),
+        make_pipeline(StandardScaler(), LogisticRegression()),
+    ],
+)
+@pytest.mark.parametrize("classes", [2, 3])
+def test_log_odds_are_those_of_the_class_against_all_others(model, classes):
+    if classes == 3 and getattr(model, "loss", "") == "exponential":
+        return
+    X = np.random.default_rng(0).normal(THREE[:, None], 1.5, size=(120, 3))
+    model.fit(X, np.minimum(THREE, classes - 1))
+    p = model.predict_proba(X[:4])[:, 1]
+    for output in ("log-odds", "auto"):
+        result = explain(model, X[::10], X[:4], target=1, output=output)
+        says = result.output_names.split(",")[0]
+        sums = result.values.sum(axis=1) + result.base_values
+        if says == "margin":
+            assert output == "auto" and (classes == 3 or model.loss == "exponential")
+            margins = model.decision_function(X[:4])
+            np.testing.assert_allclose(sums, margins[:, 1] if classes == 3 else margins, atol=1e-3)
+        else:
+            truth = np.log(np.clip(p, 1e-7, 1) / np.clip(1 - p, 1e-7, 1))
+            assert says == ("log-odds" if output == "log-odds" else says)
+            np.testing.assert_allclose(sums, p if says == "probability" else truth, atol=2e-3)
+
+
+def test_a_classifier_without_probabilities_is_explained_by_its_margins():
+    from sklearn.svm import LinearSVC
+
+    X = np.random.default_rng(0).normal(size=(60, 3))
+    model = LinearSVC().fit(X, np.where(X[:, 0] > 0, "good", "bad"))
+    result = explain(model, X, X[:5])
+    assert result.output_names == "margin, by LinearExplainer"
+    sums = result.values.sum(axis=1) + result.base_values
+    np.testing.assert_allclose(sums, model.decision_function(X[:5]))
+
+
+@pytest.mark.parametrize("constant", [0.0, 0.1, 5.0, -3e6, 1e12])
+@pytest.mark.parametrize("method", ["auto", "permutation"])
+def test_a_constant_model_is_explained_by_nothing(constant, method):
+    X = pd.DataFrame({"a": [0.0, 1.0, 2.0], "b": [1.0, 0.0, 5.0]})
+    models = [lambda X: np.full(len(X), constant)]
+    models.append(LinearRegression().fit(X, [constant] * 3))
+    models.append(lambda X: np.full(len(X), constant, np.float32) * np.float32(1.1))
+    for model in models:
+        result = explain(model, X, X, method=method)
+        assert np.abs(result.values).max() <= 1e-9 * max(1, abs(constant))
+
+
+def test_a_model_that_says_something_else_each_time_is_named_as_such():
+    rng = np.random.default_rng(0)
+    X = np.eye(3)
+    with pytest.raises(ValueError, match="the same each time"):
+        explain(lambda X: rng.normal(size=len(X)), X, X)
+
+
+TYPED = pd.DataFrame(
+    {
+        "flag": [True, False, True, False],
+        "small": np.array([1, 2, 3, 4], np.int8),
+        "single": np.array([0.5, 0.25, 1, 2], np.float32),
+        "gap": pd.array([1, None, 3, 4], "Int64"),
+        "maybe": pd.array([True, None, False, True], "boolean"),
+        "arrow": pd.array([1, 2, None, 4], "int64[pyarrow]"),
+        "id": np.array([2**60 + 1, 2**60 + 3, 5, 7]),
+        "day": pd.date_range("2025-01-01", periods=4),
+        "kind": pd.Categorical(["x", None, "z", "x"]),
+        "text": ["p", "q", None, "p"],
+    }
+)
+
+
+def test_a_model_gets_the_columns_in_their_own_types():
+    def model(X):
+        assert X.dtypes.equals(TYPED.dtypes)
+        assert X["id"].isin(TYPED["id"]).all()
+        assert X["gap"].isna().sum() == X["gap"].astype(object).isna().sum()
+        return X["flag"] * 1.0 + (X["id"] == 2**60 + 3) + X["gap"].isna()
+
+    result = explain(model, TYPED, TYPED)
+    sums = result.values.sum(axis=1) + result.base_values
+    np.testing.assert_allclose(sums, np.asarray(model(TYPED), dtype=float))
+
+
+@pytest.mark.parametrize("dtype", [bool, np.int8, np.float32, np.uint8])
+def test_arrays_keep_their_type_too(dtype):
+    def model(X):
+        assert X.dtype == dtype
+        return X[:, 0] * 1.0
+
+    X = np.eye(3).astype(dtype)
+    assert explain(model, X, X).values.shape == (3, 3)
+
+
+def test_a_row_may_have_what_the_background_has_not():
+    X = pd.DataFrame({"late": [0, 1, 2], "share": [0.1, 0.2, 0.3]})
+    row = pd.DataFrame({"late": [1.5], "share": [np.nan]})
+    result = explain(lambda X: X["late"] + X["share"].isna() * 1.0, X, row)
+    np.testing.assert_allclose(result.values, [[0.5, 1.0]])
+
+
+def test_what_cannot_be_explained_is_refused_in_one_sentence():
+    import keras
+
+    X = pd.DataFrame({"a": [0.0, 1.0, 2.0], "b": [1.0, 0.0, 5.0], "c": [1.0, 2.0, 3.0]})
+    inputs = keras.Input((3,))
+    wide, one = keras.Input((2,), name="wide"), keras.Input((1,), name="a")
+    unnamed = keras.Input((1,))
+    dense = keras.layers.Dense
+    join = keras.layers.Concatenate()
+    forest = RandomForestClassifier(3).fit(X, [[0, 1], [1, 0], [1, 1]])
+    labels = KNeighborsClassifier(1).fit(X, ["p", "q", "p"])
+    cases = {
+        "several outputs": keras.Model(inputs, [dense(1)(inputs), dense(1)(inputs)]),
+        "'wide' is no column": keras.Model([wide, one], dense(1)(join([wide, one]))),
+        "inputs that are not known": keras.Model(),
+        "is no column of X": keras.Model([unnamed, one], dense(1)(join([unnamed, one]))),
+        "shape .4,., X gives .3,.": network(4),
+        "2 outputs at once": forest,
+        "returns the shape .3, 2.": lambda X: np.zeros((len(X), 2)),
+        "has not|no number": lambda X: np.array(["yes"] * len(X)),
+    }
+    for words, model in cases.items():
+        with pytest.raises(ValueError, match=words):
+            explain(model, X, X)
+    with pytest.raises(ValueError, match="takes rows of shape .2,., X gives .1,."):
+        explain(
+            cases["'wide' is no column"],
+            X.rename(columns={"c": "wide"}),
+            X.rename(columns={"c": "wide"}),
+        )
+    with pytest.raises(ValueError, match="no number"):
+        explain(labels, X, X, output="prediction")
+    with pytest.raises(ValueError, match="each once"):
+        explain(lambda X: X["b"], X.set_axis(["a", "a", "b"], axis=1), X)
+
+
+def test_a_keras_model_of_one_text_is_explained():
+    import keras
+
+    inputs = keras.Input((1,), dtype="string")
+    code = keras.layers.StringLookup(vocabulary=["p", "q"], output_mode="multi_hot")(inputs)
+    model = keras.Model(inputs, keras.layers.Dense(1, activation="sigmoid")(code))
+    X = pd.DataFrame({"text": ["p", "q", "p", "r"]})
+    result = explain(model, X, X)
+    sums = result.values.sum(axis=1) + result.base_values
+    np.testing.assert_allclose(sums, output_of(model)(X), atol=1e-5)
+    with pytest.raises(ValueError, match="missing values for the text input"):
+        explain(model, X, X.assign(text=["p", None, "q", "p"]))
+
+
 def test_explaining_leaves_the_global_chance_of_numpy_alone():
     X, _ = applications(30)
     np.random.seed(3)  # noqa: NPY002
@@ -412,10 +616,50 @@ def test_a_missing_value_is_called_not_known():
     )
 
 
-def test_an_own_phrase_book_and_a_feature_without_a_phrase():
-    result = applicant([-1.0, -0.6], [3, 7], ["late_payments", "shoe_size"])
+def test_a_feature_without_a_phrase_is_shown_and_stops_the_letter():
+    result = applicant([-1.0, -0.6], [3, "{female}"], ["late_payments", "gender"])
     reasons = reasons_of(result, phrases={"late_payments": Phrase("{value} arrears")})
-    assert reasons.to_frame()["reason"].tolist() == ["3 arrears", "shoe_size: 7"]
+    assert reasons.to_frame()["reason"].tolist() == ["3 arrears", "gender: {female}"]
+    assert not reasons.may_be_sent and "gender has no phrase" in repr(reasons)
+    with pytest.raises(ValueError, match=r"none for \['gender'\].*\{'gender': Phrase\(...\)\}"):
+        reasons.letter()
+    with pytest.raises(ValueError, match="'late' for 'gender'; expected a Phrase"):
+        reasons_of(result, phrases={"gender": "late"})
+    one = reasons_of(result, k=1, phrases={"late_payments": Phrase("{value} arrears")})
+    assert one.may_be_sent and "3 arrears" in one.letter()
+
+
+@pytest.mark.parametrize(
+    "value, words",
+    [
+        (0.0375, "0.0375"),
+        (np.float32(0.0375), "0.0375"),
+        (0.000123, "0.000123"),
+        (4.7, "4.7"),
+        (2.0, "2"),
+        (-0.5, "-0.5"),
+        (199.95, "199.9"),
+        (27_500, "27,500"),
+        (27_500.0, "27,500"),
+        (32_148.73, "32,149"),
+        (np.int64(9_000), "9,000"),
+        (2**60 + 1, "1,152,921,504,606,846,977"),
+        (True, "yes"),
+        (np.False_, "no"),
+        (None, "not known"),
+        (pd.NA, "not known"),
+        (pd.NaT, "not known"),
+        ("debt", "debt"),
+        (np.inf, "inf"),
+    ],
+)
+def test_a_letter_states_the_value_as_it_is(value, words):
+    assert Phrase("{value}").reason(value) == words
+
+
+def test_a_phrase_may_say_how_its_value_is_written():
+    assert Phrase("A rate of {value:.2%}").reason(0.0375) == "A rate of 3.75%"
+    assert Phrase("A rate of {value:.2%}").reason(np.nan) == "A rate of not known"
 
 
 def test_there_are_no_reasons_when_nothing_counted_against():

@@ -1,10 +1,13 @@
 """helpers.fairness: values as fairlearn's, intervals as the row bootstrap's, nothing hidden."""
 
+import time
+
 import numpy as np
 import pandas as pd
 import pytest
 from fairlearn import metrics as fair
 from fairlearn.postprocessing import ThresholdOptimizer
+from sklearn import metrics as sk
 from sklearn.base import BaseEstimator, ClassifierMixin
 from sklearn.linear_model import LogisticRegression
 from sklearn.metrics import balanced_accuracy_score, roc_auc_score
@@ -14,6 +17,7 @@ from sklearn.preprocessing import OneHotEncoder
 from helpers import fairness
 from helpers.fairness.counts import confusion, draw_counts, rate
 
+GOOD = {"y_true": [1, 0, 1, 0], "y_pred": [1, 0, 0, 0], "sensitive_features": ["a", "a", "b", "b"]}
 METRICS = {
     "selection_rate": fair.selection_rate,
     "true_positive_rate": fair.true_positive_rate,
@@ -50,6 +54,160 @@ def test_point_values_are_those_of_fairlearn_to_the_last_digit():
         assert result.overall.loc[name, "value"] == frame.overall[name]
         assert result.differences.loc[name, "value"] == frame.difference()[name]
         assert result.ratios.loc[name, "value"] == frame.ratio()[name]
+
+
+BY_NAME = {
+    "selection_rate": fair.selection_rate,
+    "true_positive_rate": fair.true_positive_rate,
+    "false_positive_rate": fair.false_positive_rate,
+    "true_negative_rate": fair.true_negative_rate,
+    "false_negative_rate": fair.false_negative_rate,
+    "precision": sk.precision_score,
+    "recall": sk.recall_score,
+    "f1": sk.f1_score,
+    "accuracy": sk.accuracy_score,
+    "balanced_accuracy": balanced_accuracy_score,
+    "count": fair.count,
+}
+OF_SCORES = {"mean_score": fair.mean_prediction, "roc_auc": roc_auc_score}
+
+
+def frame_of(metrics, y, values, weight=None, **features):
+    weighed = [name for name in metrics if name != "count" and weight is not None]
+    params = {name: {"sample_weight": weight} for name in weighed}
+    return fair.MetricFrame(
+        metrics=metrics, y_true=y, y_pred=values, sample_params=params, **features
+    )
+
+
+@pytest.mark.parametrize("seed", range(5))
+@pytest.mark.parametrize("weighted", [False, True])
+def test_every_metric_is_fairlearn_s_with_control_features_and_weights(seed, weighted):
+    rng = np.random.default_rng(seed)
+    n = int(rng.integers(150, 900))
+    y, decided, score, group = people(n, seed=seed)
+    features = {"sensitive_features": group, "control_features": rng.choice(["x", "z"], n)}
+    weight = rng.exponential(size=n) if weighted else None
+    result = fairness.audit(
+        y, decided, score, metrics=[*BY_NAME, *OF_SCORES], sample_weight=weight, resamples=0,
+        **features,
+    )  # fmt: skip
+    same = (lambda a, b: a == pytest.approx(b, rel=1e-12)) if weighted else (lambda a, b: a == b)
+    for metrics, values in ((BY_NAME, decided), (OF_SCORES, score)):
+        frame = frame_of(metrics, y, values, weight, **features)
+        for name in metrics:
+            assert same(result.by_group[name, "value"].tolist(), frame.by_group[name].tolist())
+            for level in ("x", "z"):
+                assert same(result.overall["value"][level, name], frame.overall[name][level])
+                gap, gaps = result.differences["value"][level, name], frame.difference()[name]
+                assert gap == pytest.approx(gaps[level], abs=1e-12)
+
+
+def test_weights_that_repeat_rows_have_the_intervals_of_weights():
+    y, decided, score, group = people(2_000)
+    weight = np.random.default_rng(1).choice([0.0, 1.0, 4.0], 2_000)
+    names = ["selection_rate", "true_positive_rate", "mean_score", "roc_auc", "count"]
+    frame = fair.MetricFrame(
+        metrics=fair.selection_rate, y_true=y, y_pred=decided, sensitive_features=group,
+        sample_params={"sample_weight": weight}, n_boot=300, ci_quantiles=[0.025, 0.975],
+        random_state=3,
+    )  # fmt: skip
+    result = fairness.audit(
+        y, decided, score, sensitive_features=group, metrics=names, sample_weight=weight
+    )
+    table = result.by_group["selection_rate"]
+    width = table["high"] - table["low"]
+    for kind, theirs in zip(("low", "high"), frame.by_group_ci, strict=True):
+        assert (np.abs(table[kind] - theirs) < 0.2 * width).all()
+    for name in names:
+        assert (result.by_group[name, "low"] <= result.by_group[name, "value"]).all()
+        assert (result.by_group[name, "high"] >= result.by_group[name, "value"]).all()
+    assert result.by_group["count", "value"].tolist() == result.by_group["n", ""].tolist()
+
+
+def test_mitigations_can_be_measured_with_weights():
+    X, y = table(400)
+    weight = np.random.default_rng(1).exponential(size=400)
+    result = fairness.compare_mitigations(
+        LogisticRegression(), X[["income"]], y, sensitive_features=X["sex"],
+        sensitive_features_test=X["sex"], X_test=X[["income"]], y_test=y, methods="unmitigated",
+        progress=False, sample_weight_test=weight,
+    )  # fmt: skip
+    decided = result.decisions["unmitigated"]
+    row = result.to_frame().loc["unmitigated"]
+    given = {"sensitive_features": X["sex"], "sample_weight": weight}
+    for name in ("demographic_parity_difference", "equalized_odds_difference"):
+        assert row[name, "value"] == pytest.approx(getattr(fair, name)(y, decided, **given))
+        assert row[name, "low"] < row[name, "value"] < row[name, "high"]
+    right = sk.accuracy_score(y, decided, sample_weight=weight)
+    assert row["accuracy", "value"] == pytest.approx(right)
+
+
+@pytest.mark.parametrize(
+    "weight, words",
+    [
+        ([1, 2], "sample_weight has 2 values"),
+        ([1, -1, 1, 1], "0 or more"),
+        ([0, 0, 0, 0], "0 or more"),
+        ([1, np.nan, 1, 1], "missing"),
+        ([1, np.inf, 1, 1], "0 or more"),
+        (list("abcd"), "0 or more"),
+    ],
+)
+def test_weights_that_are_none_are_refused(weight, words):
+    with pytest.raises(ValueError, match=words):
+        fairness.audit(**GOOD, sample_weight=weight)
+
+
+def test_an_own_metric_needs_a_place_for_weights():
+    def plain(y_true, y_pred):
+        return 0.5
+
+    def weighing(y_true, y_pred, sample_weight):
+        return float(np.average(y_pred, weights=sample_weight))
+
+    with pytest.raises(ValueError, match="'plain', a function without the parameter sample_weight"):
+        fairness.audit(**GOOD, metrics=plain, sample_weight=[1, 2, 3, 4])
+    result = fairness.audit(**GOOD, metrics=weighing, sample_weight=[3, 1, 3, 4], resamples=20)
+    assert result.by_group["weighing", "value"].tolist() == [0.75, 0]
+
+
+def test_small_groups_can_be_left_out_of_differences_and_stay_in_the_table():
+    y, decided, score, group = people(1_000)
+    group = np.where(np.arange(1_000) < 7, "few", group)
+    decided[:7] = 0
+    metrics = ["selection_rate", "mean_score"]
+    result = fairness.audit(
+        y, decided, score, sensitive_features=group, metrics=metrics, least_rows=30
+    )
+    rest = fairness.audit(
+        y[7:], decided[7:], score[7:], sensitive_features=group[7:], metrics=metrics
+    )
+    assert result.by_group.loc["few", ("selection_rate", "value")] == 0
+    for table in ("differences", "ratios"):
+        ours, without = getattr(result, table), getattr(rest, table)
+        assert ours["value"].tolist() == without["value"].tolist()
+        assert ours["notes"].str.contains("under 30 rows, left out: few").all()
+        assert "few" not in set(ours["lowest"]) | set(ours["highest"])
+    with pytest.raises(ValueError, match="least_rows is -1"):
+        fairness.audit(y, decided, sensitive_features=group, least_rows=-1)
+
+
+def test_the_base_rate_stands_beside_the_mean_score():
+    y, _, score, group = people(1_000)
+    result = fairness.audit(
+        y, y_score=score, sensitive_features=group, metrics=["base_rate", "mean_score"]
+    )
+    for name, row in result.by_group.iterrows():
+        assert row["base_rate", "value"] == y[group == name].mean()
+        assert row["base_rate", "low"] < row["base_rate", "value"] < row["base_rate", "high"]
+
+
+def test_a_million_rows_with_intervals_take_no_longer_than_a_thousand():
+    y, decided, _, group = people(1_000_000)
+    start = time.perf_counter()
+    fairness.audit(y, decided, sensitive_features=group, resamples=1_000)
+    assert time.perf_counter() - start < 3
 
 
 def test_scores_and_decisions_can_be_audited_together():
@@ -250,8 +408,6 @@ def test_a_rate_of_zero_has_an_interval_that_is_not_trusted():
 
 # --- audit: bad input -----------------------------------------------------------------------------
 
-GOOD = {"y_true": [1, 0, 1, 0], "y_pred": [1, 0, 0, 0], "sensitive_features": ["a", "a", "b", "b"]}
-
 
 @pytest.mark.parametrize(
     "bad, words",
@@ -293,6 +449,115 @@ def test_the_same_index_in_another_order_is_refused():
     group = pd.Series(group).sample(frac=1, random_state=0)
     with pytest.raises(ValueError, match="another order"):
         fairness.audit(pd.Series(y), decided, sensitive_features=group)
+
+
+ORDERED = ("y_true", "y_pred", "y_score", "sensitive_features", "control_features")
+
+
+@pytest.mark.parametrize("one", ORDERED)
+@pytest.mark.parametrize("other", ORDERED)
+def test_any_two_arguments_with_indexes_in_two_orders_are_refused(one, other):
+    if one == other:
+        return
+    plain = {
+        "y_true": [1, 0] * 20,
+        "y_pred": [1, 0] * 20,
+        "y_score": [0.9, 0.1] * 20,
+        "sensitive_features": ["a", "b"] * 20,
+        "control_features": ["x", "x", "z", "z"] * 10,
+    }
+    ids = pd.Index(range(100, 140))
+    given = {
+        one: pd.Series(plain[one], index=ids),
+        other: pd.Series(plain[other], index=ids[::-1]),
+    }
+    with pytest.raises(ValueError, match="another order") as raised:
+        fairness.audit(**(plain | given))
+    assert one in str(raised.value) and other in str(raised.value)
+
+
+def test_rows_of_different_people_are_refused_and_new_objects_are_not():
+    ids = pd.Index(range(100, 140))
+    y, group = pd.Series([1, 0] * 20, ids), pd.Series(["a", "b"] * 20, ids)
+    with pytest.raises(ValueError, match="different labels"):
+        fairness.audit(y, y, sensitive_features=group.set_axis(ids + 1), resamples=0)
+    decided = pd.Series([1, 0] * 20)  # as pd.Series(model.predict(X)) has it
+    result = fairness.audit(y, decided, sensitive_features=group, resamples=0)
+    assert result.differences.loc["selection_rate", "value"] == 1
+    with pytest.raises(ValueError, match="another order"):
+        both = {"g": group, "h": group[::-1]}
+        fairness.audit(y, decided, sensitive_features=both, resamples=0)
+    pairs = pd.MultiIndex.from_product([range(20), list("xy")])
+    with pytest.raises(ValueError, match="different labels"):
+        fairness.audit(y.set_axis(pairs), y, sensitive_features=list(group), resamples=0)
+    with pytest.raises(ValueError, match="utility and y_score"):
+        money = pd.Series(1.0, ids[::-1])
+        fairness.thresholds(list(y), y * 0.5, sensitive_features=list(group), utility=money)
+
+
+CRAFTS = pd.DataFrame(
+    {"job": ["Craft, repair", "Craft"] * 50, "place": ["north", "repair, north"] * 50}
+)
+
+
+@pytest.mark.parametrize(
+    "group",
+    [
+        CRAFTS,
+        pd.Series([1, "1"] * 50, dtype=object),
+        pd.Series(["(missing)", None] * 50, dtype=object),
+        pd.Series([True, "True"] * 50, dtype=object),
+    ],
+)
+def test_groups_that_read_the_same_stay_two_groups(group):
+    decided = np.array([1, 0] * 50)
+    result = fairness.audit(decided, decided, sensitive_features=group, resamples=10)
+    assert result.differences.loc["selection_rate", "value"] == 1
+    assert result.to_frame().index.is_unique
+    found = fairness.thresholds(decided, decided * 0.5, sensitive_features=group)
+    assert len(set(found.groups)) == 2
+    assert found.at(dict.fromkeys(found.groups, 0.4))["selection_rate"].tolist() in ([0, 1], [1, 0])
+    X, y = table(100)
+    compared = fairness.compare_mitigations(
+        LogisticRegression(), X[["income"]], y, sensitive_features=group,
+        sensitive_features_test=group, X_test=X[["income"]], y_test=y,
+        methods={"by group": lambda model, X, y, group: lambda X, group: group == group[0]},
+        progress=False,
+    )  # fmt: skip
+    assert compared.to_frame().loc["by group", ("demographic_parity_difference", "value")] == 1
+
+
+@pytest.mark.parametrize("kind", [float, bool, "Int64", "boolean", "category", object])
+def test_the_same_groups_in_another_type_are_the_same_groups(kind):
+    X, y = table(200)
+    sex = (X["sex"] == "f").astype(int)
+    result = fairness.compare_mitigations(
+        LogisticRegression(), X[["income"]], y, sensitive_features=sex,
+        sensitive_features_test=sex.astype(kind), X_test=X[["income"]], y_test=y,
+        methods="threshold optimizer (demographic parity)", progress=False,
+    )  # fmt: skip
+    assert result.to_frame()["error"].tolist() == [""]
+
+
+def test_fifty_one_states_are_groups_and_more_can_be_allowed():
+    y, states = np.tile([0, 1], 2_000), [f"state {i}" for i in range(51)]
+    group = np.random.default_rng(0).choice(states, 4_000)
+    assert len(fairness.audit(y, y, sensitive_features=group, resamples=10).by_group) == 51
+    codes = np.arange(4_000) % 90
+    with pytest.raises(ValueError, match=r"column 'group' has 90 values.*most_groups=90"):
+        fairness.audit(y, y, sensitive_features=codes)
+    assert len(fairness.audit(y, y, sensitive_features=codes, most_groups=90).by_group) == 90
+    with pytest.raises(ValueError, match=r"merge the rare ones.*most_groups=51"):
+        fairness.audit(y, y, sensitive_features=group, most_groups=50)
+
+
+def test_of_many_possible_intersections_those_that_occur_are_groups():
+    code = np.arange(4_000) % 40
+    people = pd.DataFrame({name: code.astype(str) for name in "abcdefgh"})  # 40 ** 8 possible
+    people["i"] = np.where(np.arange(4_000) < 2_000, "x", "z")
+    result = fairness.audit(code % 2, code % 2, sensitive_features=people, resamples=10)
+    assert len(result.by_group) == 80 and result.by_group["n", ""].sum() == 4_000
+    assert (result.by_group["n", ""] == 50).all()
 
 
 def test_one_class_only_is_flagged_not_wrong():
@@ -410,6 +675,67 @@ def test_the_profit_presets_are_the_best_there_is():
     assert result.at(own)["utility"].sum() >= max(totals)
 
 
+@pytest.mark.parametrize("dtype", [float, np.float32, np.float16])
+def test_a_threshold_decides_as_its_number_does(dtype):
+    scores = np.round(np.arange(0, 1.001, 0.005), 3).astype(dtype)
+    y = np.arange(len(scores)) % 2
+    result = fairness.thresholds(y, scores, sensitive_features=["a"] * len(y))
+    decimals = np.round(np.arange(0, 1.001, 0.005), 3)
+    for threshold in [*decimals.tolist(), *decimals, *scores, 0.1 + 0.2, 0.5004, 2, -1]:
+        found = result.at({"a": threshold})["selection_rate"].item()
+        assert found == (scores >= threshold).mean(), threshold
+    with pytest.raises(ValueError, match="chosen has nan for 'a'"):
+        result.at({"a": np.nan})
+    with pytest.raises(ValueError, match=r"chosen has \['a', 1\]; expected one of each"):
+        result.at({"a": 0.5, 1: 0.5})
+    with pytest.raises(ValueError, match="grid is .'low'.; expected numbers"):
+        fairness.thresholds(y, scores, sensitive_features=["a"] * len(y), grid=["low"])
+
+
+PROFITS = ("one threshold", "maximum profit", "demographic parity")
+
+
+@pytest.mark.parametrize("n", [30, 3_000])
+@pytest.mark.parametrize("highest", [0.8, 1.0])
+def test_a_preset_s_numbers_give_the_decisions_that_it_promises(n, highest):
+    y, _, score, group = people(n)
+    score = highest * score / score.max()
+    for utility in ((1.0, -1.0), (-1.0, -1.0), (1.0, 1.0)):
+        result = fairness.thresholds(y, score, sensitive_features=group, utility=utility)
+        for name in PROFITS:
+            chosen = result.preset(name).thresholds
+            for who, expected in result.at(chosen)["selection_rate"].items():
+                assert (score[group == who] >= chosen[who]).mean() == expected
+        if utility == (-1.0, -1.0):
+            assert result.at(result.preset("maximum profit").thresholds)["utility"].sum() == 0
+
+
+@pytest.mark.parametrize("scale", [1, 1 / 20, 1e-6])
+def test_the_highest_profit_is_found_wherever_the_scores_lie(scale):
+    rng = np.random.default_rng(4)
+    n = 40_000
+    score = rng.beta(0.1, 20, n)
+    y = (rng.random(n) < score).astype(int)
+    group, money = rng.choice(["a", "b"], n), np.where(y == 1, 40.0, -1.0)
+    result = fairness.thresholds(y, score * scale, sensitive_features=group, utility=money)
+    best = {
+        name: money[mine][np.argsort(-score[mine])].cumsum().max()
+        for name, mine in {"a": group == "a", "b": group == "b", "all": group != ""}.items()
+    }
+    at = {name: result.at(result.preset(name).thresholds) for name in PROFITS}
+    assert at["maximum profit"]["utility"].tolist() == pytest.approx([best["a"], best["b"]])
+    assert at["one threshold"]["utility"].sum() == pytest.approx(best["all"])
+    rates = at["demographic parity"]["selection_rate"]
+    assert abs(rates["a"] - rates["b"]) < 0.02
+    assert at["demographic parity"]["utility"].sum() > 0.95 * best["all"]
+
+
+def test_a_pair_of_utilities_is_by_label_also_for_two_rows():
+    result = fairness.thresholds([0, 1], [0.2, 0.8], sensitive_features=["a", "a"])
+    assert result.at({"a": 0.5})["utility"].item() == 1
+    assert result.at({"a": 0.0})["utility"].item() == 0
+
+
 def test_presets_name_what_they_lack():
     result = fairness.thresholds(
         [1, 1, 1, 0], [0.1, 0.2, 0.3, 0.4], sensitive_features=list("aabb")
@@ -471,6 +797,14 @@ def test_it_says_which_methods_need_the_attribute_when_they_decide(comparison):
     needs = comparison.to_frame()["needs attribute"]
     assert needs["attribute dropped"] == "no"
     assert needs["threshold optimizer (equalized odds)"] == "yes"
+
+
+def test_it_says_which_methods_decide_by_lot(comparison):
+    lots = comparison.to_frame()["by lot"]
+    assert set(lots.index[lots == "yes"]) == {
+        name for name in lots.index if name.startswith(("exponentiated", "threshold"))
+    }
+    assert comparison.text()["by lot"].equals(lots)
 
 
 def test_dropping_the_attribute_makes_decisions_blind_to_it():
@@ -555,6 +889,50 @@ def test_a_group_that_fitting_never_saw_is_refused():
         )
 
 
+@pytest.mark.parametrize("kind", [np.array, pd.Series, list, lambda v: pd.DataFrame({0: v})])
+def test_a_column_that_happens_to_be_called_group_is_a_feature_like_others(kind):
+    X, y = table(300)
+    X = pd.DataFrame({"group": X["income"], 0: X["income"], "age": 1.0}).rename(columns=str)
+    sex = kind(table(300)[0]["sex"].to_numpy())
+    result = fairness.compare_mitigations(
+        LogisticRegression(), X, y, sensitive_features=sex, sensitive_features_test=sex, X_test=X,
+        y_test=y, progress=False,
+    )  # fmt: skip
+    numbers = result.to_frame()
+    assert "attribute dropped" not in numbers.index
+    assert numbers.loc["unmitigated", ("needs attribute", "")] == "no"
+    named = pd.Series(list(table(300)[0]["sex"]), name="group")
+    numbers = fairness.compare_mitigations(
+        LogisticRegression(), X, y, sensitive_features=named, sensitive_features_test=named,
+        X_test=X, y_test=y, methods="unmitigated", progress=False,
+    ).to_frame()  # fmt: skip
+    assert numbers.loc["unmitigated", ("needs attribute", "")] == "yes"
+
+
+def test_columns_of_the_attribute_are_matched_by_name():
+    X, y = table(300)
+    both = X[["sex", "city"]]
+    decide = {"women": lambda model, X, y, group: lambda X, g: np.char.startswith(g, "f, ")}
+
+    def gap(test):
+        return fairness.compare_mitigations(
+            LogisticRegression(), X[["income"]], y, sensitive_features=both,
+            sensitive_features_test=test, X_test=X[["income"]], y_test=y, methods=decide,
+            progress=False,
+        ).to_frame()["demographic_parity_difference", "value"].item()  # fmt: skip
+
+    assert gap(both) == gap(both[["city", "sex"]]) == 1
+    with pytest.raises(ValueError, match="'gender'.*expected the same"):
+        gap(both.rename(columns={"sex": "gender"}))
+
+
+def test_reweighing_keeps_the_order_of_rows_and_people_without_a_group():
+    y, group = pd.Series([1, 0, 0, 0]), pd.Series(["a", None, "b", None])
+    assert np.isfinite(fairness.reweighing(y, group)).all()
+    with pytest.raises(ValueError, match="another order"):
+        fairness.reweighing(y, group[::-1])
+
+
 # --- pictures -------------------------------------------------------------------------------------
 
 
@@ -566,6 +944,13 @@ def test_pictures_take_and_return_axes(comparison):
         _, ax = plt.subplots()
         assert thing.plot(ax=ax) is ax
         assert ax.get_xlabel()
+    dollars = fairness.audit(y, decided, sensitive_features=np.where(group == "a", "$5-$9", "$10"))
+    ax = dollars.plot()
+    ax.figure.canvas.draw()
+    assert [text.get_text().replace("\\", "")[:3] for text in ax.get_yticklabels()] == [
+        "$10",
+        "$5-",
+    ]
     with pytest.raises(ValueError, match="metrics has 'f1'"):
         fairness.audit(y, decided, sensitive_features=group).plot(["f1"])
     plt.close("all")

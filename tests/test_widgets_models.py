@@ -209,6 +209,37 @@ def test_what_if_takes_pipelines_and_says_what_is_wrong():
         WhatIf(model, pd.DataFrame(np.zeros((3, 30))), 0)
 
 
+@pytest.mark.parametrize("missing", [None, np.nan, pd.NA])
+@pytest.mark.parametrize("dtype", [object, "category", "str"])
+def test_a_row_with_a_missing_category_can_be_changed_and_brought_back(missing, dtype):
+    frame = pd.DataFrame(
+        {
+            "city": pd.Series([missing, "north", "south"] * 20, dtype=dtype),
+            "late": pd.array([None, 1, 2] * 20, "Int64"),
+            "never": [np.nan] * 60,
+        }
+    )
+    lab = WhatIf(lambda X: X["city"].isna() * 1.0 + X["late"].isna(), frame, 0)
+    view = lab.view()
+    each, said = controls(view), words(view).value
+    assert each["city"].value is None and lab.to_frame().attrs["output"] == 2
+    each["city"].value = "north"
+    assert words(view).value != said
+    each["back to the start"].click()
+    assert each["city"].value is None and words(view).value == said
+
+
+def test_what_if_takes_the_class_that_is_asked_about():
+    X = pd.DataFrame({"a": [0.0, 1.0, 2.0] * 10, "b": [1.0, 0.0] * 15})
+    model = LogisticRegression().fit(X, [0, 1, 2] * 10)
+    found = WhatIf(model, X, 2, target=2)
+    assert found.to_frame().attrs["output"] == pytest.approx(
+        model.decision_function(X.iloc[[2]])[0, 2]
+    )
+    with pytest.raises(ValueError, match="say which"):
+        WhatIf(model, X, 2)
+
+
 def test_a_row_is_explained_once_for_words_and_picture(lab, monkeypatch):
     view, explained = lab.view(), []
     monkeypatch.setattr(

@@ -16,10 +16,17 @@ class Columns:
         self.frame = background.iloc[:0] if isinstance(background, pd.DataFrame) else None
         self.shape = np.shape(background)[1:]
         if self.frame is None:
+            self.dtype = np.asarray(background).dtype
+            if self.dtype.kind not in "biuf":
+                raise ValueError(
+                    f"background is an array of {self.dtype}; expected numbers, or a DataFrame"
+                )
             width = self.shape[0] if len(self.shape) == 1 else 0
             self.names = [f"feature {i}" for i in range(width)]
         else:
             self.names = [str(name) for name in background]
+            if len(set(self.names)) < len(self.names):
+                raise ValueError(f"background has the columns {self.names}; expected each once")
             texts = {name: background[name].dropna() for name in _texts(background)}
             self.values = {name: pd.Index(text.unique()) for name, text in texts.items()}
 
@@ -52,7 +59,7 @@ class Columns:
     def rows(self, codes: np.ndarray) -> Any:
         """Return the rows that codes stand for, in the form that the model takes."""
         if self.frame is None:
-            return codes
+            return _as(codes, self.dtype)
         columns = {}
         for i, name in enumerate(self.frame):
             column, dtype = codes[:, i], self.frame[name].dtype
@@ -60,10 +67,8 @@ class Columns:
                 texts = np.append(self.values[name].to_numpy(dtype=object), None)
                 index = np.nan_to_num(column, nan=-1).astype(int)  # missing: None, the last
                 columns[name] = pd.Series(texts[index], dtype=dtype)
-            elif pd.api.types.is_integer_dtype(dtype) and not np.isnan(column).any():
-                columns[name] = column.astype(dtype.name.lower())
             else:
-                columns[name] = column
+                columns[name] = _as(pd.Series(column), dtype)
         return pd.DataFrame(columns)
 
     def gather(self, encode: Callable, background: Any) -> Callable[[np.ndarray], np.ndarray]:
@@ -108,5 +113,22 @@ def origins(encode: Callable[[Any], np.ndarray], frame: pd.DataFrame) -> np.ndar
     return np.where(moved.any(axis=0), moved.argmax(axis=0), -1)
 
 
+def _as(numbers: Any, dtype: Any) -> Any:
+    """Return numbers in a dtype if it holds them: rows may have what the background has not."""
+    known = numbers[~np.isnan(numbers)]
+    if pd.api.types.is_float_dtype(dtype):
+        return numbers.astype(dtype)
+    low, high = (0, 1) if pd.api.types.is_bool_dtype(dtype) else (-(2.0**53), 2.0**53)
+    holds = (known % 1 == 0).all() and (known >= low).all() and (known <= high).all()
+    nullable = not isinstance(dtype, np.dtype)
+    return numbers.astype(dtype) if holds and (nullable or known.size == numbers.size) else numbers
+
+
 def _texts(frame: pd.DataFrame) -> list[Any]:
-    return [name for name in frame if not pd.api.types.is_numeric_dtype(frame[name].dtype)]
+    """Return the columns that are coded: text, and what a float cannot hold."""
+    return [
+        name
+        for name, column in frame.items()
+        if not pd.api.types.is_numeric_dtype(column.dtype)
+        or (pd.api.types.is_integer_dtype(column.dtype) and column.abs().max() > 2**53)
+    ]

@@ -17,7 +17,7 @@ if TYPE_CHECKING:
     import shap
 
 METHODS = ("tree", "linear", "gradient", "permutation")
-OUTPUTS = ("probability", "log-odds", "prediction")
+OUTPUTS = ("probability", "log-odds", "margin", "prediction")
 CHUNK = 100  # rows between two steps of the progress bar
 TOLERANCE = {"tree": 1e-3, "linear": 1e-6, "permutation": 1e-4, "gradient": 0.05}
 _GRADIENT_SAMPLES = 500
@@ -52,10 +52,12 @@ def explain(
         default the first that fits the model, or the permutation method where that one fails
         (because of native categorical splits, for example).
     output : str, default "auto"
-        ``"probability"``, ``"log-odds"`` or ``"prediction"``. By default log-odds for linear and
-        boosted classifiers, which add up log-odds, otherwise the model's own output.
+        ``"probability"``, ``"log-odds"`` (of the class against all others), ``"margin"`` (what
+        scikit-learn's ``decision_function`` returns) or ``"prediction"``. By default what linear
+        and boosted classifiers add up: log-odds of two classes, of more the margins before the
+        softmax; otherwise the model's own output.
     target : object, optional
-        The class whose output is explained; of two, the second.
+        The class whose output is explained (of a Keras model, its number); of two, the second.
     seed : int, default 0
         Seed of the methods that sample.
     progress : bool, default True
@@ -174,14 +176,17 @@ class Explainer:
 
     def _check_sum(self, sums: np.ndarray, outputs: np.ndarray) -> None:
         spread = max(float(np.ptp(outputs)), float(np.ptp(self._background_outputs)), 1e-12)
-        off = np.abs(sums - outputs) / spread
+        rounding = 1e-6 * max(np.abs(outputs).max(), np.abs(self._background_outputs).max())
+        off = np.clip(np.abs(sums - outputs) - rounding, 0, None) / spread
         # sampling leaves a small error in each row, so the mean counts; otherwise every row does
         worst = float(off.mean() if self.method == "gradient" else off.max())
         if worst > TOLERANCE[self.method] or np.isnan(worst):
+            advice = "use method='permutation', which takes any model, or a larger background"
+            if self.method == "permutation":
+                advice = "does the model give a number for every row, and the same each time?"
             raise ValueError(
                 f"the attributions of method {self.method!r} do not sum to the {self.output}: they "
-                f"are off by {worst:.1%} of its spread; use method='permutation', which takes any "
-                "model, or a larger background"
+                f"are off by {worst:.1%} of its spread; {advice}"
             )
 
     @functools.cached_property
@@ -202,7 +207,7 @@ class Explainer:
 
         data = encode(self.background)
         base = self._background_outputs.mean()
-        raw = self.output != "probability" or not models.raw_is_log_odds(last)
+        raw = self.output == models.raw_output(last)
         explainer = shap.TreeExplainer(
             last,
             data=shap.maskers.Independent(data, max_samples=len(data)),
@@ -210,11 +215,12 @@ class Explainer:
             model_output="raw" if raw else "probability",
         )
         at = models.class_index(self.model, self.target)
+        sign = -1 if at == 0 else 1  # one column is that of the second class
         to_columns = self._columns.gather(encode, self.background)
 
         def attribute(rows: Any) -> tuple[np.ndarray, np.ndarray]:
             values = explainer.shap_values(encode(rows), check_additivity=False)
-            return to_columns(values[..., at] if values.ndim == 3 else values), base
+            return to_columns(values[..., at] if values.ndim == 3 else sign * values), base
 
         return attribute
 
@@ -244,12 +250,12 @@ class Explainer:
         layers = (self.model.inputs, self.model.outputs[0])
         explainer = shap.GradientExplainer(layers, models.as_numbers(self.background))
         base = self._background_outputs.mean()  # shap's explainer has none
-        at = models.keras_index(self.model, self.target)
+        at, sign = models.keras_index(self.model, self.target)
 
         def attribute(rows: Any) -> tuple[np.ndarray, np.ndarray]:
             numbers = models.as_numbers(rows)
             values = explainer.shap_values(numbers, nsamples=_GRADIENT_SAMPLES, rseed=self.seed)
-            return np.asarray(values)[..., at], base
+            return sign * np.asarray(values)[..., at], base
 
         return attribute
 

@@ -25,8 +25,9 @@ class Phrase:
     Attributes
     ----------
     adverse : str or callable
-        The reason if the feature counted against the applicant, with ``{value}`` for its value; or
-        a function of the value, since the same feature may count in two directions.
+        The reason if the feature counted against the applicant, with ``{value}`` for its value (to
+        four digits; in a form of your own as ``{value:.2%}``); or a function of the value, since
+        the same feature may count in two directions.
     changeable : bool, default True
         Whether the applicant can do something about it within a year.
     lawful : bool, default True
@@ -41,7 +42,7 @@ class Phrase:
         """Return the reason for a value, in words."""
         if callable(self.adverse):
             return self.adverse(value)
-        return self.adverse.format(value=_plain(value))
+        return self.adverse.format(value=_Value(value))
 
 
 @dataclass(frozen=True, repr=False)
@@ -51,7 +52,8 @@ class Reasons:
     Attributes
     ----------
     notes : list of str
-        What to check before the letter goes out: an unlawful reason, a tie at the cut.
+        What to check before the letter goes out: an unlawful reason, one without a phrase, a tie
+        at the cut.
     """
 
     notes: list[str]
@@ -61,15 +63,15 @@ class Reasons:
         """Return one row for each reason, strongest first.
 
         ``feature``, ``value``, ``contribution`` (the part of the output that counted against,
-        positive), ``share`` (of all that counted against), ``reason`` (in words), ``changeable``
-        and ``lawful``.
+        positive), ``share`` (of all that counted against), ``reason`` (in words), ``changeable``,
+        ``lawful`` and ``phrased`` (the phrase book has it).
         """
         return self._frame.copy()
 
     @property
     def may_be_sent(self) -> bool:
-        """Whether no reason is unlawful."""
-        return bool(self._frame["lawful"].all())
+        """Whether every reason has a phrase and none is unlawful."""
+        return bool(self._frame["lawful"].all() and self._frame["phrased"].all())
 
     def letter(self) -> str:
         """Return the reasons as a letter states them.
@@ -77,9 +79,16 @@ class Reasons:
         Raises
         ------
         ValueError
-            If a reason is unlawful: then the decision must be reviewed, not only its letter.
+            If a reason is unlawful: then the decision must be reviewed, not only its letter. If a
+            reason has no phrase: then nobody has said that it may be one.
         """
-        if not self.may_be_sent:
+        if not self._frame["phrased"].all():
+            bad = list(self._frame.loc[~self._frame["phrased"], "feature"])
+            raise ValueError(
+                f"phrases has none for {bad}, among the principal reasons; whether a feature may "
+                f"be a reason, and in which words, must be said first: {{{bad[0]!r}: Phrase(...)}}"
+            )
+        if not self._frame["lawful"].all():
             bad = ", ".join(self._frame.loc[~self._frame["lawful"], "feature"])
             raise ValueError(
                 f"{bad} is among the principal reasons and may not be one. Leaving it out of the "
@@ -131,7 +140,8 @@ def reason_codes(
         Required. ``"low"`` if a low output is bad for the applicant (a probability of repayment),
         ``"high"`` if a high one is (a probability of default).
     phrases : mapping of str to Phrase
-        Required. The phrase book, by feature. A feature without a phrase appears under its name.
+        Required. The phrase book, by feature. A feature without a phrase appears under its name,
+        and there is no letter.
 
     Returns
     -------
@@ -195,7 +205,13 @@ def reason_codes(
         notes.append(f"{len(ties)} more than {k}: {tied} weighed as much as the last")
     rows = []
     for i in chosen:
-        phrase = phrases.get(names[i], Phrase(f"{names[i]}: {{value}}"))
+        phrase = phrases.get(names[i])
+        phrased = isinstance(phrase, Phrase)
+        if phrase is not None and not phrased:
+            raise ValueError(f"phrases has {phrase!r} for {names[i]!r}; expected a Phrase")
+        if not phrased:
+            phrase = Phrase(lambda value, name=names[i]: f"{name}: {_Value(value)}")
+            notes.append(f"{names[i]} has no phrase: whether it may be a reason has not been said")
         rows.append(
             {
                 "feature": names[i],
@@ -205,6 +221,7 @@ def reason_codes(
                 "reason": phrase.reason(data[i]),
                 "changeable": phrase.changeable,
                 "lawful": phrase.lawful,
+                "phrased": phrased,
             }
         )
         if not phrase.lawful:
@@ -216,9 +233,22 @@ def reason_codes(
     return Reasons(notes, pd.DataFrame(rows))
 
 
-def _plain(value: Any) -> str:
-    if value is None or (isinstance(value, float) and np.isnan(value)):
-        return "not known"
-    if isinstance(value, int | float | np.number):
-        return f"{value:,.0f}" if float(value).is_integer() or abs(value) >= 100 else f"{value:.1f}"
-    return str(value)
+class _Value:
+    """A value of a feature, as a letter states it."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+    def __format__(self, form: str) -> str:
+        value = self.value
+        if pd.api.types.is_scalar(value) and pd.isna(value):
+            return "not known"
+        if form:
+            return format(value, form)
+        if isinstance(value, bool | np.bool_):
+            return "yes" if value else "no"
+        if isinstance(value, float | np.floating) and np.isfinite(value):
+            if abs(value) < 1_000 and not float(value).is_integer():
+                return np.format_float_positional(value, 4, fractional=False, trim="-")
+            return f"{value:,.0f}"
+        return f"{value:,}" if isinstance(value, int | np.integer) else str(value)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import functools
 import html
-import warnings
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
@@ -19,12 +18,13 @@ from helpers.fairness.counts import (
     confusion,
     difference,
     draw_counts,
+    draw_weighted,
     interval,
     quantiles,
     rate,
     ratio,
 )
-from helpers.fairness.inputs import Groups, binary, label, same_order, unit_scores
+from helpers.fairness.inputs import Groups, binary, labels, same_order, unit_scores, weights
 from helpers.fairness.metrics import (
     Known,
     Metric,
@@ -89,13 +89,13 @@ class Audit:
             ``ratio`` (within each level of the control features: ``all: level`` and so on).
         """
         names = " x ".join(map(str, self.by_group.index.names))
-        groups = self.by_group.set_axis([label(key) for key in self.by_group.index])
+        groups = self.by_group.set_axis(labels(self.by_group.index))
         rows = [groups.astype({("n", ""): "Int64"})]  # has no value in the other rows
         others = {"all": self.overall, "difference": self.differences, "ratio": self.ratios}
         for name, table in others.items():
             wide = pd.concat({name: table[["value", "low", "high"]]}).unstack(-1)  # noqa: PD010
             if wide.index.nlevels > 1:
-                wide.index = [f"{name}: {label(key[1:])}" for key in wide.index]
+                wide.index = [f"{name}: {level}" for level in labels(k[1:] for k in wide.index)]
             rows.append(wide.swaplevel(axis=1))
         return pd.concat(rows).rename_axis(names).fillna({("notes", ""): ""})
 
@@ -158,10 +158,10 @@ class Audit:
             if self.overall.index.nlevels == 1:
                 ax.axvline(self.overall.loc[metric, "value"], color=colour, lw=1, ls=":")
         names = [
-            f"{label(key)} (n = {n:,})"
-            for key, n in zip(self.by_group.index, self.by_group["n"], strict=True)
+            f"{name} (n = {n:,})"
+            for name, n in zip(labels(self.by_group.index), self.by_group["n"], strict=True)
         ]
-        ax.set_yticks(np.arange(groups), names)
+        ax.set_yticks(np.arange(groups), [name.replace("$", r"\$") for name in names])
         ax.invert_yaxis()
         ax.grid(False, axis="y")
         ax.set_xlabel("value" if len(chosen) != 1 else chosen[0])
@@ -186,6 +186,9 @@ def audit(
     confidence: float = 0.95,
     resamples: int = 1_000,
     seed: int = 0,
+    most_groups: int | None = None,
+    sample_weight: Any = None,
+    least_rows: int = 0,
 ) -> Audit:
     """Return metrics of decisions or scores by group, with confidence intervals.
 
@@ -204,15 +207,24 @@ def audit(
     metrics : str, callable, sequence of these, or mapping of str to callable, optional
         Names (``"selection_rate"``, ``"true_positive_rate"``, ``"false_positive_rate"``,
         ``"true_negative_rate"``, ``"false_negative_rate"``, ``"precision"``, ``"recall"``,
-        ``"f1"``, ``"accuracy"``, ``"balanced_accuracy"``, ``"count"``; of scores ``"mean_score"``,
-        ``"roc_auc"``) or functions ``f(y_true, y_pred)``. A function whose second parameter is
-        called ``y_score``, ``y_prob`` or ``y_proba`` gets the scores.
+        ``"f1"``, ``"accuracy"``, ``"balanced_accuracy"``, ``"count"``, and ``"base_rate"``,
+        the share with label 1; of scores ``"mean_score"``, ``"roc_auc"``) or functions ``f(y_true,
+        y_pred)``. A function whose second parameter is called ``y_score``, ``y_prob`` or
+        ``y_proba`` gets the scores.
     confidence : float, default 0.95
         Coverage of the intervals.
     resamples : int, default 1000
         Bootstrap resamples; 0 for no intervals.
     seed : int, default 0
         Seed of the resamples.
+    most_groups : int, optional
+        More groups than this are refused; by default 200, or 50 values of a numeric column. Of
+        more possible intersections than this, only those that occur are groups.
+    sample_weight : array-like of shape (n,), optional
+        A weight of each row, 0 or more, as fairlearn's metrics take it (``n`` and ``"count"`` stay
+        rows). Rows are then resampled one by one, which takes longer.
+    least_rows : int, default 0
+        Groups with fewer rows are left out of differences and ratios, and named in ``notes``.
 
     Returns
     -------
@@ -221,9 +233,9 @@ def audit(
     Raises
     ------
     ValueError
-        If lengths differ, labels or decisions are not 0 and 1, scores are not from 0 to 1, there
-        are more than 50 groups, a metric is unknown or lacks its input, or another parameter is out
-        of its range.
+        If lengths or indexes differ, labels or decisions are not 0 and 1, scores are not from 0 to
+        1, there are too many groups, a metric is unknown or lacks its input, or another parameter
+        is out of its range.
 
     Notes
     -----
@@ -247,18 +259,27 @@ def audit(
         raise ValueError("neither y_pred nor y_score is given; expected decisions, scores or both")
     confidence = checks.share("confidence", confidence, ends=False)
     resamples = checks.whole("resamples", resamples)
-    others = {"y_pred": y_pred, "y_score": y_score, "sensitive_features": sensitive_features}
-    for name, other in (others | {"control_features": control_features}).items():
-        same_order(y_true, other, name)
-    groups, levels = Groups.of(sensitive_features, "sensitive_features", n), Groups.single(n)
+    same_order(
+        y_true=y_true,
+        y_pred=y_pred,
+        y_score=y_score,
+        sensitive_features=sensitive_features,
+        control_features=control_features,
+        sample_weight=sample_weight,
+    )
+    groups = Groups.of(sensitive_features, "sensitive_features", n, most_groups)
+    levels = Groups.single(n)
     if control_features is not None:
-        levels = Groups.of(control_features, "control_features", n)
+        levels = Groups.of(control_features, "control_features", n, most_groups)
     if clash := set(groups.names) & set(levels.names):
         raise ValueError(
             f"control_features and sensitive_features both have {sorted(clash)}; use other names"
         )
-    wanted = resolve(metrics, decisions is not None, scores is not None)
-    return _Study(y, decisions, scores, groups, levels, wanted).audit(confidence, resamples, seed)
+    weight = weights(sample_weight, "sample_weight", n)
+    wanted = resolve(metrics, decisions is not None, scores is not None, weight is not None)
+    least = checks.whole("least_rows", least_rows)
+    study = _Study(y, decisions, scores, groups, levels, wanted, weight, least)
+    return study.audit(confidence, resamples, seed)
 
 
 class _Study:
@@ -272,13 +293,16 @@ class _Study:
         groups: Groups,
         levels: Groups,
         metrics: list[Known],
+        weight: np.ndarray | None,
+        least: int,
     ) -> None:
         self.y, self.decisions, self.scores = y, decisions, scores
         self.groups, self.levels, self.metrics = groups, levels, metrics
         self.shape = (len(levels.keys), len(groups.keys))
         self.cell = levels.code * self.shape[1] + groups.code
         self.cells = self.shape[0] * self.shape[1]
-        self.counts = confusion(y, y if decisions is None else decisions, self.cell, self.cells)
+        self.rows = y, y if decisions is None else decisions, self.cell, self.cells
+        self.counts, self.weight, self.least = confusion(*self.rows), weight, least
 
     def audit(self, confidence: float, resamples: int, seed: int) -> Audit:
         values, overall = self.points()
@@ -296,9 +320,11 @@ class _Study:
         whole = self.by_level({"value": overall} | interval(drawn[1], tail))
         compared = []
         split = (*self.shape, len(self.metrics))
+        few = (self.counts.sum(axis=1) < self.least)[:, None]
+        values, of_cells = (np.where(few, np.nan, array) for array in (values, drawn[0]))
         for compare in (difference, ratio):
             columns = {"value": compare(values.reshape(split))}
-            columns |= interval(compare(drawn[0].reshape(-1, *split)), tail)
+            columns |= interval(compare(of_cells.reshape(-1, *split)), tail)
             table = self.by_level(columns).assign(**self.extremes(values.reshape(split)))
             outside = (table["value"] < table["low"]) | (table["value"] > table["high"])
             noise = np.where(outside, "outside its interval: much of it may be noise", "")
@@ -309,39 +335,22 @@ class _Study:
         return Audit(frame, whole, *compared, len(self.y), confidence, resamples)
 
     def points(self) -> tuple[np.ndarray, np.ndarray]:
-        """Return fairlearn's values for each cell and for each level; NaN where undefined."""
-        from fairlearn.metrics import MetricFrame
-
-        code = pd.DataFrame({"group": self.groups.code})
-        level = None if self.levels.names == () else pd.DataFrame({"level": self.levels.code})
-        cells, wholes = np.full((2, self.cells, len(self.metrics)), np.nan)
-        wholes = wholes[: self.shape[0]]
-        for of_scores in (False, True):
-            mine = [i for i, m in enumerate(self.metrics) if m.of_scores is of_scores]
-            if not mine:
-                continue
-            with warnings.catch_warnings():
-                warnings.simplefilter("ignore")
-                frame = MetricFrame(
-                    metrics={self.metrics[i].name: guarded(self.metrics[i]) for i in mine},
-                    y_true=self.y,
-                    y_pred=self.scores if of_scores else self.decisions,
-                    sensitive_features=code,
-                    control_features=level,
-                )
-            part, whole = frame.by_group.astype(float), frame.overall.astype(float)
-            if level is None:
-                cells[part.index, np.c_[mine]] = part.to_numpy().T
-                wholes[0, mine] = whole.to_numpy()
-            else:
-                at = part.index.get_level_values(0) * self.shape[1]
-                cells[at + part.index.get_level_values(1), np.c_[mine]] = part.to_numpy().T
-                wholes[whole.index, np.c_[mine]] = whole.to_numpy().T
-        totals = self.counts.reshape(*self.shape, 4).sum(axis=1)
+        """Return the values of each cell and of each level, as fairlearn's MetricFrame has them."""
+        cells = np.full((self.cells, len(self.metrics)), np.nan)
+        wholes = np.full((self.shape[0], len(self.metrics)), np.nan)
+        once = np.ones(len(self.y), dtype=np.int64)
         for i, metric in enumerate(self.metrics):
             if metric.formula:
-                for array, counts in ((cells, self.counts), (wholes, totals)):
-                    array[np.isnan(rate(metric.fast, counts)), i] = np.nan
+                weight = None if metric.fast == "count" else self.weight
+                counts = confusion(*self.rows, weight)
+                totals = counts.reshape(*self.shape, 4).sum(axis=1)
+                cells[:, i], wholes[:, i] = rate(metric.fast, counts), rate(metric.fast, totals)
+            else:
+                values = self.scores if metric.of_scores else self.decisions
+                for array, code in ((cells, self.cell), (wholes, self.levels.code)):
+                    call = guarded(metric), self.y, values, code, len(array), self.weight
+                    array[:, i] = by_calls(*call)(once)
+        cells[self.counts.sum(axis=1) == 0] = np.nan
         return cells, wholes
 
     def resample(self, resamples: int, seed: int) -> tuple[np.ndarray, np.ndarray]:
@@ -352,11 +361,14 @@ class _Study:
         if not resamples:
             return cells, wholes
         slow = []
-        drawn = draw_counts(self.counts, resamples, rng)
-        totals = drawn.reshape(resamples, *self.shape, 4).sum(axis=2)
+        drawn = weighted = draw_counts(self.counts, resamples, rng)
+        if self.weight is not None:
+            weighted = draw_weighted(self.rows, self.weight, resamples, rng)
         for i, metric in enumerate(self.metrics):
             if metric.formula:
-                cells[:, :, i] = rate(metric.fast, drawn)
+                counts = drawn if metric.fast == "count" else weighted
+                totals = counts.reshape(resamples, *self.shape, 4).sum(axis=2)
+                cells[:, :, i] = rate(metric.fast, counts)
                 wholes[:, :, i] = rate(metric.fast, totals)
             else:
                 slow.append((i, *self.of_rows(metric)))
@@ -373,11 +385,11 @@ class _Study:
         values = self.scores if metric.of_scores else self.decisions
         make = {"mean_score": weighted_mean, "roc_auc": weighted_auc}.get(metric.fast)
         if make is None:
-            make = functools.partial(by_calls, guarded(metric))
-        return (
-            make(self.y, values, self.cell, self.cells),
-            make(self.y, values, self.levels.code, self.shape[0]),
-        )
+            make = functools.partial(by_calls, guarded(metric), weight=self.weight)
+        each = 1 if self.weight is None or not metric.fast else self.weight
+        of = [(self.cell, self.cells), (self.levels.code, self.shape[0])]
+        of_cells, of_levels = (make(self.y, values, *codes) for codes in of)
+        return lambda times: of_cells(times * each), lambda times: of_levels(times * each)
 
     def by_level(self, columns: dict[str, np.ndarray]) -> pd.DataFrame:
         """Return a table with one row for each metric, or for each level and metric."""
@@ -391,14 +403,16 @@ class _Study:
     def extremes(self, values: np.ndarray) -> dict[str, list[str]]:
         """Return the lowest and highest group of each level and metric, and what was left out."""
         columns: dict[str, list[str]] = {"lowest": [], "highest": [], "notes": []}
-        names = np.array([label(key) for key in self.groups.keys], dtype=object)
-        for level in values:
+        names = np.array(self.groups.labels, dtype=object)
+        small = (self.counts.sum(axis=1) < self.least).reshape(self.shape)
+        for level, few in zip(values, small, strict=True):
             for column in level.T:
                 out = np.isnan(column)
                 enough = (~out).sum() > 1
                 columns["lowest"].append(names[np.nanargmin(column)] if enough else "")
                 columns["highest"].append(names[np.nanargmax(column)] if enough else "")
-                notes = [f"undefined, left out: {', '.join(names[out])}"] if out.any() else []
+                why = {"undefined": out & ~few, f"under {self.least} rows": few}
+                notes = [f"{w}, left out: {', '.join(names[o])}" for w, o in why.items() if o.any()]
                 notes += [] if enough else ["fewer than two groups to compare"]
                 columns["notes"].append("; ".join(notes))
         return columns

@@ -9,6 +9,7 @@ Percentile intervals: Efron & Tibshirani (1993), "An Introduction to the Bootstr
 from __future__ import annotations
 
 import warnings
+from typing import Any
 
 import numpy as np
 
@@ -35,15 +36,19 @@ RATIOS: dict[str, tuple[tuple[tuple[int, ...], str], ...]] = {
     "accuracy": (((1, 0, 0, 1), "rows"),),
     "balanced_accuracy": (((0, 0, 0, 1), "positives"), ((1, 0, 0, 0), "negatives")),
     "count": (((1, 1, 1, 1), ""),),
+    "base_rate": (((0, 0, 1, 1), "rows"),),
 }
 
 
-def confusion(y: np.ndarray, decided: np.ndarray, code: np.ndarray, groups: int) -> np.ndarray:
+def confusion(
+    y: np.ndarray, decided: np.ndarray, code: np.ndarray, groups: int, weight: Any = None
+) -> np.ndarray:
     """Return true negatives, false positives, false negatives and true positives by group.
 
-    ``y`` and ``decided`` are 0 or 1, ``code`` is each row's group, from 0; shape (groups, 4).
+    ``y`` and ``decided`` are 0 or 1, ``code`` is each row's group, from 0; shape (groups, 4). With
+    a weight for each row, sums of weights.
     """
-    return np.bincount(4 * code + 2 * y + decided, minlength=4 * groups).reshape(groups, 4)
+    return np.bincount(4 * code + 2 * y + decided, weight, 4 * groups).reshape(groups, 4)
 
 
 def draw_counts(counts: np.ndarray, resamples: int, rng: np.random.Generator) -> np.ndarray:
@@ -53,6 +58,16 @@ def draw_counts(counts: np.ndarray, resamples: int, rng: np.random.Generator) ->
     """
     n = counts.sum()
     return rng.multinomial(n, counts.ravel() / n, size=resamples).reshape(-1, *counts.shape)
+
+
+def draw_weighted(
+    cells: tuple[Any, ...], weight: np.ndarray, resamples: int, rng: np.random.Generator
+) -> np.ndarray:
+    """Return the same of weighted rows, one by one; ``cells`` is what :func:`confusion` takes."""
+    n, drawn = len(weight), np.zeros((resamples, cells[-1], 4))
+    for sample in drawn:
+        sample[:] = confusion(*cells, weight * np.bincount(rng.integers(0, n, n), minlength=n))
+    return drawn
 
 
 def rate(name: str, counts: np.ndarray) -> np.ndarray:

@@ -4,17 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Any
+from numbers import Real
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
 
 from helpers.base import checks
 from helpers.fairness.counts import rate
-from helpers.fairness.inputs import Groups, binary, label, same_order, unit_scores, vector
+from helpers.fairness.inputs import Groups, binary, same_order, unit_scores, vector
 
 MOST_GROUPS = 6  # more thresholds than this cannot be set by hand
-STEPS = 200
+MOST_STEPS = 200  # of scores that are considered one by one
 REACHED = 0.02  # rates nearer than this count as equal
 RATES = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision")
 PRESETS = (
@@ -33,7 +34,7 @@ class Preset:
     Attributes
     ----------
     thresholds : dict of str to float
-        For each group; scores at or above it are selected.
+        For each group; scores at or above it are selected, and none if it is infinite.
     gap : float
         Largest difference between the rates that should be equal; 0 if none should be.
     reached : bool
@@ -46,6 +47,34 @@ class Preset:
     reached: bool
 
 
+class _Ranked(NamedTuple):
+    """A group's rows in the order of their scores."""
+
+    scores: np.ndarray  # ascending
+    sums: np.ndarray  # of label 0, label 1 and utility, over the rows from each position on
+
+    @classmethod
+    def of(cls, scores: np.ndarray, y: np.ndarray, utility: np.ndarray) -> _Ranked:
+        order = np.argsort(scores, kind="stable")[::-1]
+        columns = np.stack([1 - y, y, utility], axis=1)[order]
+        sums = np.concatenate([np.zeros((1, 3)), columns.cumsum(axis=0)])
+        return cls(scores[order][::-1], sums[::-1])
+
+    def at(self, thresholds: Any) -> np.ndarray:
+        """Return the sums over the rows at or above thresholds, as ``scores >= threshold``."""
+        dtype = np.result_type(self.scores, thresholds)
+        return self.sums[np.searchsorted(self.scores, np.asarray(thresholds, dtype))]
+
+    def counts(self, thresholds: Any) -> np.ndarray:
+        negatives, positives = self.sums[0, :2]
+        fp, tp = self.at(thresholds)[..., :2].T
+        return np.stack([negatives - fp, fp, positives - tp, tp], axis=-1).astype(np.int64)
+
+    def best(self) -> float:
+        """Return the score with the highest sum of utilities at or above it."""
+        return self.scores[self.at(self.scores)[:, 2].argmax()]
+
+
 @dataclass(frozen=True)
 class Thresholds:
     """Counts and money of each group at each threshold; result of :func:`thresholds`.
@@ -55,7 +84,7 @@ class Thresholds:
     groups : list of str
         Names of the groups.
     grid : numpy.ndarray of shape (steps,)
-        Thresholds from 0 (selects all) to just above 1 (selects none).
+        The thresholds that presets choose from: 0 (selects all), scores, infinity (selects none).
     counts : numpy.ndarray of shape (steps, groups, 4)
         True negatives, false positives, false negatives and true positives.
     utility : numpy.ndarray of shape (steps, groups)
@@ -66,10 +95,7 @@ class Thresholds:
     grid: np.ndarray = field(repr=False)
     counts: np.ndarray = field(repr=False)
     utility: np.ndarray = field(repr=False)
-
-    def step(self, threshold: float) -> int:
-        """Return the position of the grid's threshold that is nearest to a given one."""
-        return int(np.abs(self.grid - threshold).argmin())
+    _ranked: list[_Ranked] = field(repr=False)
 
     def at(self, chosen: Mapping[str, float]) -> pd.DataFrame:
         """Return what thresholds do.
@@ -77,7 +103,7 @@ class Thresholds:
         Parameters
         ----------
         chosen : mapping of str to float
-            A threshold for each group.
+            A threshold for each group, any number: scores at or above it are selected.
 
         Returns
         -------
@@ -87,16 +113,20 @@ class Thresholds:
         Raises
         ------
         ValueError
-            If a group has no threshold, or a threshold no group.
+            If a group has no threshold, a threshold no group, or one is not a number.
         """
         if set(chosen) != set(self.groups):
-            raise ValueError(f"chosen has {sorted(chosen)}; expected one of each: {self.groups}")
-        steps = [self.step(chosen[group]) for group in self.groups]
-        each = np.arange(len(self.groups))
-        counts = self.counts[steps, each]
-        columns = {"threshold": self.grid[steps].clip(0, 1), "n": counts.sum(axis=1)}
+            raise ValueError(f"chosen has {list(chosen)}; expected one of each: {self.groups}")
+        for group, threshold in chosen.items():
+            if not isinstance(threshold, Real) or np.isnan(threshold):
+                raise ValueError(f"chosen has {threshold!r} for {group!r}; expected a number")
+        pairs = [
+            (ranked, chosen[group]) for ranked, group in zip(self._ranked, self.groups, strict=True)
+        ]
+        counts = np.array([ranked.counts(threshold) for ranked, threshold in pairs])
+        columns = {"threshold": [float(t) for _, t in pairs], "n": counts.sum(axis=1)}
         columns |= {name: rate(name, counts) for name in RATES}
-        columns["utility"] = self.utility[steps, each]
+        columns["utility"] = [ranked.at(threshold)[2] for ranked, threshold in pairs]
         return pd.DataFrame(columns, index=pd.Index(self.groups, name="group"))
 
     def preset(self, name: str) -> Preset:
@@ -145,7 +175,7 @@ class Thresholds:
         return self._preset(steps[best], float(gaps[best]), telling)
 
     def _preset(self, steps: np.ndarray, gap: float = 0.0, telling: bool = True) -> Preset:
-        chosen = dict(zip(self.groups, self.grid[steps].clip(0, 1).tolist(), strict=True))
+        chosen = dict(zip(self.groups, self.grid[steps].tolist(), strict=True))
         return Preset(chosen, gap, bool(gap <= REACHED and telling))
 
     def _equal(self, rates: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
@@ -164,7 +194,12 @@ class Thresholds:
 
 
 def thresholds(
-    y_true: Any, y_score: Any, *, sensitive_features: Any, utility: Any = (1.0, -1.0)
+    y_true: Any,
+    y_score: Any,
+    *,
+    sensitive_features: Any,
+    utility: Any = (1.0, -1.0),
+    grid: Any = None,
 ) -> Thresholds:
     """Compute what every threshold would do, so that looking one up costs nothing.
 
@@ -180,6 +215,9 @@ def thresholds(
         Value of selecting a row: one number for rows with label 1 and one for rows with label 0,
         or a number for each row, in euro for example. With the default, the highest utility is the
         highest accuracy.
+    grid : array-like of float, optional
+        Thresholds that presets may choose, such as the steps of a slider. By default the scores
+        themselves; of more than 200, those of highest utility, and quantiles by group and label.
 
     Returns
     -------
@@ -202,30 +240,38 @@ def thresholds(
     """
     y = binary(y_true, "y_true")
     scores = unit_scores(y_score, "y_score", len(y))
-    others = {"y_score": y_score, "sensitive_features": sensitive_features, "utility": utility}
-    for name, other in others.items():
-        same_order(y_true, other, name)
+    same_order(
+        y_true=y_true, y_score=y_score, sensitive_features=sensitive_features, utility=utility
+    )
     by = Groups.of(sensitive_features, "sensitive_features", len(y))
-    names = [label(key) for key in by.keys]
+    occurring, code = np.unique(by.code, return_inverse=True)
+    names = [by.labels[i] for i in occurring]
     if len(names) > MOST_GROUPS:
         raise ValueError(
             f"sensitive_features make {len(names)} groups; expected at most {MOST_GROUPS}, one "
             "slider for each: choose one column, or merge groups"
         )
-    if np.size(utility) == 2 and len(y) != 2:
+    if isinstance(utility, tuple) or (np.size(utility) == 2 and len(y) != 2):
         gain, loss = np.asarray(utility, dtype=float)
         each = np.where(y == 1, gain, loss)
     else:
         each = vector(utility, "utility", len(y)).astype(float)
-    grid = np.append(np.linspace(0, 1, STEPS + 1), np.nextafter(1, 2))
-    passed = np.searchsorted(grid, scores, side="right") - 1  # the highest threshold reached
-    shape = (len(grid), len(names))
-    cell = passed * len(names) + by.code
-
-    def selected(weights: np.ndarray) -> np.ndarray:
-        reached = np.bincount(cell, weights, minlength=shape[0] * shape[1]).reshape(shape)
-        return reached[::-1].cumsum(axis=0)[::-1]
-
-    tp, fp = np.rint(selected(y == 1)), np.rint(selected(y == 0))
-    counts = np.stack([fp[0] - fp, fp, tp[0] - tp, tp], axis=-1).astype(np.int64)
-    return Thresholds(names, grid, counts, selected(each))
+    own = np.asarray(y_score).dtype  # a threshold is compared as the caller's >= compares it
+    scores = scores.astype(own if own.kind == "f" else float)
+    members = [code == i for i in range(len(names))]
+    ranked = [_Ranked.of(scores[mine], y[mine], each[mine]) for mine in members]
+    if grid is None:
+        grid = np.unique(scores)
+        if len(grid) > MOST_STEPS:
+            together = sum(one.at(grid)[:, 2] for one in ranked)
+            best = [grid[together.argmax()], *(one.best() for one in ranked)]
+            levels = np.linspace(0, 1, max(MOST_STEPS // len(ranked), 40))
+            parts = [scores[mine & (y == label)] for mine in members for label in (0, 1)]
+            spread = [np.quantile(part, levels, method="lower") for part in parts if len(part)]
+            grid = np.concatenate([best, *spread])
+    elif vector(grid, "grid", None).dtype.kind not in "biuf":
+        raise ValueError(f"grid is {grid!r}; expected numbers")
+    grid = np.unique([0.0, *np.ravel(grid), np.inf])
+    counts = np.stack([one.counts(grid) for one in ranked], axis=1)
+    money = np.stack([one.at(grid)[:, 2] for one in ranked], axis=1)
+    return Thresholds(names, grid, counts, money, ranked)

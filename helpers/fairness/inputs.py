@@ -5,14 +5,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+import itertools
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
-MOST_GROUPS = 50
+from helpers.base import checks
+
+MOST_GROUPS = 200
+MOST_NUMBERS = 50  # of one column: more may be a measurement
+_NUMBERS = int | float | np.number
 MISSING = "(missing)"
 
 
@@ -25,7 +30,8 @@ class Groups:
     names : tuple of str
         Names of the columns.
     keys : list of tuple
-        Values of the columns for each code: all combinations, in order, with or without rows.
+        Values of the columns for each code, in order: all combinations, with or without rows, or
+        those with rows if all would be too many.
     code : numpy.ndarray of shape (n,)
         Each row's group.
     """
@@ -35,31 +41,53 @@ class Groups:
     code: np.ndarray = field(repr=False)
 
     @classmethod
-    def of(cls, columns: Any, what: str, n: int) -> Groups:
-        """Return ``n`` rows grouped by columns; missing values are a group. At most 50 groups."""
+    def of(cls, columns: Any, what: str, n: int, most: int | None = None) -> Groups:
+        """Return ``n`` rows grouped by columns; missing values are a group.
+
+        Without ``most``, 50 values of a number or 200 of anything else are too many.
+        """
         frame = frame_of(columns, what)
         if len(frame) != n:
             raise ValueError(f"{what} has {len(frame):,} rows; expected {n:,}, one for each label")
-        code, keys = np.zeros(n, dtype=np.int64), [()]
+        limit = MOST_GROUPS if most is None else checks.whole("most_groups", most, least=1)
+        code, keys, possible = np.zeros(n, dtype=np.int64), [()], 1
         for name, column in frame.items():
             of_column, values = pd.factorize(column.astype(object), use_na_sentinel=True)
-            if len(values) > MOST_GROUPS:
-                raise ValueError(_too_many(what, f"column {name!r} has {len(values):,} values"))
+            number = all(isinstance(v, _NUMBERS) and not isinstance(v, bool) for v in values)
+            allowed = MOST_NUMBERS if number and most is None else limit
+            if len(values) > allowed:
+                count = f"column {name!r} has {len(values):,} values"
+                raise ValueError(_too_many(what, count, allowed, len(values), number))
             order = sorted(range(len(values)), key=lambda i: _sort_key(values[i]))
             rank = np.empty(len(values) + 1, dtype=np.int64)
             rank[order] = np.arange(len(values))
             rank[-1] = len(values)  # missing values, coded -1, come last
-            named = [values[i] for i in order] + [MISSING] * bool((of_column < 0).any())
+            named = [values[i] for i in order]
+            if (of_column < 0).any():
+                missing = MISSING
+                while missing in named:
+                    missing = f"({missing})"
+                named.append(missing)
             code = code * len(named) + rank[of_column]
             keys = [(*key, value) for key in keys for value in named]
-        if len(keys) > MOST_GROUPS:
-            raise ValueError(_too_many(what, f"{list(frame)} make {len(keys):,} groups"))
+            possible *= len(named)
+            if possible > limit:  # then only those that occur
+                occurring, code = np.unique(code, return_inverse=True)
+                keys = [keys[i] for i in occurring]
+            if len(keys) > limit:
+                count = f"{list(frame)} make {len(keys):,} groups or more"
+                raise ValueError(_too_many(what, count, limit, len(keys)))
         return cls(tuple(map(str, frame.columns)), keys, code)
 
     @classmethod
     def single(cls, n: int) -> Groups:
         """Return all rows in one group without a name."""
         return cls((), [()], np.zeros(n, dtype=np.int64))
+
+    @property
+    def labels(self) -> list[str]:
+        """The keys as texts, each once."""
+        return labels(self.keys)
 
     def index(self, within: Groups | None = None) -> pd.Index:
         """Return the index of a table with a row for each group, within each of other groups."""
@@ -100,19 +128,42 @@ def unit_scores(values: Any, what: str, n: int | None = None) -> np.ndarray:
     return array
 
 
-def same_order(first: Any, other: Any, what: str) -> None:
-    """Refuse two pandas objects whose indexes have the same labels in a different order.
+def weights(values: Any, what: str, n: int) -> np.ndarray | None:
+    """Return weights of rows, 0 or more and not all 0; None if there are none."""
+    if values is None:
+        return None
+    array = vector(values, what, n)
+    if array.dtype.kind not in "biuf" or not 0 < array.sum() < np.inf or array.min() < 0:
+        raise ValueError(f"{what} has {array[:4].tolist()}, ...; expected numbers of 0 or more")
+    return array.astype(float)
 
-    Rows are matched by position, as scikit-learn does; a shuffled index would give a wrong number.
+
+def same_order(**given: Any) -> None:
+    """Refuse pandas objects whose indexes do not agree, each with each.
+
+    Rows are matched by position, as scikit-learn does; another order would give a wrong number.
+    An index of 0, 1, 2, ... is that of new objects, and agrees with all but its own shuffle.
     """
-    a, b = (x.index if isinstance(x, pd.Series | pd.DataFrame) else None for x in (first, other))
-    if a is None or b is None or len(a) != len(b) or a.equals(b):
-        return
-    if len(a.difference(b)) == 0 and len(b.difference(a)) == 0:
+    indexes = {name: index for name, value in given.items() if (index := _index(value)) is not None}
+    for (first, a), (what, b) in itertools.combinations(indexes.items(), 2):
+        if len(a) != len(b) or a.equals(b):  # other lengths are refused by their number
+            continue
+        if set(a) == set(b):
+            problem = "the same labels in another order"
+        elif any(index.equals(pd.RangeIndex(len(index))) for index in (a, b)):
+            continue
+        else:
+            problem = "different labels"
         raise ValueError(
-            f"{what} has the same index as the labels in another order, and rows are matched by "
-            f"position; sort it first: {what}.loc[y.index]"
+            f"{what} and {first} have indexes with {problem}, and rows are matched by "
+            f"position; bring them into one order: {what}.loc[{first}.index]"
         )
+
+
+def _index(value: Any) -> pd.Index | None:
+    if isinstance(value, Mapping):
+        return next(filter(lambda i: i is not None, map(_index, value.values())), None)
+    return value.index if isinstance(value, pd.Series | pd.DataFrame) else None
 
 
 def vector(values: Any, what: str, n: int | None) -> np.ndarray:
@@ -138,7 +189,8 @@ def frame_of(columns: Any, what: str) -> pd.DataFrame:
     if isinstance(columns, pd.DataFrame):
         frame = columns.copy()
     elif isinstance(columns, Mapping):
-        frame = pd.DataFrame(dict(columns))
+        same_order(**{f"{what}[{name!r}]": column for name, column in columns.items()})
+        frame = pd.DataFrame({k: pd.Series(v).reset_index(drop=True) for k, v in columns.items()})
     elif isinstance(columns, pd.Series):
         frame = columns.to_frame("group" if columns.name is None else columns.name)
     else:
@@ -155,9 +207,17 @@ def frame_of(columns: Any, what: str) -> pd.DataFrame:
     return frame
 
 
-def label(key: Any) -> str:
-    """Return a group's key as text."""
-    return ", ".join(map(str, key)) if isinstance(key, tuple) else str(key)
+def labels(keys: Iterable[Any]) -> list[str]:
+    """Return the keys of groups as text; as literals where two of them would read the same.
+
+    >>> labels([("Craft, repair", "north"), ("Craft", "repair, north"), ("Craft", "south")])
+    ["'Craft, repair', 'north'", "'Craft', 'repair, north'", "'Craft', 'south'"]
+    """
+    tuples = [key if isinstance(key, tuple) else (key,) for key in keys]
+    texts = [", ".join(map(str, key)) for key in tuples]
+    if len(set(texts)) == len(texts):
+        return texts
+    return [", ".join(repr(getattr(v, "item", lambda v=v: v)()) for v in key) for key in tuples]
 
 
 def _sort_key(value: Any) -> tuple[bool, Any]:
@@ -166,8 +226,8 @@ def _sort_key(value: Any) -> tuple[bool, Any]:
     return (not number, value if number else str(value))
 
 
-def _too_many(what: str, count: str) -> str:
-    return (
-        f"{what}: {count}, more than {MOST_GROUPS}. Was a continuous column meant? Cut it into "
-        "bands first: pandas.cut(column, [0, 30, 50, 100])"
-    )
+def _too_many(what: str, count: str, limit: int, needed: int, number: bool = False) -> str:
+    mend = "merge the rare ones"
+    if number:
+        mend = "was a continuous column meant? Cut it into bands: pandas.cut(column, [0, 30, 50])"
+    return f"{what}: {count}, more than {limit}; {mend}, or allow it: most_groups={needed}"

@@ -13,6 +13,7 @@ from helpers.base import checks
 from helpers.fairness.counts import RATIOS
 
 OF_SCORES = ("mean_score", "roc_auc")
+OF_LABELS = ("count", "base_rate")
 OF_DECISIONS = ("selection_rate", "true_positive_rate", "false_positive_rate", "precision")
 Metric = str | Callable[..., float]
 
@@ -31,7 +32,7 @@ class Known(NamedTuple):
         return self.fast in RATIOS
 
 
-def resolve(metrics: Any, decisions: bool, scores: bool) -> list[Known]:
+def resolve(metrics: Any, decisions: bool, scores: bool, weighted: bool) -> list[Known]:
     """Return the requested metrics; refuse those whose input is missing."""
     from fairlearn import metrics as fair
     from sklearn import metrics as sk
@@ -48,6 +49,7 @@ def resolve(metrics: Any, decisions: bool, scores: bool) -> list[Known]:
         "accuracy": sk.accuracy_score,
         "balanced_accuracy": sk.balanced_accuracy_score,
         "count": fair.count,
+        "base_rate": lambda y_true, y_pred: fair.mean_prediction(y_pred, y_true),
         "mean_score": fair.mean_prediction,
         "roc_auc": sk.roc_auc_score,
     }
@@ -74,11 +76,15 @@ def resolve(metrics: Any, decisions: bool, scores: bool) -> list[Known]:
         of_scores = fast in OF_SCORES or (not fast and _wants_scores(function))
         if fast == "mean_score" and metric is fair.mean_prediction and not scores:
             fast, of_scores = "selection_rate", False  # the mean of decisions
-        if fast == "count" and not decisions:
-            of_scores, fast = True, ""
+        of_scores = of_scores or (fast in OF_LABELS and not decisions)
         if not (scores if of_scores else decisions):
             lacks = "y_score" if of_scores else "y_pred"
             raise ValueError(f"metrics has {name!r}, which needs {lacks}; give {lacks}")
+        if weighted and not fast and "sample_weight" not in inspect.signature(function).parameters:
+            raise ValueError(
+                f"metrics has {name!r}, a function without the parameter sample_weight; add it, or "
+                "leave sample_weight out"
+            )
         if name in ("n", "notes") or name in {k.name for k in known}:
             raise ValueError(f"metrics has {name!r} twice, or it is reserved; use another name")
         known.append(Known(str(name), function, of_scores, fast))
@@ -98,13 +104,11 @@ def _wants_scores(function: Callable[..., float]) -> bool:
 def guarded(metric: Known) -> Callable[[Any, Any], float]:
     """Return a metric that is NaN where the function warns or raises that it is undefined."""
 
-    def guarded(y_true: Any, y_pred: Any) -> float:
-        if metric.formula:  # is NaN where its formula is undefined
-            return metric.function(y_true, y_pred)
+    def guarded(y_true: Any, y_pred: Any, **weights: Any) -> float:
         with warnings.catch_warnings():
             warnings.simplefilter("error", UserWarning)
             try:
-                return float(metric.function(y_true, y_pred))
+                return float(metric.function(y_true, y_pred, **weights))
             except (UserWarning, ValueError, ZeroDivisionError):
                 return np.nan
 
@@ -151,7 +155,12 @@ def weighted_auc(y: np.ndarray, values: np.ndarray, code: np.ndarray, groups: in
 
 
 def by_calls(
-    function: Callable, y: np.ndarray, values: np.ndarray, code: np.ndarray, groups: int
+    function: Callable,
+    y: np.ndarray,
+    values: np.ndarray,
+    code: np.ndarray,
+    groups: int,
+    weight: np.ndarray | None = None,
 ) -> Callable:
     """Return a function from how often each row was drawn to ``function`` of each group."""
     rows_of = [np.flatnonzero(code == g) for g in range(groups)]
@@ -161,7 +170,8 @@ def by_calls(
         for g, rows in enumerate(rows_of):
             drawn = np.repeat(rows, times[rows])
             if len(drawn):
-                result[g] = function(y[drawn], values[drawn])
+                weights = {} if weight is None else {"sample_weight": weight[drawn]}
+                result[g] = function(y[drawn], values[drawn], **weights)
         return result
 
     return metric

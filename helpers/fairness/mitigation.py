@@ -14,8 +14,15 @@ import pandas as pd
 
 from helpers.base import checks, style
 from helpers.fairness.audits import Audit, audit, with_interval
-from helpers.fairness.counts import confusion, difference, draw_counts, quantiles, rate
-from helpers.fairness.inputs import Groups, binary, frame_of, label, same_order
+from helpers.fairness.counts import (
+    confusion,
+    difference,
+    draw_counts,
+    draw_weighted,
+    quantiles,
+    rate,
+)
+from helpers.fairness.inputs import Groups, binary, frame_of, same_order, weights
 from helpers.fairness.metrics import OF_DECISIONS, bar
 
 if TYPE_CHECKING:
@@ -31,6 +38,8 @@ _METHODS = (
     "threshold optimizer (demographic parity)",
     "threshold optimizer (equalized odds)",
 )
+_BY_LOT = ("exponentiated gradient", "threshold optimizer")
+_TRAITS = ("needs attribute", "by lot")
 _PERFORMANCES = ("accuracy", "balanced_accuracy")
 _DISPARITIES = ("demographic_parity_difference", "equalized_odds_difference")
 
@@ -68,7 +77,8 @@ class MitigationComparison:
         pandas.DataFrame
             One row for each method: ``(measure, value)``, ``(measure, low)``, ``(measure, high)``
             for accuracy, balanced accuracy, demographic parity difference and equalized odds
-            difference; ``needs attribute`` (at decision time), ``seconds`` and ``error``.
+            difference; ``needs attribute`` (at decision time), ``by lot`` (equal people may get
+            different decisions), ``seconds`` and ``error``.
         """
         return self._frame.copy()
 
@@ -78,7 +88,7 @@ class MitigationComparison:
         measures = (*_PERFORMANCES, *_DISPARITIES)
         columns = {measure: with_interval(frame[measure]) for measure in measures}
         text = pd.DataFrame(columns, index=frame.index)
-        text["needs attribute"] = frame["needs attribute"]
+        text[list(_TRAITS)] = frame[list(_TRAITS)]
         if frame["error"].any():
             text["error"] = frame["error"]
         return text
@@ -163,6 +173,8 @@ def compare_mitigations(
     resamples: int = 1_000,
     seed: int = 0,
     progress: bool = True,
+    most_groups: int | None = None,
+    sample_weight_test: Any = None,
 ) -> MitigationComparison:
     """Fit a model with several mitigations; compare performance and disparity on other data.
 
@@ -175,8 +187,9 @@ def compare_mitigations(
     y : array-like of shape (n,)
         Labels, 0 or 1.
     sensitive_features : str, list of str, or array-like of n rows
-        Columns of ``X``, or values: then the attribute is not taken to be a feature, unless a
-        column of that name is in ``X``. Several columns give their intersections.
+        Columns of ``X``, or values: then the attribute is not taken to be a feature, unless its
+        name (of a Series, or in a DataFrame) is that of a column of ``X``. Several columns give
+        their intersections.
     X_test, y_test : as ``X`` and ``y``
         Data not used for fitting; every number of the result comes from them.
     sensitive_features_test : array-like of len(X_test), optional
@@ -194,6 +207,9 @@ def compare_mitigations(
         ``seed`` is used by methods with randomised decisions too.
     progress : bool, default True
         Show a progress bar, which disappears at the end.
+    most_groups : as in :func:`audit`
+    sample_weight_test : array-like of len(X_test), optional
+        Weights of the test rows, with which everything is measured; fitting does not see them.
 
     Returns
     -------
@@ -210,6 +226,10 @@ def compare_mitigations(
     -----
     'Dropped' replaces the attribute by a constant, so that pipelines that name the column still
     work: a constant tells a model nothing.
+
+    The exponentiated gradient decides by a model that it draws for each row from several, the
+    threshold optimizer by a threshold that it may draw: two people with the same data can get
+    different decisions, and the same person another one the next day. Here ``seed`` draws them.
     """
     from sklearn.base import clone
 
@@ -222,11 +242,15 @@ def compare_mitigations(
     for name, labels in truth.items():
         if len(np.unique(labels)) < 2:
             raise ValueError(f"{name} holds only {labels[0]}; expected both 0 and 1")
-    same_order(X, y, "y")
-    same_order(X_test, y_test, "y_test")
-    same_order(X, sensitive_features, "sensitive_features")
-    same_order(X_test, sensitive_features_test, "sensitive_features_test")
-    fit_groups, test_groups = _labelled(at_fit, len(X)), _labelled(at_test, len(X_test))
+    same_order(X=X, y=y, sensitive_features=sensitive_features)
+    same_order(
+        X_test=X_test,
+        y_test=y_test,
+        sensitive_features_test=sensitive_features_test,
+        sample_weight_test=sample_weight_test,
+    )
+    weight = weights(sample_weight_test, "sample_weight_test", len(X_test))
+    fit_groups, test_groups = _labelled(at_fit, len(X), at_test, len(X_test), most_groups)
     unseen = sorted(set(test_groups) - set(fit_groups))
     if unseen:
         raise ValueError(
@@ -255,15 +279,21 @@ def compare_mitigations(
                 confidence=confidence,
                 resamples=resamples,
                 seed=seed,
+                most_groups=most_groups,
+                sample_weight=weight,
             )
-            row |= _measures(truth["y_test"], decided, test_groups, confidence, resamples, seed)
+            row |= _measures(
+                truth["y_test"], decided, test_groups, confidence, resamples, seed, weight
+            )
         except Exception as error:  # one method that fails must not lose the others
             row["error", ""] = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
         row["needs attribute", ""] = context.needs(method)
+        lots = "yes" if str(method).startswith(_BY_LOT) else "no"
+        row["by lot", ""] = lots if isinstance(method, str) else "unknown"
         row["seconds", ""] = time.perf_counter() - start
         rows[name] = row
     measured = [(m, k) for m in (*_PERFORMANCES, *_DISPARITIES) for k in ("value", "low", "high")]
-    order = [*measured, ("needs attribute", ""), ("seconds", ""), ("error", "")]
+    order = [*measured, *((trait, "") for trait in _TRAITS), ("seconds", ""), ("error", "")]
     table = pd.DataFrame(
         [[row.get(key, np.nan) for key in order] for row in rows.values()],
         index=pd.Index(rows, name="method"),
@@ -403,11 +433,13 @@ def reweighing(y: np.ndarray, group: np.ndarray) -> np.ndarray:
     >>> reweighing(np.array([1, 0, 0, 0]), np.array(["a", "a", "b", "b"])).tolist()
     [0.5, 1.5, 0.75, 0.75]
     """
-    frame = pd.DataFrame({"y": y, "group": group})
-    group, label, both = (
-        frame.groupby(by)["y"].transform("size") for by in ("group", "y", ["group", "y"])
+    same_order(y=y, group=group)
+    frame = pd.DataFrame({"y": np.asarray(y), "group": np.asarray(group)})
+    of_group, of_label, both = (
+        frame.groupby(by, dropna=False)["y"].transform("size")
+        for by in ("group", "y", ["group", "y"])
     )
-    return (group * label / both / len(frame)).to_numpy()
+    return (of_group * of_label / both / len(frame)).to_numpy()
 
 
 def _measures(
@@ -417,11 +449,16 @@ def _measures(
     confidence: float,
     resamples: int,
     seed: int,
+    weight: np.ndarray | None,
 ) -> dict[tuple[str, str], float]:
     """Return performance and disparity with intervals, all from the same resampled counts."""
     names, code = np.unique(group, return_inverse=True)
-    counts = confusion(y, decided, code, len(names))
-    drawn = draw_counts(counts, resamples, np.random.default_rng(seed))
+    rows, rng = (y, decided, code, len(names)), np.random.default_rng(seed)
+    counts = confusion(*rows, weight)
+    if weight is None:
+        drawn = draw_counts(counts, resamples, rng)
+    else:
+        drawn = draw_weighted(rows, weight, resamples, rng)
     measures = {}
     for kind, at in (("value", counts[None]), ("drawn", drawn)):
         by_group = np.stack(
@@ -459,18 +496,42 @@ def _attribute(
         )
     at_fit = frame_of(sensitive, "sensitive_features")
     at_test = frame_of(sensitive_test, "sensitive_features_test")
-    if at_fit.shape[1] != at_test.shape[1]:
+    if set(at_fit) == set(at_test):
+        at_test = at_test[list(at_fit)]
+    elif at_fit.shape[1] != at_test.shape[1] or (
+        at_fit.shape[1] > 1 and _names(sensitive) and _names(sensitive_test)
+    ):
         raise ValueError(
-            f"sensitive_features has {at_fit.shape[1]} columns, sensitive_features_test "
-            f"{at_test.shape[1]}; expected the same number"
+            f"sensitive_features has the columns {list(at_fit)}, sensitive_features_test "
+            f"{list(at_test)}; expected the same"
         )
     at_test.columns = at_fit.columns
-    return [n for n in at_fit if n in X.columns and n in X_test.columns], at_fit, at_test
+    return [n for n in _names(sensitive) if n in X and n in X_test], at_fit, at_test
 
 
-def _labelled(frame: pd.DataFrame, n: int) -> np.ndarray:
-    groups = Groups.of(frame, "sensitive_features", n)
-    return np.array([label(key) for key in groups.keys], dtype=object)[groups.code].astype(str)
+def _names(values: Any) -> list[Any]:
+    """Return the names that values have by themselves."""
+    if isinstance(values, pd.Series):
+        return [] if values.name is None else [values.name]
+    if isinstance(values, pd.DataFrame) and values.columns.equals(pd.RangeIndex(values.shape[1])):
+        return []  # pandas gave these
+    return list(values) if isinstance(values, pd.DataFrame | Mapping) else []
+
+
+def _labelled(
+    at_fit: pd.DataFrame, n: int, at_test: pd.DataFrame, n_test: int, most: int | None
+) -> tuple[np.ndarray, np.ndarray]:
+    """Return each row's group as text, the same for the same values in both."""
+    for what, frame, rows in (
+        ("sensitive_features", at_fit, n),
+        ("sensitive_features_test", at_test, n_test),
+    ):
+        if len(frame) != rows:
+            raise ValueError(f"{what} has {len(frame):,} rows; expected {rows:,}")
+    both = pd.concat([at_fit.astype(object), at_test.astype(object)], ignore_index=True)
+    groups = Groups.of(both, "sensitive_features", len(both), most)
+    of_rows = np.array(groups.labels)[groups.code]
+    return of_rows[:n], of_rows[n:]
 
 
 def _chosen(methods: Any, columns: list[str]) -> dict[str, Any]:

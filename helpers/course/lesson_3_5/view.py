@@ -12,10 +12,11 @@ from helpers import fairness
 from helpers.base import style
 from helpers.course.views import Canvas, MovingExplorer, View, subplots
 from helpers.fairness.counts import rate
-from helpers.fairness.group_thresholds import PRESETS, RATES, STEPS
+from helpers.fairness.group_thresholds import PRESETS, RATES
 
 _COLOURS = (style.BLUE, style.RED, style.GREEN, style.PURPLE, style.SKY, style.BLACK)
 _MARKERS = "osD^vP"
+_STEPS = 200  # of each slider
 
 
 class ThresholdExplorer(MovingExplorer):
@@ -48,7 +49,11 @@ class ThresholdExplorer(MovingExplorer):
         unit: str = "",
     ) -> None:
         self.effects = fairness.thresholds(
-            y_true, y_score, sensitive_features=sensitive_features, utility=utility
+            y_true,
+            y_score,
+            sensitive_features=sensitive_features,
+            utility=utility,
+            grid=np.arange(_STEPS + 1) / _STEPS,
         )
         self.unit = unit
         self.presets = {}
@@ -87,7 +92,7 @@ class ThresholdExplorer(MovingExplorer):
         }
         for name, value in self.presets[PRESETS[0]].thresholds.items():
             controls[f"threshold {name}"] = w.FloatSlider(
-                value=value, min=0, max=1, step=1 / STEPS, readout_format=".3f",
+                value=min(value, 1), min=0, max=1, step=1 / _STEPS, readout_format=".3f",
                 description=f"threshold {name}", layout=w.Layout(width="520px"), **look,
             )  # fmt: skip
         return controls

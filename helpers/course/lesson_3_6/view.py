@@ -37,6 +37,8 @@ class WhatIf(MovingExplorer):
         Rows to compare with; by default 50 of ``frame``.
     output : str, default "auto"
         As for :func:`helpers.explanation.explain`.
+    target : object, optional
+        As for :func:`helpers.explanation.explain`.
     seed : int, default 0
         Chooses the background.
 
@@ -54,6 +56,7 @@ class WhatIf(MovingExplorer):
         *,
         background: pd.DataFrame | None = None,
         output: str = "auto",
+        target: Any = None,
         seed: int = 0,
     ) -> None:
         if not -len(frame) <= row < len(frame):
@@ -65,7 +68,7 @@ class WhatIf(MovingExplorer):
             )
         if background is None:
             background = frame.sample(min(BACKGROUND, len(frame)), random_state=seed)
-        self.explainer = Explainer(model, background, output=output, seed=seed)
+        self.explainer = Explainer(model, background, output=output, target=target, seed=seed)
         self.frame = frame
         self.start = frame.iloc[[row]].reset_index(drop=True)
         self._explained = lru_cache(self._explain)  # words and picture need the same explanation
@@ -229,10 +232,13 @@ def _control(values: pd.Series, start: Any) -> Any:
         "style": {"description_width": "140px"},
         "layout": w.Layout(width="430px"),
     }
-    if not pd.api.types.is_numeric_dtype(values.dtype):
-        options = sorted({*values.dropna().unique(), start}, key=str)
+    if not pd.api.types.is_numeric_dtype(values.dtype) or values.isna().all():
+        options = [(str(v), v) for v in sorted(values.dropna().unique(), key=str)]
+        if pd.isna(start):
+            options, start = [("(missing)", None), *options], None
         return w.Dropdown(options=options, value=start, **look)
-    low, high = np.nanquantile(values.to_numpy(dtype=float), [0.005, 0.995])
+    numbers = values.to_numpy(dtype=float, na_value=np.nan)
+    low, high = np.nanquantile(numbers, [0.005, 0.995])
     if pd.isna(start):
         start = values.median()
     low, high = min(low, start), max(high, start)
