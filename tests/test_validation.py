@@ -358,6 +358,9 @@ def test_environments_say_where_a_column_belongs(frame, schema):
     assert validate_statistics(served, schema, environment="TRAINING").features == ["defaulted"]
     with pytest.raises(ValueError, match=r"knows \['TRAINING', 'SERVING'\]"):
         validate_statistics(served, schema, environment="serving")
+    schema["age"].not_in_environment.append("SERVING")
+    assert schema["age"].not_in_environment == ["SERVING"], "as in TFDV, the list is the schema's"
+    schema["age"].not_in_environment.clear()
     with pytest.raises(ValueError, match="not_in_environment"):
         schema["age"].not_in_environment = ["PRODUCTION"]
 
@@ -385,7 +388,8 @@ def test_what_is_set_can_be_read_and_unset(schema):
     schema["share"].range = (0, 1)
     assert schema["share"].range == (0.0, 1.0)
     schema["region"].domain = ["A"]
-    assert schema["region"].domain == ["A"]
+    schema["region"].domain.append("B")
+    assert schema["region"].domain == ["A", "B"]
     schema["region"].domain = None
     assert schema["region"].domain is None
     feature.drift_threshold = 0.25

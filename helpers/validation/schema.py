@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Iterable, Iterator, MutableSequence, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -104,14 +104,14 @@ class Feature:
             self.proto.value_count.CopyFrom(_ONE_VALUE)
 
     @property
-    def domain(self) -> list[str] | None:
-        """The allowed text values; None for any."""
+    def domain(self) -> MutableSequence[str] | None:
+        """The allowed text values; None for any. A change of the list is one of the schema."""
         if self.proto.HasField("domain"):
             for shared in self._schema.string_domain:
                 if shared.name == self.proto.domain:
-                    return list(shared.value)
+                    return shared.value
         if self.proto.HasField("string_domain"):
-            return list(self.proto.string_domain.value)
+            return self.proto.string_domain.value
         return None
 
     @domain.setter
@@ -203,9 +203,9 @@ class Feature:
         self._set_threshold("skew_comparator", value)
 
     @property
-    def not_in_environment(self) -> list[str]:
+    def not_in_environment(self) -> MutableSequence[str]:
         """Environments of the schema to which the column does not belong."""
-        return list(self.proto.not_in_environment)
+        return self.proto.not_in_environment
 
     @not_in_environment.setter
     def not_in_environment(self, names: Sequence[str]) -> None:
@@ -216,9 +216,9 @@ class Feature:
         self.proto.not_in_environment[:] = names
 
     @property
-    def in_environment(self) -> list[str]:
+    def in_environment(self) -> MutableSequence[str]:
         """Environments to which the column belongs in addition to the schema's."""
-        return list(self.proto.in_environment)
+        return self.proto.in_environment
 
     @in_environment.setter
     def in_environment(self, names: Sequence[str]) -> None:
@@ -275,9 +275,9 @@ class Schema:
         return [feature.name for feature in self.proto.feature]
 
     @property
-    def environments(self) -> list[str]:
+    def environments(self) -> MutableSequence[str]:
         """Environments that columns belong to by default."""
-        return list(self.proto.default_environment)
+        return self.proto.default_environment
 
     @environments.setter
     def environments(self, names: Sequence[str]) -> None:
@@ -357,7 +357,7 @@ class Schema:
         old, new = ({f.name: _facts(f) for f in schema} for schema in (before, self))
         rows = []
         if before.environments != self.environments:
-            rows.append(("", "environments", before.environments, self.environments))
+            rows.append(("", "environments", *map(list, (before.environments, self.environments))))
         if before.min_rows != self.min_rows:
             rows.append(("", "min_rows", before.min_rows, self.min_rows))
         for name in [*old, *(name for name in new if name not in old)]:
@@ -412,6 +412,8 @@ _FACTS = (
 def _facts(feature: Feature) -> dict[str, Any]:
     """Return the rules that are set for a column."""
     facts = {name: getattr(feature, name) for name in _FACTS}
+    lists = ("domain", "in_environment", "not_in_environment")
+    facts |= {name: list(facts[name]) for name in lists if facts[name] is not None}
     defaults = {"min_domain_mass": 1.0, "in_environment": [], "not_in_environment": []}
     return {k: v for k, v in facts.items() if v is not None and v != defaults.get(k)}
 
