@@ -16,11 +16,11 @@ from helpers.course.exercises.judges import as_number, chosen
 
 WORLDS = range(11, 21)
 LEAST_NET = 846  # euro; the solution leaves 847.7, the form without account access 842.8
-_SKLEARN = """from sklearn.ensemble import RandomForestClassifier
-from sklearn.feature_selection import RFE, SelectKBest
-from sklearn.linear_model import LogisticRegression
+_SKLEARN = """from sklearn.ensemble import *
+from sklearn.feature_selection import *
+from sklearn.linear_model import *
 from sklearn.model_selection import cross_val_score
-from sklearn.pipeline import make_pipeline
+from sklearn.pipeline import *
 """
 
 
@@ -231,6 +231,17 @@ def _plan(answer: Any) -> str | None:
     )
 
 
+# Beginnings of wrong answers.
+_DECIDE = "answer = lambda g, price: 'keep' if {low} > {bound} else 'measure more'"
+_PICK = _SKLEARN + "answer = lambda X, y, k: "
+_AUC = _SKLEARN + "answer = lambda X, y: cross_val_score({model}, {X}, y, scoring='roc_auc')"
+_JOINED = """def answer(before, after):
+    a, b = (frame.set_index("application_id") for frame in (before, after))
+    b = b.loc[a.index]
+    return """
+_ALL_BUT = """from helpers.course.lesson_2_4.view import CANDIDATES
+answer = [c for c in CANDIDATES if c not in ({},)]"""
+
 EXERCISES = [
     Exercise(
         id="2.4-a",
@@ -256,16 +267,8 @@ answer = decide
 """,
         wrong=(
             ("answer = lambda gain, price: 'keep' if gain.mean() > price else 'drop'", "holds 0"),
-            (
-                "answer = lambda g, price: "
-                "'keep' if g.mean() > 1.96 * g.std() / len(g) ** 0.5 else 'drop'",
-                "smaller than the price",
-            ),
-            (
-                "answer = lambda g, price: 'keep' if g.mean() - 1.96 * g.std() > price else "
-                "'drop' if g.mean() + 1.96 * g.std() <= price else 'measure more'",
-                "Every value in the interval",
-            ),
+            (_DECIDE.format(low="g.mean() - 1.96 * g.std()", bound="price"), "Every value"),
+            (_DECIDE.format(low="g.mean() - 1.96 * g.std() / len(g) ** 0.5", bound="0"), "smaller"),
             ("answer = lambda gain, price: gain.mean() > price", "one of the three words"),
         ),
         right="That is right. 'Not significant' mixes two answers, 'worth less than its price' and "
@@ -293,19 +296,12 @@ def pick(X, y, k):
 answer = pick
 """,
         wrong=(
+            (_PICK + "SelectKBest(k=k).fit(X, y).get_feature_names_out()", "judged alone"),
+            (_PICK + "SelectKBest(k=k).fit_transform(X, y)", "Expected names of columns"),
+            (_PICK + "list(X)", "Expected 4 names"),
             (
-                _SKLEARN + "answer = lambda X, y, k: "
-                "SelectKBest(k=k).fit(X, y).get_feature_names_out()",
-                "judged alone",
-            ),
-            (
-                _SKLEARN + "answer = lambda X, y, k: SelectKBest(k=k).fit_transform(X, y)",
-                "Expected names of columns",
-            ),
-            ("answer = lambda X, y, k: list(X)", "Expected 4 names"),
-            (
-                _SKLEARN + "answer = lambda X, y, k: X.columns[RandomForestClassifier(30, "
-                "random_state=0).fit(X, y).feature_importances_.argsort()[-k:]]",
+                _PICK + "X.columns[ExtraTreesClassifier(30, random_state=0).fit(X, y)"
+                ".feature_importances_.argsort()[-k:]]",
                 "you have",
             ),
         ),
@@ -319,8 +315,7 @@ answer = pick
         judge=_honest,
         hints=(
             "Selection learns from the labels: it is a part of the model.",
-            "`make_pipeline` the two steps, and give the pipeline to `cross_val_score` with "
-            "`scoring='roc_auc'`; then the mean.",
+            "`make_pipeline` the two steps; `cross_val_score` with `scoring='roc_auc'`; the mean.",
         ),
         solution="""
 from sklearn.feature_selection import SelectKBest, f_classif
@@ -339,13 +334,12 @@ answer = honest_auc
         wrong=(
             ("answer = lambda X, y: 0.5", "three strong columns"),
             (
-                _SKLEARN + "answer = lambda X, y: cross_val_score(LogisticRegression(), "
-                "SelectKBest(k=20).fit_transform(X, y), y, scoring='roc_auc').mean()",
+                _AUC.format(model="LogisticRegression()", X="SelectKBest(k=20).fit_transform(X, y)")
+                + ".mean()",
                 "pure noise",
             ),
             (
-                _SKLEARN + "answer = lambda X, y: cross_val_score(make_pipeline(SelectKBest(k=20), "
-                "LogisticRegression()), X, y, scoring='roc_auc')",
+                _AUC.format(model="make_pipeline(SelectKBest(k=20), LogisticRegression())", X="X"),
                 "one number",
             ),
         ),
@@ -359,8 +353,7 @@ answer = honest_auc
         judge=_too_late,
         hints=(
             "Join first: `after.set_index('application_id')`, then `.loc` with the ids of before.",
-            "A value is the same if it is equal or missing in both; a column that only `after` has "
-            "is late.",
+            "Two values are the same if equal or both missing; a column only `after` has is late.",
         ),
         solution="""
 def too_late(before, after):
@@ -378,18 +371,9 @@ answer = too_late
 """,
         wrong=(
             ("answer = lambda before, after: [c for c in before if before[c].nunique() == 1]", "8"),
+            (_JOINED + "[c for c in a if c in b and (a[c] != b[c]).any()]", "nan == nan"),
             (
-                "def answer(before, after):\n"
-                "    both = before.merge(after, on='application_id', suffixes=('', ' now'))\n"
-                "    return [c for c in before if c + ' now' in both "
-                "and (both[c] != both[c + ' now']).any()]",
-                "nan == nan",
-            ),
-            (
-                "def answer(before, after):\n"
-                "    after = after.set_index('application_id').loc[before['application_id']]\n"
-                "    return [c for c in before if c in after and not (before[c].to_numpy() == "
-                "after[c].to_numpy())[before[c].notna()].all()]",
+                _JOINED + "[c for c in a if c in b and not a[c].eq(b[c])[a[c].notna()].all()]",
                 "did not exist",
             ),
             (
@@ -410,9 +394,8 @@ answer = too_late
             among="ABCDE",
             extra={
                 "B": "B: no test forbids a column. What was it worth beside the others?",
-                "D": "D: she agrees to it in the form, and it is known in time. It has a price.",
-                "E": "E: it is known in time and no law forbids it. A small gain is a question of "
-                "its price.",
+                "D": "D: the applicant agrees to it, and it is known in time. It has a price.",
+                "E": "E: known in time, and no law forbids it. A small gain is a matter of price.",
             },
             missing={
                 "A": "Ask of each: is it known when the decision is made?",
@@ -424,8 +407,8 @@ answer = too_late
             "One column fails the first question and one the second.",
         ),
         solution="""
-# A is written after the decision. C is forbidden by law. B and E are measured in euro, and D
-# has a price and the applicant's consent.
+# A is written after the decision, C is forbidden by law. B and E are measured in euro; D has a
+# price and the applicant's consent.
 answer = {"A", "C"}
 """,
         wrong=(
@@ -462,8 +445,8 @@ answer = trim
 """,
         wrong=(
             (
-                "answer = lambda columns, net: "
-                "[c for c in columns if net([d for d in columns if d != c]) <= net(columns)]",
+                "answer = lambda columns, net: [c for c in columns if "
+                "net([d for d in columns if d != c]) <= net(columns)]",
                 "replace each other",
             ),
             (
@@ -498,23 +481,11 @@ answer = ["amount", "term_months", "channel", "purpose", "employment", "income"]
 answer += ["late_payments", "credit_history_years", "utilization"]
 """,
         wrong=(
-            (
-                "from helpers.course.lesson_2_4.view import CANDIDATES\n"
-                "answer = [c for c in CANDIDATES if c != 'sex']",
-                "410 ms",
-            ),
-            (
-                "from helpers.course.lesson_2_4.view import CANDIDATES\n"
-                "answer = [c for c in CANDIDATES if c not in ('sex', 'account_income')]",
-                "That is close",
-            ),
+            (_ALL_BUT.format("'sex'"), "410 ms"),
+            (_ALL_BUT.format("'sex', 'account_income'"), "That is close"),
             ("['amount', 'sex']", "may not be used"),
             ("['amount', 'term_months', 'late_payments', 'utilization']", "You have neither"),
-            (
-                "['amount', 'term_months', 'channel', 'purpose', 'employment', 'account_income', "
-                "'late_payments', 'credit_history_years']",
-                "Something strong",
-            ),
+            (_ALL_BUT.format("'sex', 'utilization', 'income'"), "Something strong"),
         ),
         right="That is right: nine columns, 250 ms. Prices, not p-values, removed the rest.",
         kind="design",
