@@ -99,17 +99,16 @@ def _pick(answer: Any) -> str | None:
     )
 
 
-def _mean_auc(answer: Any, signal: float, seeds: range) -> float:
+def _mean_auc(answer: Any, signal: float, seeds: Collection[int]) -> float:
     values = []
     for seed in seeds:
         rng = np.random.default_rng(seed)
         X = pd.DataFrame(rng.standard_normal((300, 400))).add_prefix("c")
         chance = 1 / (1 + np.exp(-signal * X.iloc[:, :3].sum(axis=1)))
-        y = (rng.random(300) < chance).astype(int)
-        got = run(answer, X, y, about="300 rows of 400 columns.")
-        values.append(as_number(got))
-        if values[-1] is None or not 0 <= values[-1] <= 1:
+        got = run(answer, X, (rng.random(300) < chance).astype(int), about="300 rows, 400 columns.")
+        if (value := as_number(got)) is None or not 0 <= value <= 1:
             raise ReplyError(f"Expected one number from 0 to 1, got {type(got).__name__}.")
+        values.append(value)
     return float(np.mean(values))
 
 
@@ -120,18 +119,18 @@ def _honest(answer: Any) -> str | None:
             f"On three tables of pure noise your AUC is {noise:.2f} on average; it should be near "
             "0.5. Which step has seen the labels of the rows that are scored?"
         )
-    if (found := _mean_auc(answer, 1.3, range(50, 51))) < 0.72:
-        return (
-            f"Noise is seen through ({noise:.2f}). But with three strong columns among 400 your "
-            f"value is {found:.2f}, where about 0.8 can be reached: is it the AUC, of a model "
-            "with the 20 best columns?"
-        )
-    return None
+    found = _mean_auc(answer, 1.3, [50])
+    if found >= 0.72:
+        return None
+    return (
+        f"Noise is seen through ({noise:.2f}). But with three strong columns among 400 your value "
+        f"is {found:.2f}, where about 0.8 can be reached: is it the AUC, with 20 columns?"
+    )
 
 
 @cache
-def _snapshots() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
-    """Return rows at the decision, the same rows in a warehouse with late columns, and without."""
+def _snapshots() -> tuple[pd.DataFrame, pd.DataFrame]:
+    """Return rows at the decision, and a warehouse with them, newer ones and late columns."""
     rng, n = np.random.default_rng(1), 400
     bad = rng.random(n) < 0.2
     before = pd.DataFrame({"application_id": [f"A{i:04d}" for i in range(n)], "calls": 0})
@@ -139,61 +138,49 @@ def _snapshots() -> tuple[pd.DataFrame, pd.DataFrame, pd.DataFrame]:
     before["outside_score"] = 2.5 * bad + rng.standard_normal(n).round(2)
     before["utilization"] = np.where(rng.random(n) < 0.1, np.nan, rng.random(n).round(3))
     before["letters"], before["status"] = rng.poisson(1.0, n), "open"
-    same = before.assign(age=before["age"].astype(float))
-    late = same.assign(calls=rng.poisson(0.3 + 2 * bad), status=np.where(bad, "legal", "paid"))
-    late["letters"] += rng.permutation(n) < 8
-    late["recovered"] = np.where(bad, 100.0, np.nan)
-    new = [f.head(30).assign(application_id=[f"B{i}" for i in range(30)]) for f in (late, same)]
-    late, same = (
-        pd.concat([f, g]).sample(frac=1, random_state=1)
-        for f, g in zip((late, same), new, strict=True)
-    )
-    return before, late, same
+    after = before.assign(calls=rng.poisson(0.3 + 2 * bad), recovered=np.where(bad, 100.0, np.nan))
+    after["age"], after["status"] = after["age"].astype(float), np.where(bad, "legal", "paid")
+    after["letters"] += rng.permutation(n) < 8
+    newer = after[:30].assign(application_id=[f"B{i}" for i in range(30)])
+    return before, pd.concat([after, newer]).sample(frac=1, random_state=1)
 
 
-_MISSED = "One late column is missing: "
+_ORDER = " Are the same applications compared with each other?"
 _LATE = {
     "application_id": "The id joins the tables; it is not a feature.",
-    "outside_score": "outside_score is strong, and was the same at the decision. Strong is not "
-    "late. Are the same applications compared with each other?",
+    "outside_score": "outside_score is strong, and was the same at the decision." + _ORDER,
     "utilization": "A value that is missing in both did not change, although nan == nan is False.",
-    "age": "25 and 25.0 are the same age. Are the same applications compared with each other?",
-    "letters": _MISSED + "only 8 of its values changed, and that is enough.",
-    "recovered": _MISSED + "at the decision it did not exist.",
-    "calls": _MISSED + "it had the same value for everybody at the decision.",
-    "status": _MISSED + "it holds text.",
+    "age": "25 and 25.0 are the same age." + _ORDER,
+    "letters": "A late column is missing: only 8 of its values changed, and that is enough.",
+    "recovered": "A late column is missing: at the decision it did not exist.",
+    "calls": "A late column is missing: it had the same value for everybody at the decision.",
+    "status": "A late column is missing: it holds text.",
 }
 
 
 def _too_late(answer: Any) -> str | None:
-    before, *warehouses = _snapshots()
+    before, after = _snapshots()
     about = "400 applications at the decision and 430 in the warehouse, in another order."
-    rights = {"calls", "status", "letters", "recovered"}, set()
-    for after, right in zip(warehouses, rights, strict=True):
-        got = _names(run(answer, before, after, about=about), list(after), about)
-        if got & {"calls", "status", "letters"} and not right:
-            return (
-                "In one of the judge's warehouses nothing is late; your function finds something."
-            )
-        for name in [*sorted(got - right), *sorted(right - got)]:
-            return _LATE[name]
-    return None
-
-
-def _twins(columns: Collection[str]) -> float:
-    has = set(columns)
-    return 30 * bool(has & {"a", "b"}) + 9 * ("c" in has) - 2 * len(has) - ("b" in has)
-
-
-def _pair(columns: Collection[str]) -> float:
-    return 20 * ({"p", "q"} <= set(columns)) + ("r" in columns) - 3 * len(columns)
+    got = _names(run(answer, before, after, about=about), list(after), about)
+    right = {"calls", "status", "letters", "recovered"}
+    wrong = [*sorted(got - right), *sorted(right - got)]
+    return _LATE[wrong[0]] if wrong else None
 
 
 _TRIMS = [
-    ("abcd", _twins, {"a", "c"}, "Two of these columns can replace each other, at two prices."),
-    ("pqr", _pair, {"p", "q"}, "Two of these columns are worth something only together."),
-    ("d", lambda columns: -2.0 * len(columns), set(), "No column is worth its price."),
-    ("ef", lambda columns: 2.0 * len(columns), {"e", "f"}, "Each is worth its price."),
+    (
+        "abcd",
+        lambda cs: 30 * ("a" in cs or "b" in cs) + 9 * ("c" in cs) - 2 * len(cs) - ("b" in cs),
+        {"a", "c"},
+        "Two of these columns can replace each other, at two prices.",
+    ),
+    (
+        "pqr",
+        lambda cs: 20 * ("p" in cs and "q" in cs) + ("r" in cs) - 3 * len(cs),
+        {"p", "q"},
+        "Two of these columns are worth something only together.",
+    ),
+    ("d", lambda cs: -2.0 * len(cs), set(), "No column is worth its price."),
 ]
 
 
