@@ -29,7 +29,10 @@ def _names(answer: Any, among: Collection[str], called: str = "") -> set[str]:
     listed = isinstance(answer, Collection | pd.Series | pd.Index | np.ndarray)
     if not listed or isinstance(answer, str | Mapping | pd.DataFrame):
         raise ReplyError(f"Expected names of columns, got {type(answer).__name__}. {called}")
-    for name in (names := list(answer)):
+    names = list(answer)
+    if names and all(isinstance(name, bool | np.bool_) for name in names):
+        raise ReplyError(f"Expected names of columns, got a mask of True and False. {called}")
+    for name in names:
         if not isinstance(name, str) or name not in set(among):
             known = ", ".join(among)
             raise ReplyError(f"Expected names of columns; {name!r} is not in {known}. {called}")
@@ -145,12 +148,11 @@ def _snapshots() -> tuple[pd.DataFrame, pd.DataFrame]:
     return before, pd.concat([after, newer]).sample(frac=1, random_state=1)
 
 
-_ORDER = " Are the same applications compared with each other?"
 _LATE = {
     "application_id": "The id joins the tables; it is not a feature.",
-    "outside_score": "outside_score is strong, and was the same at the decision." + _ORDER,
+    "outside_score": "outside_score is strong and did not change: strong is not late.",
     "utilization": "A value that is missing in both did not change, although nan == nan is False.",
-    "age": "25 and 25.0 are the same age." + _ORDER,
+    "age": "25 and 25.0 are the same age.",
     "letters": "A late column is missing: only 8 of its values changed, and that is enough.",
     "recovered": "A late column is missing: at the decision it did not exist.",
     "calls": "A late column is missing: it had the same value for everybody at the decision.",
@@ -163,6 +165,8 @@ def _too_late(answer: Any) -> str | None:
     about = "400 applications at the decision and 430 in the warehouse, in another order."
     got = _names(run(answer, before, after, about=about), list(after), about)
     right = {"calls", "status", "letters", "recovered"}
+    if {"age", "outside_score"} <= got:
+        return "The rows come in another order. Is each application compared with itself?"
     wrong = [*sorted(got - right), *sorted(right - got)]
     return _LATE[wrong[0]] if wrong else None
 
@@ -285,6 +289,7 @@ answer = pick
         wrong=(
             (_PICK + "SelectKBest(k=k).fit(X, y).get_feature_names_out()", "judged alone"),
             (_PICK + "SelectKBest(k=k).fit_transform(X, y)", "Expected names of columns"),
+            (_PICK + "RFE(LogisticRegression()).fit(X, y).get_support()", "a mask of"),
             (_PICK + "list(X)", "Expected 4 names"),
             (
                 _PICK + "X.columns[ExtraTreesClassifier(30, random_state=0).fit(X, y)"
@@ -366,7 +371,7 @@ answer = too_late
             (
                 "answer = lambda before, after: [c for c in before if c != 'application_id' and "
                 "list(before[c]) != list(after[c])[:len(before)]]",
-                "same applications",
+                "compared with itself",
             ),
         ),
         right="That is right, and no AUC was needed. Keep a copy of each feature as it was at the "

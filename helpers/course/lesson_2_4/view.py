@@ -124,7 +124,8 @@ class FormLab(Explorer):
         import ipywidgets as w
 
         look = {"indent": False, "layout": w.Layout(width="178px")}
-        ticks = {c: w.Checkbox(value=c != "sex", description=c, **look) for c in CANDIDATES}
+        first = set(CANDIDATES) - {"sex", "account_income"}
+        ticks = {c: w.Checkbox(value=c in first, description=c, **look) for c in CANDIDATES}
         return ticks | {"truth": w.Checkbox(value=False, description="show the causes", **look)}
 
     def describe(self, truth: bool, **ticked: bool) -> str:
