@@ -151,7 +151,8 @@ class FormLab(Explorer):
         ax.axvline(0, color=style.GREY, lw=1)
         ax.margins(x=0.14)
         ax.set_xlabel("net euro an application that the column brings now")
-        ax.set_title("blue: in the form; orange: what adding it would bring", fontsize=11)
+        title = "blue: in the form; orange: what adding it would bring"
+        ax.set_title(title + ("; ●: a cause" if truth else ""), fontsize=11)
         return ax
 
     def layout(self, view: View) -> list[Any]:
