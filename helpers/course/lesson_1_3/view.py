@@ -108,9 +108,7 @@ class CheckLab(Explorer):
             "fault": w.Dropdown(
                 options=list(FAULTS), value=list(FAULTS)[1], description="the fault", **wide
             ),
-            "who": w.Dropdown(
-                options=CHOICES, value=CHOICES[1], description="checked are", **wide
-            ),
+            "who": w.Dropdown(options=CHOICES, value=CHOICES[1], description="checked are", **wide),
             "checks": w.SelectionSlider(options=checks, value=200, description="checks", **wide),
             "then": w.ToggleButtons(options=THEN, description="then", **look),
         }
@@ -121,7 +119,7 @@ class CheckLab(Explorer):
             f"{fault}, {found['errors']:,.0f} in all; checked {found['checked']:,.0f} ({who}): "
             f"{found['wrong']:,.0f} were wrong. All that were checked are "
             f"{'right now' if then == 'corrected' else 'deleted'}: {found['after']:.0f} euro an "
-            f"application, {found['before']:.0f} before, {found['right']:.0f} with the right labels."
+            f"application, {found['before']:.0f} before, {found['right']:.0f} with right labels."
         )
 
     def plot(self, fault: str, who: str, checks: int, then: str, ax: Any = None) -> Any:
@@ -135,7 +133,7 @@ class CheckLab(Explorer):
         for name, (count, colour) in bars.items():
             left.barh(name, count, color=colour)
             left.annotate(f" {count:,.0f}", (count, name), va="center", fontsize=10)
-        left.margins(x=0.2)
+        left.margins(x=0.3)
         left.set(xlabel="loans", title="What the checks find")
         names = ["as written", "after the checks", "all labels right"]
         euro = found[["before", "after", "right"]].to_numpy(float)
