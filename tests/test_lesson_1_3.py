@@ -81,5 +81,5 @@ def test_the_plan_of_the_lesson_does_not_pass():
 
     found = spend(surprising)
     assert round(np.mean(found)) == 19, "as the lesson says"
-    assert 19 < 0.7 * FOUND
+    assert 0.7 * FOUND > 19
     assert np.mean(found[::2]) < 6, "lost defaults are hardly found"
