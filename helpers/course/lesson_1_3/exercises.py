@@ -24,16 +24,20 @@ def _wrong(text: str) -> tuple[tuple[str, str], ...]:
 
 @functools.cache
 def _offices() -> list[tuple[Any, tuple[str, tuple[int, int]]]]:
-    """Return what clerks wrote in four offices, and who needs a rule about which pair."""
+    """Return what clerks wrote in five offices, and who needs a rule about which pair."""
     from helpers import world
 
     needs = [("B", (3, 8), 0.5), ("D", (9, 4), 0.35), ("A", (1, 7), 0.45), ("C", (5, 6), 0.6)]
+    needs.append(("B", (2, 7), 0.7))
     offices = []
     for seed, (who, pair, share) in enumerate(needs):
         habits = {clerk: world.habit(slips=0.02) for clerk in "ABCDE"}
         habits |= {"ABCD"[seed - 2]: world.habit(slips=0.2)}  # careless, and not in one way
         habits |= {who: world.habit({pair: share}, slips=0.01)}
         digits = [i % 10 for i in range(1_000)]
+        if seed == 4:  # another clerk has a habit with a frequent digit, in a smaller share
+            habits |= {"E": world.habit({(0, 6): 0.25}, slips=0.01)}
+            digits = [digit if digit != 2 or i < 300 else 0 for i, digit in enumerate(digits)]
         offices.append((world.clerks(digits, habits, seed=seed + 7), (who, pair)))
     return offices
 
@@ -56,6 +60,11 @@ def _rule(answer: Any) -> str | None:
             return text + (
                 f"{clerk} errs most often, but in all directions: a rule about one pair of digits "
                 "does not help."
+            )
+        if (majority == reads).sum() > 1.5 * (majority == pair[0]).sum():
+            return text + (
+                f"The digit {reads} is frequent there, so this pair has many cases. Which pair has "
+                "the largest *share* of its digit?"
             )
         return text + "Somebody else there has a pair with a larger share of its digit."
     return None
@@ -411,6 +420,14 @@ answer = ("B", (1, 7))
 answer = lambda written: "B"
 # larger share
 answer = lambda written: ("B", (1, 7))
+# *share* of its digit
+import pandas as pd
+def answer(written):
+    majority, counts = written.mode(axis=1)[0], {}
+    for clerk in written:
+        table = pd.crosstab(written[clerk], majority).unstack()
+        counts |= {(clerk, pair): n for pair, n in table.items() if pair[0] != pair[1]}
+    return max(counts, key=counts.get)
 # in all directions
 def answer(written):
     majority = written.mode(axis=1)[0]
@@ -427,8 +444,8 @@ def answer(written):
         shares |= {(clerk, pair): s for pair, s in table.items() if pair[0] != pair[1]}
     return max(shares, key=shares.get)
 """),
-        right="That is right in four offices that you have not seen. The clerk with the lowest "
-        "kappa was another one each time: careless work needs a second reader, not a rule.",
+        right="That is right in five offices that you have not seen. The clerk with the lowest "
+        "kappa was another one each time. Careless work needs a second reader, not a rule.",
         kind="code",
     ),
     Exercise(

@@ -126,12 +126,12 @@ class CheckLab(Explorer):
         found = self.outcome(fault, who, checks, then)
         left, right = axes = subplots(ax, (7.6, 2.9), ncols=2)
         bars = {
-            "wrong, not checked": (found["errors"] - found["wrong"], style.ORANGE),
-            "wrong, found": (found["wrong"], style.RED),
-            "right, checked": (found["checked"] - found["wrong"], style.BLUE),
+            "wrong, not checked": (found["errors"] - found["wrong"], style.RED, 0.5),
+            "wrong, found": (found["wrong"], style.RED, 1),
+            "right, checked": (found["checked"] - found["wrong"], style.BLUE, 1),
         }
-        for name, (count, colour) in bars.items():
-            left.barh(name, count, color=colour)
+        for name, (count, colour, alpha) in bars.items():
+            left.barh(name, count, color=colour, alpha=alpha)
             left.annotate(f" {count:,.0f}", (count, name), va="center", fontsize=10)
         left.margins(x=0.3)
         left.set(xlabel="loans", title="What the checks find")
@@ -141,6 +141,7 @@ class CheckLab(Explorer):
         for value, name in zip(euro, names, strict=True):
             right.annotate(f"{value:.0f}", (value, name), (0, 8), textcoords="offset points",
                            ha="center", fontsize=10)  # fmt: skip
-        right.set(xlim=(min(800, euro.min() - 10), 890), ylim=(-0.5, 2.7))
+        low = min(euro.min(), euro.max() - 16)
+        right.set(xlim=(low - 4, euro.max() + 4), ylim=(-0.5, 2.7))
         right.set(xlabel="euro an application", title="What the model then earns")
         return axes
