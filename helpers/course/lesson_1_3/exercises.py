@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
 from typing import Any
 
 from helpers.course.exercises.calls import ReplyError, run
@@ -55,18 +54,14 @@ def _rule(answer: Any) -> str | None:
         if (clerk, (writes, reads)) == (who, pair):
             return "Right clerk, right digits, wrong way round: first what the majority reads."
         majority = written.mode(axis=1)[0]
-        text = f"In an office that you have not seen you chose {clerk} and {reads, writes}. "
+        text = "Somebody else there has a pair with a larger share of its digit."
         if clerk == written.ne(majority, axis=0).mean().idxmax():
-            return text + (
-                f"{clerk} errs most often, but in all directions: a rule about one pair of digits "
-                "does not help."
+            text = "This clerk errs most often, but in all directions: one rule does not help."
+        elif (majority == reads).sum() > 1.5 * (majority == pair[0]).sum():
+            text = (
+                f"There are many {reads}s there. Which pair has the largest *share* of its digit?"
             )
-        if (majority == reads).sum() > 1.5 * (majority == pair[0]).sum():
-            return text + (
-                f"The digit {reads} is frequent there, so this pair has many cases. Which pair has "
-                "the largest *share* of its digit?"
-            )
-        return text + "Somebody else there has a pair with a larger share of its digit."
+        return f"In an office that you have not seen you chose {clerk}, {reads, writes}. {text}"
     return None
 
 
@@ -81,13 +76,13 @@ def _typed() -> list[tuple[Any, Any, Any, Any]]:
 
     X, y = load_digits(return_X_y=True)
     X, y = X[:900] / 16, y[:900]
-    habits = world.habit(slips=0.1), world.habit({(3, 8): 0.3}, slips=0.06)
+    habits = {"slips": world.habit(slips=0.1), "3 as 8": world.habit({(3, 8): 0.3}, slips=0.06)}
+    typed = world.clerks(y, habits, seed=1)
     models = LogisticRegression(C=0.5, max_iter=200), ExtraTreesClassifier(30, random_state=0)
-    cases = []
-    for model, habit in zip(models, habits, strict=True):
-        written = world.clerks(y, {"clerk": habit}, seed=1)["clerk"].to_numpy()
-        cases.append((model, X, written, written != y))
-    return cases
+    return [
+        (m, X, typed[k].to_numpy(), (typed[k] != y).to_numpy())
+        for m, k in zip(models, typed, strict=True)
+    ]
 
 
 def _suspects(answer: Any) -> str | None:
@@ -101,17 +96,13 @@ def _suspects(answer: Any) -> str | None:
                 f"Expected a boolean array with one value for each row, got shape {got.shape} of "
                 f"{got.dtype}. `find_label_issues` returns such a mask by default."
             )
-        precision, recall = wrong[got].mean() if got.any() else 1.0, got[wrong].mean()
-        if precision < 0.5:
-            return (
-                f"With {kind} you suspect {got.sum()} rows, and {precision:.0%} of them are wrong. "
-                "A low probability alone is not enough; let cleanlab compare it with other rows."
-            )
-        if recall < 0.5:
-            return (
-                f"With {kind} you find {recall:.0%} of the wrong labels. A model that has learned "
-                "a label believes it: who must score a row?"
-            )
+        hits = (got & wrong).sum()
+        text = f"With {kind} you suspect {got.sum()} rows, and {hits} of them are wrong, of "
+        text += f"{wrong.sum()} in all. "
+        if hits < 0.5 * got.sum():
+            return text + "A low probability alone is not enough; let cleanlab compare the rows."
+        if hits < 0.5 * wrong.sum():
+            return text + "A model believes the labels it has learned: who must score a row?"
     return None
 
 
@@ -153,8 +144,7 @@ def spend(plan: Any) -> list[int]:
             seen.update(some.index)
             if len(seen) > BUDGET:
                 raise ReplyError(
-                    f"Your plan wanted to check {len(seen)} rows; the budget is {BUDGET} in all, "
-                    "those of the first calls included."
+                    f"Your plan wanted to check {len(seen)} rows; the budget is {BUDGET} in all."
                 )
             return some
 
@@ -171,23 +161,16 @@ def _plan(answer: Any) -> str | None:
     if mean >= FOUND:
         return None
     text = (
-        f"In {WORLDS} worlds your plan finds {mean:.0f} wrong labels on average; {FOUND} are "
-        f"enough. Where defaults were booked as paid it finds {lost:.0f}, in the reverse case "
-        f"{other:.0f}. "
+        f"Your plan finds {mean:.0f} wrong labels on average; {FOUND} are wanted. Where defaults "
     )
+    text += f"were booked as paid it finds {lost:.0f}, in the reverse case {other:.0f}. "
     if mean < 8:
         return text + "Errors are rare: rows drawn by lot are nearly all right."
     if mean > 20:
-        return text + (
-            "Nearly. Either the first round costs too much, or its rows are too rarely wrong to "
-            "show where the source is."
-        )
+        return text + "Is the first round too large, or too rarely wrong to show the source?"
     if lost < other / 3:
         return text + "The most surprising rows are all of one kind; what of the other kind?"
-    return text + (
-        "It sees every corner, but most of the budget goes where nothing is wrong. What do the "
-        "first few checks tell you about where to spend the others?"
-    )
+    return text + "Most checks go where nothing is wrong. What could the first few tell you?"
 
 
 def _undo(answer: Any) -> str | None:
@@ -256,25 +239,19 @@ def _resampled(answer: Any) -> str | None:
     if len(folds) < 2:
         return "The model was tested fewer than two times: go through folds, and fit in each."
     if any(note["learned"] & set(note["asked"]) for note in folds):
-        return (
-            "Rows that were tested had been learned: copies of one defaulter lie on both sides of "
-            "the split. What must come first?"
-        )
+        return "Tested rows had been learned: copies lie on both sides of the split."
     if max(abs(note["share"] - 0.5) for note in folds) > 0.02:
         return "Nothing leaks, but the training part of a fold is not balanced."
     if sorted(row for note in folds for row in note["asked"]) != list(range(len(X))):
         return "Each row should be tested once, as it is: leave the test part unbalanced."
     if abs(got - auc(y, X[:, 1])[0][0]) > 0.02:
-        return (
-            f"The folds are right, and the number is not: {got:.3f}. The AUC needs the probability "
-            "of class 1, not `predict`; then take the mean of the folds."
-        )
+        return f"The mean AUC is not {got:.3f}: use the probability of class 1, not `predict`."
     return None
 
 
 @functools.cache
-def _draws() -> list[tuple[Any, Any, Callable[[Any, Any], float]]]:
-    """Return draws of 50 digits, each with the gain of more training rows over plain copies."""
+def _draws() -> list[tuple[Any, ...]]:
+    """Return draws of 50 digits, digits to be read, and the accuracy with plain copies."""
     import numpy as np
     from sklearn.datasets import load_digits
     from sklearn.svm import SVC
@@ -284,21 +261,17 @@ def _draws() -> list[tuple[Any, Any, Callable[[Any, Any], float]]]:
     draws = []
     for seed in range(100, 112):
         order = np.random.default_rng(seed).permutation(len(y))
-        few, exam = order[:50], order[800:]
-        plain = SVC(C=10).fit(X[few], y[few]).score(X[exam], y[exam])
-
-        def more(rows: Any, labels: Any, exam: Any = exam, plain: float = plain) -> float:
-            return 100 * (SVC(C=10).fit(rows, labels).score(X[exam], y[exam]) - plain)
-
-        draws.append((X[few], y[few], more))
+        few, exam = (X[order[:50]], y[order[:50]]), (X[order[800:]], y[order[800:]])
+        draws.append((*few, *exam, SVC(C=10).fit(*few).score(*exam)))
     return draws
 
 
 def _augmented(answer: Any) -> str | None:
     import numpy as np
+    from sklearn.svm import SVC
 
     gains = []
-    for X, y, more in _draws():
+    for X, y, X_exam, y_exam, plain in _draws():
         images = np.tile(X, (10, 1)).reshape(-1, 8, 8, 1)
         made = np.asarray(run(answer, images, about="500 images of shape (8, 8, 1)"))
         if made.shape != images.shape or made.dtype.kind not in "fiu":
@@ -308,20 +281,17 @@ def _augmented(answer: Any) -> str | None:
                 "The images come back as they were. Keras' random layers are idle unless they are "
                 "called with `training=True`."
             )
-        both = np.concatenate([X, made.reshape(-1, 64)])
-        gains.append(more(np.nan_to_num(both), np.tile(y, 11)))
-    points = np.mean(gains)
+        both = np.nan_to_num(np.concatenate([X, made.reshape(-1, 64)]))
+        gains.append(SVC(C=10).fit(both, np.tile(y, 11)).score(X_exam, y_exam) - plain)
+    points = 100 * np.mean(gains)
     if points >= GAIN:
         return None
-    text = f"{points:+.1f} points; {GAIN:+} are wanted. "
+    text = "Part of your change helps, and part may harm. What have all the digits in common?"
     if points < -1:
-        return text + "Your copies teach something false. Look at some: what is cut off or turned?"
-    if points < 1.2:
-        return text + "The label is kept, but new digits differ from old ones in another way."
-    return text + (
-        "Part of your change helps, and perhaps another part harms. Try the parts alone, and look "
-        "at what all the digits in the figure have in common."
-    )
+        text = "Your copies teach something false. Look at some: what is cut off or turned?"
+    elif points < 1.2:
+        text = "The label is kept, but new digits differ from old ones in another way."
+    return f"{points:+.1f} points; {GAIN:+} are wanted. {text}"
 
 
 _FOLDS = """
@@ -520,7 +490,7 @@ answer = lambda rows, check: check(rows.index)
 answer = lambda rows, check: check(rows.sample(200, random_state=0).index)
 # all of one kind
 {_IN_ORDER}    check(surprise.nlargest(200).index)
-# every corner
+# the first few tell
 {_IN_ORDER}    for _, corner in rows.groupby(["channel", "written"]):
         check(surprise[corner.index].nlargest(25).index)
 """),
@@ -630,7 +600,7 @@ answer = lambda images: images.reshape(-1, 64)
 # in another way
 import numpy as np
 answer = lambda images: images + np.random.default_rng(0).normal(0, 0.1, images.shape)
-# another part harms
+# part may harm
 import keras
 layer = keras.layers.RandomTranslation(0.125, 0.125, fill_mode="constant", seed=1)
 answer = lambda images: layer(images, training=True)
