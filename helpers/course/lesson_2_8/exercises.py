@@ -235,34 +235,64 @@ def _spread(answer: Any) -> str | None:
     return f"{text} More is possible: ask who the neighbours of an image are, labelled or not."
 
 
-# Wrong answers that differ in one expression.
-_LESSON_STEP = """
+# Solutions, and wrong answers that differ from them in one place.
+_E_STEP = """
 import numpy as np
 
 
-def answer(votes, prior, hit, false):
-    votes, prior = {votes}, {prior}
-    score = np.log(prior / (1 - prior)) + votes @ np.log(hit / false)
-    return 1 / (1 + np.exp(-score - (1 - votes) @ np.log((1 - hit) / (1 - false))))
+def e_step(votes, prior, hit, false):
+    warns = np.where(votes == 1, np.log(hit / false), 0)
+    silent = np.where({silent}, np.log((1 - hit) / (1 - false)), 0)
+    score = np.log({prior} / (1 - {prior})) + (warns + silent).sum(axis=1)
+    return 1 / (1 + np.exp(-score))
+
+
+answer = e_step
 """
 _PAIR = """
 import numpy as np
 
 
-def answer(votes, truth):
+def copying_pair(votes, truth):
+    bad, good = votes[truth == 1], votes[truth == 0]
     table = {table}.fillna(0).to_numpy().copy()
     np.fill_diagonal(table, 0)
-    return [votes.columns[at] for at in np.unravel_index(table.argmax(), table.shape)]
+    row, column = np.unravel_index(table.argmax(), table.shape)
+    return {{votes.columns[row], votes.columns[column]}}
+
+
+answer = copying_pair
 """
-_DESIGN = """
-from helpers import world
-answer = {{"sources": {}, "labels": "{}", "hand": {}}}
+_CALIBRATE = """
+import numpy as np
+from sklearn.isotonic import IsotonicRegression
+from sklearn.linear_model import LogisticRegression
+
+
+def log_odds(p):
+    return np.log(p / (1 - p))
+
+
+def calibrate(hand, outcome, risk):
+    return {}
+
+
+answer = calibrate
 """
 _SPREAD = """
 from sklearn.linear_model import LogisticRegression
 from sklearn.semi_supervised import LabelSpreading
-answer = lambda images, few: {}
+
+
+def spread(images, few):
+    linear = LogisticRegression(C=10, max_iter=500)
+    return {}
+
+
+answer = spread
 """
+_PLAN = 'answer = {{"sources": {}, "labels": {!r}, "hand": {}}}'
+_OWN = '["early_arrears", "bureau_alert"]'
 
 EXERCISES = [
     Exercise(
@@ -274,32 +304,16 @@ EXERCISES = [
             "Work with log-odds: the prior's, plus a number for each vote, 0 where it is NaN.",
             "`np.where(votes == 1, np.log(hit / false), 0)` are the warnings' numbers.",
         ),
-        solution="""
-import numpy as np
-
-
-def e_step(votes, prior, hit, false):
-    warns = np.where(votes == 1, np.log(hit / false), 0)
-    silent = np.where(votes == 0, np.log((1 - hit) / (1 - false)), 0)
-    score = np.log(prior / (1 - prior)) + (warns + silent).sum(axis=1)
-    return 1 / (1 + np.exp(-score))
-
-
-answer = e_step
-""",
+        solution=_E_STEP.format(silent="votes == 0", prior="prior"),
         wrong=(
-            (_LESSON_STEP.format(votes="votes", prior="prior"), "NaN"),
-            (_LESSON_STEP.format(votes="np.nan_to_num(votes)", prior="prior"), "as silence"),
-            (_LESSON_STEP.format(votes="votes[~np.isnan(votes).any(axis=1)]", prior="0.3"), "Exp"),
-            (
-                "import numpy as np\nanswer = lambda v, p, h, f: (r := p / (1 - p) * np.where(v == 1, "
-                "h / f, 1).prod(axis=1)) / (1 + r)",
-                "Only warnings",
-            ),
+            (_E_STEP.format(silent="votes != 1", prior="prior"), "as silence"),
+            (_E_STEP.format(silent="False", prior="prior"), "Only warnings"),
+            (_E_STEP.format(silent="votes == 0", prior="0.5"), "prior is missing"),
+            ("lambda votes, prior, hit, false: prior + votes @ (hit - false)", "NaN"),
             ("lambda votes, prior, hit, false: (votes == 1).mean(axis=1)", "first loan"),
         ),
-        right="That is right, on votes with a third of the opinions missing. Snorkel's label model "
-        "does the same with its -1.",
+        right="That is right, on votes of which a third is missing. In Snorkel a missing vote is "
+        "-1.",
     ),
     Exercise(
         id="2.8-b",
@@ -308,31 +322,13 @@ answer = e_step
         judge=_copying,
         hints=(
             "Two honest sources are independent *given the outcome*: look within each outcome.",
-            "`votes[truth == 1].corr()` and the same for 0: their mean, and its largest entry.",
+            "`votes[truth == 1].corr()`, and the same for 0. Which pair is far from 0 in both?",
         ),
-        solution="""
-import numpy as np
-
-
-def copying_pair(votes, truth):
-    within = (votes[truth == 1].corr() + votes[truth == 0].corr()).fillna(0).to_numpy().copy()
-    np.fill_diagonal(within, 0)
-    row, column = np.unravel_index(within.argmax(), within.shape)
-    return {votes.columns[row], votes.columns[column]}
-
-
-answer = copying_pair
-""",
+        solution=_PAIR.format(table="(bad.corr() + good.corr())"),
         wrong=(
             (_PAIR.format(table="votes.corr()"), "nearly always right"),
-            (
-                _PAIR.format(table="votes.apply(lambda a: votes.apply(lambda b: (a == b).mean()))"),
-                "Bank",
-            ),
-            (
-                _PAIR.format(table="votes[truth == 1].T.dot(votes[truth == 1])"),
-                "among the defaults",
-            ),
+            (_PAIR.format(table="bad.T.dot(bad)"), "nearly always right"),
+            (_PAIR.format(table="good.apply(lambda a: good.eq(a, axis=0).mean())"), "silent"),
             ("lambda votes, truth: votes.corr()", "Expected the names"),
             ("lambda votes, truth: ('collections_note', 'early_arrears')", "Expected two of"),
         ),
@@ -345,32 +341,27 @@ answer = copying_pair
         judge=_calibrate,
         hints=(
             "A model of one feature, the log-odds of the stated risk, and of the outcome.",
-            "`LogisticRegression().fit(log_odds(hand)[:, None], outcome)`, then `predict_proba`.",
+            "scikit-learn wants a column: `log_odds(hand).reshape(-1, 1)`.",
         ),
-        solution="""
-import numpy as np
-from sklearn.linear_model import LogisticRegression
-
-
-def calibrate(hand, outcome, risk):
-    hand, risk = (np.log(p / (1 - p)).reshape(-1, 1) for p in (hand, risk))
-    return LogisticRegression().fit(hand, outcome).predict_proba(risk)[:, 1]
-
-
-answer = calibrate
-""",
+        solution=_CALIBRATE.format(
+            "LogisticRegression().fit(log_odds(hand)[:, None], outcome).predict_proba("
+            "\n        log_odds(risk)[:, None])[:, 1]"
+        ),
         wrong=(
-            ("lambda hand, outcome, risk: risk", "not helped"),
-            ("lambda hand, outcome, risk: risk * outcome.mean() / hand.mean()", "Risks are from"),
+            (_CALIBRATE.format("risk"), "not helped"),
+            (_CALIBRATE.format("risk * outcome.mean() / hand.mean()"), "Risks are from"),
             (
-                "import numpy as np\nanswer = lambda h, y, r: 1 / (1 + np.exp(-np.log(r / (1 - r)) + "
-                "np.log(h.mean() / (1 - h.mean()) * (1 - y.mean()) / y.mean())))",
+                _CALIBRATE.format(
+                    "1 / (1 + np.exp(log_odds(hand.mean()) - log_odds(risk) - "
+                    "log_odds(outcome.mean())))"
+                ),
                 "The level is right",
             ),
-            ("lambda hand, outcome, risk: 0 * risk + outcome.mean()", "same risk"),
+            (_CALIBRATE.format("np.full(len(risk), outcome.mean())"), "same risk"),
             (
-                "import numpy as np\nfrom sklearn.isotonic import IsotonicRegression as I\nanswer = "
-                "lambda h, y, r: I(out_of_bounds='clip').fit(h, y).predict(r)",
+                _CALIBRATE.format(
+                    "IsotonicRegression(out_of_bounds='clip').fit(hand, outcome).predict(risk)"
+                ),
                 "staircase",
             ),
         ),
@@ -386,19 +377,14 @@ answer = calibrate
             "Two roads lead there: hand labels mend a crude label set; a label model needs sources "
             "that do not copy each other, and hardly any hand label.",
         ),
-        solution="""
-answer = {"sources": ["early_arrears", "bureau_alert"], "labels": "label model", "hand": 0}
-""",
+        solution=_PLAN.format(_OWN, "label model", 0),
         wrong=(
-            (_DESIGN.format("list(world.SIGNS)", "label model", 0), "one of its sources twice"),
-            (_DESIGN.format("list(world.SIGNS)[:3]", "label model", 0), "Take the dearest part"),
-            (
-                _DESIGN.format("['early_arrears', 'bureau_alert']", "label model", 100),
-                "level is right",
-            ),
-            (_DESIGN.format("['early_arrears']", "any", 50), "too few hand labels"),
-            (_DESIGN.format("['early_arrears']", "majority", 0), "want several"),
-            (_DESIGN.format("['early_arrears']", "any", 1), "no default at all"),
+            (_PLAN.format(list(PRICES), "label model", 0), "one of its sources twice"),
+            (_PLAN.format(list(PRICES)[:3], "label model", 0), "Take the dearest part"),
+            (_PLAN.format(_OWN, "label model", 100), "level is right"),
+            (_PLAN.format("['early_arrears']", "any", 50), "too few hand labels"),
+            (_PLAN.format("['early_arrears']", "majority", 0), "want several"),
+            (_PLAN.format("['early_arrears']", "any", 1), "no default at all"),
         ),
         right="That is right, in six recessions with other rates. Free sources with about 200 hand "
         "labels do it, and so do two that do not copy each other, without any.",
@@ -409,8 +395,7 @@ answer = {"sources": ["early_arrears", "bureau_alert"], "labels": "label model",
         question="A function pick(model, X, n): positions of the n images worth a label.",
         judge=_pick,
         hints=(
-            "`model.predict_proba(X)` has ten numbers for each image. What do they look like when "
-            "it hesitates?",
+            "`predict_proba` has ten numbers for each image. What are they when it hesitates?",
             "Margin: sort each row; the largest number less the next one is small.",
         ),
         solution="""
@@ -418,18 +403,15 @@ import numpy as np
 
 
 def pick(model, X, n):
-    sorted_rows = np.sort(model.predict_proba(X), axis=1)
-    return np.argsort(sorted_rows[:, -1] - sorted_rows[:, -2])[:n]
+    rows = np.sort(model.predict_proba(X), axis=1)
+    return np.argsort(rows[:, -1] - rows[:, -2])[:n]
 
 
 answer = pick
 """,
         wrong=(
             ("lambda model, X, n: model.predict_proba(X).max(axis=1).argsort()[-n:]", "Worse than"),
-            (
-                "lambda model, X, n: abs(model.predict_proba(X)[:, 1] - 0.5).argsort()[:n]",
-                "ten classes",
-            ),
+            ("lambda m, X, n: abs(m.predict_proba(X)[:, 1] - 0.5).argsort()[:n]", "ten classes"),
             ("lambda model, X, n: range(n)", "Hardly better"),
             ("lambda model, X, n: model.predict_proba(X).max(axis=1)[:n]", "different positions"),
             ("lambda model, X, n: X[:n]", "positions in X"),
@@ -445,31 +427,14 @@ answer = pick
             "`LabelSpreading().fit(X, few)` takes the -1 as they are; see its `transduction_`.",
             "Its kernel falls to nothing within a distance of about 1: on which scale are pixels?",
         ),
-        solution="""
-from sklearn.semi_supervised import LabelSpreading
-
-
-def spread(images, few):
-    return LabelSpreading().fit(images / 16, few).transduction_
-
-
-answer = spread
-""",
+        solution=_SPREAD.format("LabelSpreading().fit(images / 16, few).transduction_"),
         wrong=(
             (_SPREAD.format("LabelSpreading().fit(images, few).transduction_"), "Nothing spreads"),
             (
-                _SPREAD.format(
-                    "LogisticRegression(C=10, max_iter=500).fit(images[few >= 0] / 16, "
-                    "few[few >= 0]).predict(images / 16)"
-                ),
-                "neighbours",
+                _SPREAD.format("linear.fit(images[few >= 0], few[few >= 0]).predict(images)"),
+                "neigh",
             ),
-            (
-                _SPREAD.format(
-                    "LogisticRegression(max_iter=500).fit(images / 16, few).predict(images / 16)"
-                ),
-                "Most answers are -1",
-            ),
+            (_SPREAD.format("linear.fit(images / 16, few).predict(images / 16)"), "answers are -1"),
             ("lambda images, few: images", "one for each image"),
         ),
         right="That is right. It needs what digits have and loans lack: neighbours that are alike.",

@@ -54,8 +54,11 @@ class LabelLab(Explorer):
     def controls(self) -> dict[str, Any]:
         import ipywidgets as w
 
-        boxes = {name: w.Checkbox(True, description=name.replace("_", " "), indent=False,
-                                  layout=w.Layout(width="140px")) for name in room.SOURCES}  # fmt: skip
+        look = {"indent": False, "layout": w.Layout(width="140px")}
+        boxes: dict[str, Any] = {
+            name: w.Checkbox(True, description=name.replace("_", " "), **look)
+            for name in room.SOURCES
+        }
         shares = [(f"{tenths * 10} %", tenths / 10) for tenths in range(0, 11, 2)]
         boxes["copying"] = w.SelectionSlider(options=shares, value=0.8, description="notes copied")
         names = ["any", "majority", "label model"]
@@ -80,7 +83,7 @@ class LabelLab(Explorer):
             for name, believed, true in zip(sources, found["believed"], found["true"], strict=True)
         )
         return (
-            f"Labels by {vote!r}: {found['share']:.0%} defaults, {self.bank.y.mean():.0%} in truth. "
+            f"Labels by {vote!r}: {found['share']:.0%} defaults, truly {self.bank.y.mean():.0%}. "
             f"By these labels the hit rates are {rates}. The model earns {found['euro']:.0f} euro "
             f"an application, with {HAND} hand labels {found['with hand labels']:.0f}; true "
             f"labels, if they came at once, {self.reference:.0f}."
