@@ -159,13 +159,15 @@ def _plan(answer: Any) -> str | None:
     sources, vote, hand = (answer[key] for key in ("sources", "labels", "hand"))
     if not isinstance(sources, list | tuple | set) or not sources or set(sources) - set(PRICES):
         return f"'sources' is a list of names among {', '.join(PRICES)}."
-    if vote not in ("any", "majority", "label model") or (vote != "any" and len(sources) < 2):
-        return "'labels' is 'any', 'majority' or 'label model'; the last two want several sources."
+    if vote not in ("any", "majority", "label model"):
+        return "'labels' is 'any', 'majority' or 'label model'."
+    if vote != "any" and len(set(sources)) < 2:
+        return f"With one source there is nothing to count or to weigh: {vote!r} needs two or more."
     if type(hand) is not int or not (hand == 0 or 25 <= hand <= 1_000):
         return "'hand' is 0 or a whole number from 25 to 1,000: fewer may hold no default at all."
     chosen = tuple(name for name in PRICES if name in sources)
     gross, cost = _earned(chosen, vote, hand), sum(map(PRICES.get, chosen)) + HAND_LABEL * hand
-    text = f"It earns {gross:.0f} euro an application and costs {cost:.0f}: {gross - cost:.0f}."
+    text = f"It earns {gross:.1f} euro an application and costs {cost:.1f}: {gross - cost:.1f}."
     if gross - cost >= TARGET:
         return None
     if vote == "label model" and {"early_arrears", "collections_note"} <= set(chosen):
@@ -200,20 +202,24 @@ def _by_chance() -> float:
 
 
 def _pick(answer: Any) -> str | None:
+    surer = []  # than the others in the pool
+
     def pick(model: Any, X: np.ndarray, n: int) -> np.ndarray:
         got = run(answer, model, X, n, about=f"a model, {len(X):,} images and n = {n}")
         at = _numbers(got, n, "positions in X")
         if (at % 1).any() or (at < 0).any() or (at >= len(X)).any() or len(set(at)) < n:
             raise ReplyError(f"Expected {n} different positions from 0 to {len(X) - 1}.")
+        top = model.predict_proba(X).max(axis=1)
+        surer.append(top[at.astype(int)].mean() > top.mean())
         return at.astype(int)
 
     found, chance = np.mean([_learn(draw, pick) for draw in range(5)]), _by_chance()
     text = f"Five splits: {found:.3f} of the images right; bought at random, {chance:.3f}."
     if found >= chance + 0.015:
         return None
-    if found < chance - 0.01:
-        return f"{text} Worse than chance. Is it these that the model doubts, over all ten classes?"
-    return f"{text} Hardly better than chance. Each image has ten numbers: which say *unsure*?"
+    if np.mean(surer) > 0.9:
+        return f"{text} These are images that the model is sure of: what can it learn from them?"
+    return f"{text} Each image has ten numbers, one for each class: which of them say *unsure*?"
 
 
 @threadpool_limits.wrap(limits=1)
@@ -255,7 +261,7 @@ import numpy as np
 
 def copying_pair(votes, truth):
     bad, good = votes[truth == 1], votes[truth == 0]
-    table = {table}.fillna(0).to_numpy().copy()
+    table = {table}.fillna(0).to_numpy(copy=True)
     np.fill_diagonal(table, 0)
     row, column = np.unravel_index(table.argmax(), table.shape)
     return {{votes.columns[row], votes.columns[column]}}
@@ -322,7 +328,8 @@ EXERCISES = [
         judge=_copying,
         hints=(
             "Two honest sources are independent *given the outcome*: look within each outcome.",
-            "`votes[truth == 1].corr()`, and the same for 0. Which pair is far from 0 in both?",
+            "`votes[truth == 1].corr()`, and the same for 0. Which pair is far from 0 in both? (Take "
+            "`.to_numpy(copy=True)` if you want to change the numbers.)",
         ),
         solution=_PAIR.format(table="(bad.corr() + good.corr())"),
         wrong=(
@@ -383,7 +390,7 @@ EXERCISES = [
             (_PLAN.format(list(PRICES)[:3], "label model", 0), "Take the dearest part"),
             (_PLAN.format(_OWN, "label model", 100), "level is right"),
             (_PLAN.format("['early_arrears']", "any", 50), "too few hand labels"),
-            (_PLAN.format("['early_arrears']", "majority", 0), "want several"),
+            (_PLAN.format("['early_arrears']", "majority", 0), "needs two or more"),
             (_PLAN.format("['early_arrears']", "any", 1), "no default at all"),
         ),
         right="That is right, in six recessions with other rates. Free sources with about 200 hand "
@@ -410,9 +417,9 @@ def pick(model, X, n):
 answer = pick
 """,
         wrong=(
-            ("lambda model, X, n: model.predict_proba(X).max(axis=1).argsort()[-n:]", "Worse than"),
-            ("lambda m, X, n: abs(m.predict_proba(X)[:, 1] - 0.5).argsort()[:n]", "ten classes"),
-            ("lambda model, X, n: range(n)", "Hardly better"),
+            ("lambda model, X, n: model.predict_proba(X).max(axis=1).argsort()[-n:]", "is sure of"),
+            ("lambda m, X, n: abs(m.predict_proba(X)[:, 1] - 0.5).argsort()[:n]", "ten numbers"),
+            ("lambda model, X, n: range(n)", "ten numbers"),
             ("lambda model, X, n: model.predict_proba(X).max(axis=1)[:n]", "different positions"),
             ("lambda model, X, n: X[:n]", "positions in X"),
         ),

@@ -105,6 +105,6 @@ class LabelLab(Explorer):
         for row, euro in enumerate(bars.values()):
             cut = " (cut off)" if euro < LEAST else ""
             money.text(max(euro, 0) + 6, row, f"{euro:.0f}{cut}", va="center", size=10)
-        money.set(xlim=(LEAST, 420), title="Euro an application")
+        money.set(xlim=(min(0, max(LEAST, 1.1 * found["euro"])), 420), title="Euro an application")
         money.invert_yaxis()
         return axes
