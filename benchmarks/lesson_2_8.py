@@ -10,6 +10,8 @@ from collections.abc import Iterator
 import numpy as np
 import pandas as pd
 from river.datasets import Phishing
+from scipy.optimize import brentq
+from scipy.special import expit
 from sklearn.datasets import load_digits
 from sklearn.linear_model import LogisticRegression
 from sklearn.semi_supervised import LabelSpreading, SelfTrainingClassifier
@@ -18,7 +20,7 @@ from threadpoolctl import threadpool_limits
 from benchmarks.known_later import SEEDS
 from helpers import world
 from helpers.base.stats import auc
-from helpers.course.lesson_2_8.bank import Bank, bank, fit, label_model, platt
+from helpers.course.lesson_2_8.bank import Bank, bank, fit, label_model, log_odds, platt
 
 DRAWS = 20
 
@@ -92,13 +94,17 @@ def active(lender: Bank) -> Iterator[tuple[str, float]]:
                 if len(have) in (100, 200, 400):
                     risk = model.predict_proba(lender.X_test)[:, 1]
                     area, _ = auc(lender.test["defaulted"], risk)
-                    row = (lender.earned(risk), area[0], risk.mean())
+                    known = log_odds(model.predict_proba(lender.X)[:, 1])
+                    shift = brentq(lambda a, x=known: expit(x + a).mean() - y.mean(), -5, 5)
+                    level = lender.earned(expit(log_odds(risk) + shift))
+                    row = (lender.earned(risk), area[0], risk.mean(), level)
                     found.setdefault((kind, len(have)), []).append(row)
                 near = np.abs(model.predict_proba(lender.X[pool])[:, 1] - 0.5)
                 at = np.arange(50) if kind == "random" else np.argsort(near)[:50]
                 have, pool = np.r_[have, pool[at]], np.delete(pool, at)
     for (kind, n), rows in found.items():
-        for name, value in zip(("euro", "AUC", "mean risk"), np.mean(rows, axis=0), strict=True):
+        names = ("euro", "AUC", "mean risk", "euro at the true level")
+        for name, value in zip(names, np.mean(rows, axis=0), strict=True):
             yield f"{n} labels, {kind}: {name}", value
         yield f"{n} labels, {kind}: standard deviation of euro", np.std([row[0] for row in rows])
 

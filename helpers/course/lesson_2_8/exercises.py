@@ -328,8 +328,8 @@ EXERCISES = [
         judge=_copying,
         hints=(
             "Two honest sources are independent *given the outcome*: look within each outcome.",
-            "`votes[truth == 1].corr()`, and the same for 0. Which pair is far from 0 in both? (Take "
-            "`.to_numpy(copy=True)` if you want to change the numbers.)",
+            "`votes[truth == 1].corr()`, and the same for 0. Which pair stands out? "
+            "(To change the numbers, take `.to_numpy(copy=True)`.)",
         ),
         solution=_PAIR.format(table="(bad.corr() + good.corr())"),
         wrong=(
