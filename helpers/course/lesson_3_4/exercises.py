@@ -1,0 +1,492 @@
+"""The exercises of lesson 3.4, Analyse a model."""
+
+from __future__ import annotations
+
+from copy import deepcopy
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from helpers import world
+from helpers.course.exercises.calls import run
+from helpers.course.exercises.core import Exercise
+from helpers.course.exercises.judges import as_number, number
+from helpers.course.lesson_3_4.gate import BAD, GOOD, NUMBERS, TEXTS, linear, stopped, trials
+
+_BOOSTED = """
+from sklearn.ensemble import HistGradientBoostingClassifier
+
+signs = dict(age=-1, income=-1, years_employed=-1, amount=1, term_months=-1)
+signs |= dict(utilization=1, late_payments=1, credit_history_years=-1)
+
+
+def fit(X, y):
+    model = HistGradientBoostingClassifier(
+        max_iter=60, categorical_features="from_dtype", monotonic_cst=signs, random_state=0
+    )
+    return model.fit(X, y)
+
+
+answer = fit
+"""
+_PROMISE = """
+import numpy as np
+
+
+def sets(p, y, new, alpha):
+    columns = []
+    for k in (0, 1):
+        score = np.sort(np.abs(k - p)[y == k])
+        place = int(np.ceil((len(score) + 1) * (1 - alpha)))
+        limit = score[place - 1] if place <= len(score) else 1
+        columns.append(np.abs(k - new) <= limit)
+    return np.column_stack(columns)
+
+
+answer = sets
+"""
+
+
+def _many(answer: Any, calls: list[tuple], about: str) -> list:
+    """Return what a learner's function returns for each call, under one time limit for all."""
+    if isinstance(answer, type) or not callable(answer):
+        run(answer)  # which replies
+    return run(lambda: [answer(*deepcopy(one)) for one in calls], seconds=20, about=about)
+
+
+@cache
+def _book(seed: int = 34, n: int = 6_000) -> tuple[pd.DataFrame, np.ndarray]:
+    lender = world.World(seed)
+    frame = lender.applications("2025-05", n)
+    return frame, lender.default_probability(frame)
+
+
+def _above_best(truth: np.ndarray, p: np.ndarray) -> float:
+    """Return by how much the expected log loss of p is above that of the truth."""
+    p = np.clip(p, 1e-6, 1 - 1e-6)
+    loss = truth * np.log(truth / p) + (1 - truth) * np.log((1 - truth) / (1 - p))
+    return float(loss.mean())
+
+
+def _finder(answer: Any) -> str | None:
+    frame, p = _book()
+    key = frame["region"] + " x " + frame["purpose"]
+    slices = {name: (key == name).to_numpy() for name in sorted(set(key))}
+    rng, large = np.random.default_rng(34), [name for name in slices if slices[name].sum() >= 150]
+    calm = [(rng.random(len(p)) < p).astype(int) for _ in range(60)]
+    planted, wrong = [str(name) for name in rng.choice(large, 60)], []
+    for name in planted:
+        q = np.where(slices[name], 1 / (1 + (1 / p - 1) * np.exp(-1.0)), p)
+        wrong.append((rng.random(len(p)) < q).astype(int))
+    lists = _many(answer, [(p, y, slices) for y in calm + wrong], "6,000 loans and 30 slices")
+    for got in lists:
+        if not isinstance(got, list | tuple | set) or not set(map(str, got)) <= set(slices):
+            return f"Expected a list of names of slices, got {str(got)[:80]}."
+    false = np.mean([bool(got) for got in lists[:60]])
+    found = np.mean([name in got for name, got in zip(planted, lists[60:], strict=True)])
+    seen = f" (No wrong slice: an alarm in {false:.0%}. With one: found in {found:.0%}.)"
+    if false > 0.12:
+        return "It rings where p is right everywhere: thirty slices are thirty chances." + seen
+    if found < 0.75:
+        return "It misses slices whose odds of default are 2.7 times those stated." + seen
+    return None
+
+
+def _null(answer: Any) -> str | None:
+    rng = np.random.default_rng(0)
+    for p, n in ((_book()[1], 500), (_book()[1], 5_000), (rng.beta(1, 1, 3_000), 1_000)):
+        values = []
+        for q in rng.choice(p, (800, n)):
+            gaps = np.bincount(np.minimum((10 * q).astype(int), 9), q - (rng.random(n) < q))
+            values.append(np.abs(gaps).sum() / n)
+        right, middle = np.quantile(values, 0.95), np.mean(values)
+        got = as_number(run(answer, p, n, about=f"{len(p):,} probabilities and n = {n:,}"))
+        called = f"\nFor {len(p):,} probabilities and n = {n:,} it returned {got}."
+        if got is None or not 0 < got < 1:
+            return f"Expected an ECE, a number between 0 and 1.{called}"
+        if abs(got - middle) < 0.05 * middle:
+            return f"That is near the mean: every second honest model would be above it.{called}"
+        if got < 0.9 * right:
+            return f"Too low: more than 5 % of the samples of an honest model exceed it.{called}"
+        if got > 1.1 * right:
+            return f"Too high: less than 5 % of the samples of an honest model exceed it.{called}"
+    return None
+
+
+def _recalibrated(answer: Any) -> str | None:
+    rng, (_, truth) = np.random.default_rng(3), _book()
+    odds = np.log(truth / (1 - truth))
+    models = {"is too sure of itself": (1.7, 0.3), "is too timid": (0.6, -0.4), "is right": (1, 0)}
+    for name, (slope, level) in models.items():
+        p = 1 / (1 + np.exp(-(slope * odds + level)))
+        rows = [rng.choice(len(truth), 300, replace=False) for _ in range(25)]
+        calls = [(p[i], (rng.random(300) < truth[i]).astype(int), p) for i in rows]
+        answers = _many(answer, calls, "p and y of 300 loans, and p of 6,000 new ones")
+        if any(np.shape(got) != truth.shape for got in answers):
+            return f"Expected a probability for each new p, got {str(answers[0])[:80]}."
+        worse = np.mean([_above_best(truth, np.asarray(got, float)) for got in answers])
+        if not worse < 0.006:
+            return (
+                f"For a model that {name} the log loss ends {worse:.3f} above the best possible; 300 "
+                "rows allow less than 0.006. How many numbers does your method learn from them? "
+                "And on which scale is the mistake a straight line?"
+            )
+    return None
+
+
+def _monotone(answer: Any) -> str | None:
+    (frame, _), (fresh, truth) = _book(35, 4_000), _book()
+    X, new = (one[NUMBERS + TEXTS].astype(dict.fromkeys(TEXTS, "category"))
+              for one in (frame, fresh))  # fmt: skip
+    model = run(answer, X, frame["defaulted"], seconds=60, about="X and y of 4,000 loans")
+    if not hasattr(model, "predict_proba"):
+        return f"Expected a fitted classifier, got {type(model).__name__}."
+    p, wrong = model.predict_proba(new)[:, 1], {}
+    for name, step in zip(NUMBERS, (3, 8_000, 3, 3_000, 12, 0.1, 1, 3), strict=True):
+        sign = 1 if name in ("amount", "utilization", "late_payments") else -1
+        change = sign * (model.predict_proba(new.assign(**{name: new[name] + step}))[:, 1] - p)
+        wrong[name] = (change < -1e-6).mean()
+        if wrong[name] and change.max() < 1e-6:
+            return (
+                f"With more {name} nobody moves the right way: its sign is not that of the truth. "
+                "Default rates by a column mix in what goes with it; what does the column do to "
+                "an applicant who is otherwise the same?"
+            )
+    if free := [name for name in NUMBERS if wrong[name]]:
+        worst = max(free, key=wrong.get)
+        return (
+            f"In {len(free)} of 8 columns some applicants still move the wrong way, most often in "
+            f"{worst}: {wrong[worst]:.0%} of them."
+        )
+    if (loss := _above_best(truth, p)) > 0.02:
+        return (
+            f"Monotone, but its log loss is {loss:.3f} above the best possible: it learned little."
+        )
+    return None
+
+
+def _gamed(answer: Any) -> str | None:
+    model = linear(_book(35, 4_000)[0])
+    frame = _book()[0].drop(columns="defaulted").head(2_000)
+
+    def ask(rows: pd.DataFrame) -> np.ndarray:
+        return world.profit(rows, model.predict_proba(rows)[:, 1]) > 0
+
+    for column, values in (("purpose", list(world.PURPOSES)), ("channel", list(world.CHANNELS))):
+        reached = np.any([ask(frame.assign(**{column: value})) for value in values], axis=0)
+        got = run(answer, frame, ask, column, values, about=f"2,000 loans, ask, {column!r}")
+        if np.shape(got) != (len(frame),) or not set(np.unique(got)) <= {0, 1}:
+            return "Expected True or False for each row, in the order of the frame."
+        if (np.asarray(got, bool) & ask(frame)).any():
+            return "Applicants who are granted with the truth need no lie: count the refused only."
+        missed = (reached & ~ask(frame) & ~np.asarray(got, bool)).sum()
+        if missed or (np.asarray(got, bool) & ~reached).any():
+            return (
+                f"{missed} of the refused could lie in {column} and are not found; try each value."
+            )
+    return None
+
+
+def _promise(answer: Any) -> str | None:
+    frame, truth = _book()
+    p = linear(_book(35, 4_000)[0]).predict_proba(frame)[:, 1]
+    rng, new = np.random.default_rng(5), np.arange(3_000, 6_000)
+    for n, alpha in ((150, 0.1), (60, 0.05)):
+        y = (rng.random((100, len(p))) < truth).astype(int)
+        rows = [rng.choice(3_000, n, replace=False) for _ in y]
+        calls = [(p[i], one[i], p[new], alpha) for i, one in zip(rows, y, strict=True)]
+        answers = _many(answer, calls, f"{n} loans, 3,000 new ones, alpha = {alpha}")
+        if any(np.shape(got) != (len(new), 2) for got in answers):
+            return f"Expected an array of {len(new):,} rows and 2 columns, of True and False."
+        sets = np.asarray(answers, bool)
+        kept = [sets[:, :, k][y[:, new] == k].mean() for k in (0, 1)]
+        seen = f" ({n} loans: kept for {kept[0]:.1%} of those who repay and {kept[1]:.1%} of those "
+        seen += f"who default; promised: {1 - alpha:.0%}.)"
+        if min(kept) < 1 - alpha - 0.15:
+            return "The promise is made to each outcome, and not to all loans together." + seen
+        if min(kept) < 1 - alpha - 0.012:
+            return "A little short: a new loan is one more than those you have seen." + seen
+        if n > 100 and sets.sum(axis=2).mean() > 1.75:
+            return "Kept by sets that hold nearly everything, which say nothing." + seen
+    return None
+
+
+def _gate(answer: Any) -> str | None:
+    if isinstance(answer, type) or not callable(answer):
+        run(answer)  # which replies
+    shares = run(lambda: stopped(answer, trials(9)), seconds=30, about="the table of a candidate")
+    seen = "\nStopped: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items()) + "."
+    if (worst := shares[GOOD]).max() > 0.1:
+        return f"It stops {worst.idxmax()!r}, a good candidate, too often.{seen}"
+    if (worst := shares[BAD]).min() < 0.7:
+        return f"It lets {worst.idxmin()!r} pass too often.{seen}"
+    return None
+
+
+EXERCISES = [
+    Exercise(
+        id="3.4-a",
+        kind="number",
+        question="How many slices of April TFMA measures and finds below 0.80: a whole number.",
+        judge=number(
+            7,
+            replies={
+                40: "Those that were not measured fail as well. They have another message.",
+                33: "So many were not measured. How many were, and are below?",
+                13: "That is March.",
+                2: "With a threshold of 0.75. Which one is asked for?",
+                15: "So many were measured. How many of them are below?",
+            },
+        ),
+        hints=(
+            "Set `slicing_specs` and the gate's `slicing_specs` anew, and its `lower_bound`; switch "
+            "`compute_confidence_intervals` off.",
+            "Count the slices whose metrics hold an `auc` with a `doubleValue` below 0.80.",
+        ),
+        solution="# in a %%tfx cell, with slicing from analyze_raw_data:\n"
+        "# sum(m[''][''].get('auc', {}).get('doubleValue', 1) < 0.8 for _, m in slicing)\nanswer = 7",
+        wrong=(("40", "another message"), ("13", "March"), ("33", "not measured"), ("99", "large")),
+        right="That is right: the same call, another month and another crossing.",
+    ),
+    Exercise(
+        id="3.4-b",
+        kind="code",
+        question="A function find(p, y, slices): the names of the slices where p is wrong.",
+        judge=_finder,
+        hints=(
+            "If p is right, the sum of y - p in a slice has mean 0 and variance sum of p(1 - p).",
+            "Share the 5 % among the slices; `scipy.stats.norm.isf` turns a share into a limit.",
+        ),
+        solution="""
+import numpy as np
+from scipy.stats import norm
+
+
+def find(p, y, slices):
+    limit = norm.isf(0.05 / len(slices) / 2)
+    z = {name: (y - p)[at].sum() / np.sqrt((p * (1 - p))[at].sum()) for name, at in slices.items()}
+    return [name for name, value in z.items() if abs(value) > limit]
+
+
+answer = find
+""",
+        wrong=(
+            ("['North x car']", "Expected a function"),
+            ("answer = lambda p, y, slices: 'East'", "list of names"),
+            ("answer = lambda p, y, slices: []", "misses"),
+            (
+                "answer = lambda p, y, slices: [n for n, at in slices.items() if "
+                "abs((y - p)[at].sum()) > 1.96 * (p * (1 - p))[at].sum() ** 0.5]",
+                "thirty chances",
+            ),
+            (
+                "answer = lambda p, y, slices: [n for n, at in slices.items() if "
+                "abs((y - p)[at].mean()) > 0.05]",
+                "thirty chances",
+            ),
+        ),
+        right="That is right. Because p states its own noise, the null needs no simulation.",
+    ),
+    Exercise(
+        id="3.4-c",
+        kind="code",
+        question="A function null_ece(p, n): the ECE that 5 % of the samples of n rows exceed.",
+        judge=_null,
+        hints=(
+            "Draw n of the p with replacement, and outcomes from them; compute the ECE; repeat.",
+            "`np.quantile` of 400 such values or more.",
+        ),
+        solution="""
+import numpy as np
+
+
+def ece(p, y):
+    bins = np.minimum((10 * p).astype(int), 9)
+    return np.abs(np.bincount(bins, p - y)).sum() / len(p)
+
+
+def null_ece(p, n):
+    rng = np.random.default_rng(0)
+    return np.quantile([ece(q, rng.random(n) < q) for q in rng.choice(p, (500, n))], 0.95)
+
+
+answer = null_ece
+""",
+        wrong=(
+            ("0.01", "Expected a function"),
+            ("answer = lambda p, n: 0.01", "Too low"),
+            ("answer = lambda p, n: 3 / n**0.5", "Too high"),
+            ("answer = lambda p, n: None", "between 0 and 1"),
+            (
+                "import numpy as np\nr = np.random.default_rng(0)\nb = lambda q: np.minimum((10 * q)"
+                ".astype(int), 9)\nanswer = lambda p, n: np.mean([np.abs(np.bincount(b(q), q - (r.random"
+                "(n) < q))).sum() / n for q in r.choice(p, (500, n))])",
+                "near the mean",
+            ),
+        ),
+        right="That is right. A gate on an ECE is a gate on the number of rows.",
+    ),
+    Exercise(
+        id="3.4-d",
+        kind="code",
+        question="A function recalibrate(p, y, new): a probability for each of new.",
+        judge=_recalibrated,
+        hints=(
+            "Two numbers are all that 300 rows can teach: a slope and a level.",
+            "A LogisticRegression with the log-odds of p as its only feature, hardly penalized.",
+        ),
+        solution="""
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+
+def recalibrate(p, y, new):
+    odds = [np.log(one / (1 - one))[:, None] for one in (np.clip(p, 1e-6, 1 - 1e-6),
+                                                         np.clip(new, 1e-6, 1 - 1e-6))]
+    return LogisticRegression(C=100).fit(odds[0], y).predict_proba(odds[1])[:, 1]
+
+
+answer = recalibrate
+""",
+        wrong=(
+            ("'isotonic'", "Expected a function"),
+            ("answer = lambda p, y, new: new", "too sure"),
+            ("answer = lambda p, y, new: y", "for each new p"),
+            (
+                "from sklearn.isotonic import IsotonicRegression as I\nanswer = lambda p, y, new: "
+                "I(out_of_bounds='clip').fit(p, y).predict(new)",
+                "How many numbers",
+            ),
+            (
+                "from sklearn.linear_model import LogisticRegression as L\nanswer = lambda p, y, new: "
+                "L().fit(p[:, None], y).predict_proba(new[:, None])[:, 1]",
+                "which scale",
+            ),
+        ),
+        right="That is right: Platt scaling. Isotonic regression wants thousands of rows.",
+    ),
+    Exercise(
+        id="3.4-e",
+        kind="code",
+        question="A function fit(X, y): a fitted boosted model that is monotone as the truth is.",
+        judge=_monotone,
+        hints=(
+            "`monotonic_cst` takes a dict from column to 1 (more: riskier) or -1.",
+            "Ask the truth: move one column of the applications, and compare `log_odds`.",
+        ),
+        solution=_BOOSTED,
+        wrong=(
+            ("{'income': -1}", "Expected a function"),
+            ("answer = lambda X, y: X", "fitted classifier"),
+            (_BOOSTED.replace("monotonic_cst=signs, ", ""), "some applicants still"),
+            (_BOOSTED.replace("amount=1", "amount=-1"), "goes with it"),
+            (
+                "from sklearn.dummy import DummyClassifier as D\n"
+                "answer = lambda X, y: D(strategy='prior').fit(X, y)",
+                "learned little",
+            ),
+        ),
+        right="That is right. The constraints are knowledge, and knowledge is worth rows.",
+    ),
+    Exercise(
+        id="3.4-f",
+        kind="code",
+        question="A function gamed(frame, ask, column, values): True for each refused applicant "
+        "whom one of the values would get a loan.",
+        judge=_gamed,
+        hints=(
+            "`ask(frame.assign(**{column: value}))` is an array: who would be granted with it.",
+            "Any of them, and not granted as the form is.",
+        ),
+        solution="""
+import numpy as np
+
+
+def gamed(frame, ask, column, values):
+    reached = np.any([ask(frame.assign(**{column: value})) for value in values], axis=0)
+    return reached & ~ask(frame)
+
+
+answer = gamed
+""",
+        wrong=(
+            ("0.2", "Expected a function"),
+            ("answer = lambda frame, ask, column, values: ask(frame).mean()", "for each row"),
+            (
+                "answer = lambda frame, ask, column, values: ask(frame.assign(**{column: values[2]}))",
+                "need no lie",
+            ),
+            (
+                "answer = lambda frame, ask, column, values: "
+                "ask(frame.assign(**{column: values[0]})) & ~ask(frame)",
+                "try each value",
+            ),
+        ),
+        right="That is right. Ask it of your own form before others do.",
+    ),
+    Exercise(
+        id="3.4-g",
+        kind="code",
+        question="A function sets(p, y, new, alpha): for each of new, and each outcome, whether "
+        "its set holds it.",
+        judge=_promise,
+        hints=(
+            "The lesson's lines, once with the loans that repaid and once with those that did not.",
+            "Where the place in the sorted scores is beyond their number, everything is in the set.",
+        ),
+        solution=_PROMISE,
+        wrong=(
+            ("0.9", "Expected a function"),
+            ("answer = lambda p, y, new, alpha: new > alpha", "2 columns"),
+            (
+                "import numpy\nanswer = lambda p, y, new, alpha: numpy.ones((len(new), 2))",
+                "say nothing",
+            ),
+            (_PROMISE.replace("[y == k]", "").replace("k - p", "y - p"), "to each outcome"),
+            (_PROMISE.replace("len(score) + 1", "len(score)"), "A little short"),
+        ),
+        right="That is right. Promises to groups are kept group by group.",
+    ),
+    Exercise(
+        id="3.4-h",
+        kind="design",
+        question="A function gate(table) that returns True to release a candidate.",
+        judge=_gate,
+        hints=(
+            "Which columns know how uncertain a change is? Which candidate ranks well and states "
+            "the wrong level?",
+            "Stop where the change is below minus two of its standard errors, overall or in a "
+            "region; ask about the level overall only, with three.",
+        ),
+        solution="""
+def gate(table):
+    everyone = table.loc["all"]
+    if abs(everyone["gap"]) > 3 * everyone["gap_se"]:
+        return False
+    return (table["change"] + 2.2 * table["change_se"] >= 0).all()
+
+
+answer = gate
+""",
+        wrong=(
+            ("0.7", "Expected a function"),
+            ("answer = lambda table: True", "pass too often"),
+            (
+                "answer = lambda t: (t['after'] >= 0.77).all() and (t['gap'].abs() <= 0.02).all()",
+                "a good candidate",
+            ),
+            (
+                "answer = lambda t: t['change']['all'] >= -0.02 and (t['change'] >= -0.05).all()",
+                "level too low",
+            ),
+            (
+                "answer = lambda t: t['change']['all'] >= 0 and abs(t['gap']['all']) <= 0.015",
+                "East wiped",
+            ),
+        ),
+        right="That is right. It compares with the model in force, knows its own noise, and asks "
+        "about the order and the level.",
+    ),
+]
