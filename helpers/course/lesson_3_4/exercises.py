@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from threadpoolctl import threadpool_limits
 
 from helpers import world
 from helpers.course.exercises.calls import run
@@ -46,6 +47,73 @@ def sets(p, y, new, alpha):
 
 
 answer = sets
+"""
+
+_NULL = """
+import numpy as np
+
+
+def ece(p, y):
+    bins = np.minimum((10 * p).astype(int), 9)
+    return np.abs(np.bincount(bins, p - y)).sum() / len(p)
+
+
+def null_ece(p, n):
+    rng = np.random.default_rng(0)
+    values = [ece(q, rng.random(n) < q) for q in rng.choice(p, (500, n))]
+    return np.quantile(values, 0.95)
+
+
+answer = null_ece
+"""
+_FIND = """
+import numpy as np
+from scipy.stats import norm
+
+
+def find(p, y, slices):
+    limit = norm.isf(0.05 / len(slices) / 2)
+    z = {name: (y - p)[at].sum() / np.sqrt((p * (1 - p))[at].sum()) for name, at in slices.items()}
+    return [name for name, value in z.items() if abs(value) > limit]
+
+
+answer = find
+"""
+_PLATT = """
+import numpy as np
+from sklearn.linear_model import LogisticRegression
+
+
+def recalibrate(p, y, new):
+    def odds(p):
+        p = np.clip(p, 1e-6, 1 - 1e-6)
+        return np.log(p / (1 - p))[:, None]
+
+    return LogisticRegression(C=100).fit(odds(p), y).predict_proba(odds(new))[:, 1]
+
+
+answer = recalibrate
+"""
+_GAMED = """
+import numpy as np
+
+
+def gamed(frame, ask, column, values):
+    reached = np.any([ask(frame.assign(**{column: value})) for value in values], axis=0)
+    return reached & ~ask(frame)
+
+
+answer = gamed
+"""
+_GATE = """
+def gate(table):
+    everyone = table.loc["all"]
+    if abs(everyone["gap"]) > 3 * everyone["gap_se"]:
+        return False
+    return (table["change"] + 2.2 * table["change_se"] >= 0).all()
+
+
+answer = gate
 """
 
 
@@ -129,8 +197,8 @@ def _recalibrated(answer: Any) -> str | None:
         worse = np.mean([_above_best(truth, np.asarray(got, float)) for got in answers])
         if not worse < 0.006:
             return (
-                f"For a model that {name} the log loss ends {worse:.3f} above the best possible; 300 "
-                "rows allow less than 0.006. How many numbers does your method learn from them? "
+                f"For a model that {name} the log loss ends {worse:.3f} above the best; 300 rows "
+                "allow less than 0.006. How many numbers does your method learn from them? "
                 "And on which scale is the mistake a straight line?"
             )
     return None
@@ -140,7 +208,8 @@ def _monotone(answer: Any) -> str | None:
     (frame, _), (fresh, truth) = _book(35, 4_000), _book()
     X, new = (one[NUMBERS + TEXTS].astype(dict.fromkeys(TEXTS, "category"))
               for one in (frame, fresh))  # fmt: skip
-    model = run(answer, X, frame["defaulted"], seconds=60, about="X and y of 4,000 loans")
+    with threadpool_limits(1):  # a small fit: threads that wait for each other cost more
+        model = run(answer, X, frame["defaulted"], seconds=60, about="X and y of 4,000 loans")
     if not hasattr(model, "predict_proba"):
         return f"Expected a fitted classifier, got {type(model).__name__}."
     p, wrong = model.predict_proba(new)[:, 1], {}
@@ -241,12 +310,13 @@ EXERCISES = [
             },
         ),
         hints=(
-            "Set `slicing_specs` and the gate's `slicing_specs` anew, and its `lower_bound`; switch "
-            "`compute_confidence_intervals` off.",
+            "Empty `config.slicing_specs` and extend it as before, from `wanted` columns of `april`; "
+            "switch `compute_confidence_intervals` off.",
             "Count the slices whose metrics hold an `auc` with a `doubleValue` below 0.80.",
         ),
-        solution="# in a %%tfx cell, with slicing from analyze_raw_data:\n"
-        "# sum(m[''][''].get('auc', {}).get('doubleValue', 1) < 0.8 for _, m in slicing)\nanswer = 7",
+        solution="# With slicing from analyze_raw_data, in the %%tfx cell:\n"
+        "# sum(m[''][''].get('auc', {}).get('doubleValue', 1) < 0.8 for _, m in slicing)\n"
+        "answer = 7",
         wrong=(("40", "another message"), ("13", "March"), ("33", "not measured"), ("99", "large")),
         right="That is right: the same call, another month and another crossing.",
     ),
@@ -259,33 +329,13 @@ EXERCISES = [
             "If p is right, the sum of y - p in a slice has mean 0 and variance sum of p(1 - p).",
             "Share the 5 % among the slices; `scipy.stats.norm.isf` turns a share into a limit.",
         ),
-        solution="""
-import numpy as np
-from scipy.stats import norm
-
-
-def find(p, y, slices):
-    limit = norm.isf(0.05 / len(slices) / 2)
-    z = {name: (y - p)[at].sum() / np.sqrt((p * (1 - p))[at].sum()) for name, at in slices.items()}
-    return [name for name, value in z.items() if abs(value) > limit]
-
-
-answer = find
-""",
+        solution=_FIND,
         wrong=(
             ("['North x car']", "Expected a function"),
             ("answer = lambda p, y, slices: 'East'", "list of names"),
             ("answer = lambda p, y, slices: []", "misses"),
-            (
-                "answer = lambda p, y, slices: [n for n, at in slices.items() if "
-                "abs((y - p)[at].sum()) > 1.96 * (p * (1 - p))[at].sum() ** 0.5]",
-                "thirty chances",
-            ),
-            (
-                "answer = lambda p, y, slices: [n for n, at in slices.items() if "
-                "abs((y - p)[at].mean()) > 0.05]",
-                "thirty chances",
-            ),
+            (_FIND.replace(" / len(slices)", ""), "thirty chances"),
+            (_FIND.replace(" / np.sqrt((p * (1 - p))[at].sum())", "/ at.sum()"), "misses"),
         ),
         right="That is right. Because p states its own noise, the null needs no simulation.",
     ),
@@ -298,33 +348,13 @@ answer = find
             "Draw n of the p with replacement, and outcomes from them; compute the ECE; repeat.",
             "`np.quantile` of 400 such values or more.",
         ),
-        solution="""
-import numpy as np
-
-
-def ece(p, y):
-    bins = np.minimum((10 * p).astype(int), 9)
-    return np.abs(np.bincount(bins, p - y)).sum() / len(p)
-
-
-def null_ece(p, n):
-    rng = np.random.default_rng(0)
-    return np.quantile([ece(q, rng.random(n) < q) for q in rng.choice(p, (500, n))], 0.95)
-
-
-answer = null_ece
-""",
+        solution=_NULL,
         wrong=(
             ("0.01", "Expected a function"),
             ("answer = lambda p, n: 0.01", "Too low"),
             ("answer = lambda p, n: 3 / n**0.5", "Too high"),
             ("answer = lambda p, n: None", "between 0 and 1"),
-            (
-                "import numpy as np\nr = np.random.default_rng(0)\nb = lambda q: np.minimum((10 * q)"
-                ".astype(int), 9)\nanswer = lambda p, n: np.mean([np.abs(np.bincount(b(q), q - (r.random"
-                "(n) < q))).sum() / n for q in r.choice(p, (500, n))])",
-                "near the mean",
-            ),
+            (_NULL.replace("quantile(values, 0.95)", "mean(values)"), "near the mean"),
         ),
         right="That is right. A gate on an ECE is a gate on the number of rows.",
     ),
@@ -337,32 +367,16 @@ answer = null_ece
             "Two numbers are all that 300 rows can teach: a slope and a level.",
             "A LogisticRegression with the log-odds of p as its only feature, hardly penalized.",
         ),
-        solution="""
-import numpy as np
-from sklearn.linear_model import LogisticRegression
-
-
-def recalibrate(p, y, new):
-    odds = [np.log(one / (1 - one))[:, None] for one in (np.clip(p, 1e-6, 1 - 1e-6),
-                                                         np.clip(new, 1e-6, 1 - 1e-6))]
-    return LogisticRegression(C=100).fit(odds[0], y).predict_proba(odds[1])[:, 1]
-
-
-answer = recalibrate
-""",
+        solution=_PLATT,
         wrong=(
             ("'isotonic'", "Expected a function"),
             ("answer = lambda p, y, new: new", "too sure"),
             ("answer = lambda p, y, new: y", "for each new p"),
+            (_PLATT.replace("np.log(p / (1 - p))[:, None]", "p[:, None]"), "which scale"),
             (
-                "from sklearn.isotonic import IsotonicRegression as I\nanswer = lambda p, y, new: "
-                "I(out_of_bounds='clip').fit(p, y).predict(new)",
+                "from sklearn.isotonic import IsotonicRegression as I\n"
+                "answer = lambda p, y, new: I(out_of_bounds='clip').fit(p, y).predict(new)",
                 "How many numbers",
-            ),
-            (
-                "from sklearn.linear_model import LogisticRegression as L\nanswer = lambda p, y, new: "
-                "L().fit(p[:, None], y).predict_proba(new[:, None])[:, 1]",
-                "which scale",
             ),
         ),
         right="That is right: Platt scaling. Isotonic regression wants thousands of rows.",
@@ -400,29 +414,12 @@ answer = recalibrate
             "`ask(frame.assign(**{column: value}))` is an array: who would be granted with it.",
             "Any of them, and not granted as the form is.",
         ),
-        solution="""
-import numpy as np
-
-
-def gamed(frame, ask, column, values):
-    reached = np.any([ask(frame.assign(**{column: value})) for value in values], axis=0)
-    return reached & ~ask(frame)
-
-
-answer = gamed
-""",
+        solution=_GAMED,
         wrong=(
             ("0.2", "Expected a function"),
             ("answer = lambda frame, ask, column, values: ask(frame).mean()", "for each row"),
-            (
-                "answer = lambda frame, ask, column, values: ask(frame.assign(**{column: values[2]}))",
-                "need no lie",
-            ),
-            (
-                "answer = lambda frame, ask, column, values: "
-                "ask(frame.assign(**{column: values[0]})) & ~ask(frame)",
-                "try each value",
-            ),
+            (_GAMED.replace(" & ~ask(frame)", ""), "need no lie"),
+            (_GAMED.replace("in values]", "in values[:1]]"), "try each value"),
         ),
         right="That is right. Ask it of your own form before others do.",
     ),
@@ -433,8 +430,8 @@ answer = gamed
         "its set holds it.",
         judge=_promise,
         hints=(
-            "The lesson's lines, once with the loans that repaid and once with those that did not.",
-            "Where the place in the sorted scores is beyond their number, everything is in the set.",
+            "The lesson's lines, once for the loans that repaid and once for those that did not.",
+            "Where the place is beyond the number of scores, everything belongs to the set.",
         ),
         solution=_PROMISE,
         wrong=(
@@ -460,16 +457,7 @@ answer = gamed
             "Stop where the change is below minus two of its standard errors, overall or in a "
             "region; ask about the level overall only, with three.",
         ),
-        solution="""
-def gate(table):
-    everyone = table.loc["all"]
-    if abs(everyone["gap"]) > 3 * everyone["gap_se"]:
-        return False
-    return (table["change"] + 2.2 * table["change_se"] >= 0).all()
-
-
-answer = gate
-""",
+        solution=_GATE,
         wrong=(
             ("0.7", "Expected a function"),
             ("answer = lambda table: True", "pass too often"),
