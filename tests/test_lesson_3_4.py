@@ -76,7 +76,7 @@ def test_each_control_changes_picture_and_words(lab):
 
 
 def test_the_trials_measure_what_they_say(table):
-    assert set(table["candidate"]) == {*GOOD, *BAD} and len(table) == 4 * 7 * 6
+    assert set(table["candidate"]) == {*GOOD, *BAD} and len(table) == 4 * 8 * 6
     assert table["change"].tolist() == pytest.approx((table["after"] - table["before"]).tolist())
     everyone = table[table["slice"] == "all"].groupby("candidate").mean(numeric_only=True)
     assert everyone.loc["the truth", "after"] == everyone["after"].max()
@@ -94,6 +94,6 @@ def test_a_gate_sees_one_candidate_by_slice_and_its_refusals_are_counted(table):
         return one.loc["all", "gap"] > -0.015
 
     shares = stopped(gate, table)
-    assert shares.index.tolist() == [*GOOD, *BAD] and len(seen) == 4 * 7
+    assert shares.index.tolist() == [*GOOD, *BAD] and len(seen) == 4 * 8
     assert isinstance(seen[0], pd.DataFrame) and seen[0].index.name == "slice"
     assert shares["level too low"] > 0.7 > 0.3 > shares["the truth"]

@@ -11,7 +11,7 @@ import pandas as pd
 from threadpoolctl import threadpool_limits
 
 from helpers import world
-from helpers.course.exercises.calls import run
+from helpers.course.exercises.calls import ReplyError, run
 from helpers.course.exercises.core import Exercise
 from helpers.course.exercises.judges import as_number, number
 from helpers.course.lesson_3_4.gate import BAD, GOOD, NUMBERS, TEXTS, linear, stopped, trials
@@ -140,30 +140,36 @@ def _above_best(truth: np.ndarray, p: np.ndarray) -> float:
 
 def _finder(answer: Any) -> str | None:
     frame, p = _book()
-    key = frame["region"] + " x " + frame["purpose"]
-    slices = {name: (key == name).to_numpy() for name in sorted(set(key))}
-    rng, large = np.random.default_rng(34), [name for name in slices if slices[name].sum() >= 150]
-    calm = [(rng.random(len(p)) < p).astype(int) for _ in range(60)]
-    planted, wrong = [str(name) for name in rng.choice(large, 60)], []
-    for name in planted:
-        q = np.where(slices[name], 1 / (1 + (1 / p - 1) * np.exp(-1.0)), p)
-        wrong.append((rng.random(len(p)) < q).astype(int))
-    lists = _many(answer, [(p, y, slices) for y in calm + wrong], "6,000 loans and 30 slices")
-    for got in lists:
-        if not isinstance(got, list | tuple | set) or not set(map(str, got)) <= set(slices):
+    rng, calls, planted = np.random.default_rng(34), [], []
+    cells = frame["region"] + " x " + frame["purpose"]
+    for key, factor, least in ((cells, 4.0, 200), (frame["region"], 1.6, 0)):
+        slices = {name: (key == name).to_numpy() for name in sorted(set(key))}
+        large = [name for name, at in slices.items() if at.sum() >= least]
+        for kind in ["right", "more", "right", "fewer"] * 15:
+            name = "" if kind == "right" else str(rng.choice(large))
+            change = np.where(slices.get(name, False), factor if kind == "more" else 1 / factor, 1)
+            odds = p / (1 - p) * change
+            planted.append((name, kind))
+            calls.append((p, (rng.random(len(p)) < odds / (1 + odds)).astype(int), slices))
+    lists = _many(answer, calls, "6,000 loans and 30 or 5 slices, 120 times")
+    for got, (*_, slices) in zip(lists, calls, strict=True):
+        if isinstance(got, str | dict) or not np.iterable(got) or not set(got) <= set(slices):
             return f"Expected a list of names of slices, got {str(got)[:80]}."
-    false = np.mean([bool(got) for got in lists[:60]])
-    found = np.mean([name in got for name, got in zip(planted, lists[60:], strict=True)])
-    seen = f" (No wrong slice: an alarm in {false:.0%}. With one: found in {found:.0%}.)"
+    rings: dict[str, list[bool]] = {"right": [], "more": [], "fewer": []}
+    for got, (name, kind) in zip(lists, planted, strict=True):
+        rings[kind].append(name in list(got) if name else len(got) > 0)
+    false, more, fewer = (np.mean(rings[kind]) for kind in rings)
+    seen = f" (No wrong slice: an alarm in {false:.0%}. Found, where more default than stated: "
+    seen += f"{more:.0%}; where fewer: {fewer:.0%}.)"
     if false > 0.12:
-        return "It rings where p is right everywhere: thirty slices are thirty chances." + seen
-    if found < 0.75:
-        return "It misses slices whose odds of default are 2.7 times those stated." + seen
+        return "It rings where p is right everywhere: each slice is another chance." + seen
+    if min(more, fewer) < 0.75:
+        return f"It misses wrong slices: small and large ones, with p too low or too high.{seen}"
     return None
 
 
 def _null(answer: Any) -> str | None:
-    rng = np.random.default_rng(0)
+    rng, last = np.random.default_rng(0), None
     for p, n in ((_book()[1], 500), (_book()[1], 5_000), (rng.beta(1, 1, 3_000), 1_000)):
         values = []
         for q in rng.choice(p, (800, n)):
@@ -174,6 +180,11 @@ def _null(answer: Any) -> str | None:
         called = f"\nFor {len(p):,} probabilities and n = {n:,} it returned {got}."
         if got is None or not 0 < got < 1:
             return f"Expected an ECE, a number between 0 and 1.{called}"
+        if got == last:
+            return f"The same for 500 and for 5,000 rows: chance is larger in fewer rows.{called}"
+        last = got
+        if n == 500 and 0.9 * right < got < 1.1 * right:
+            continue
         if abs(got - middle) < 0.05 * middle:
             return f"That is near the mean: every second honest model would be above it.{called}"
         if got < 0.9 * right:
@@ -193,8 +204,16 @@ def _recalibrated(answer: Any) -> str | None:
         calls = [(p[i], (rng.random(300) < truth[i]).astype(int), p) for i in rows]
         answers = _many(answer, calls, "p and y of 300 loans, and p of 6,000 new ones")
         if any(np.shape(got) != truth.shape for got in answers):
-            return f"Expected a probability for each new p, got {str(answers[0])[:80]}."
+            return (
+                f"Expected one probability for each of {len(truth):,} new p, got something of shape "
+                f"{np.shape(answers[0])}."
+            )
         worse = np.mean([_above_best(truth, np.asarray(got, float)) for got in answers])
+        if worse > 0.5:
+            return (
+                f"The log loss ends {worse:.1f} above the best: these look like decisions, or like "
+                "probabilities to repay."
+            )
         if not worse < 0.006:
             return (
                 f"For a model that {name} the log loss ends {worse:.3f} above the best; 300 rows "
@@ -246,7 +265,13 @@ def _gamed(answer: Any) -> str | None:
 
     for column, values in (("purpose", list(world.PURPOSES)), ("channel", list(world.CHANNELS))):
         reached = np.any([ask(frame.assign(**{column: value})) for value in values], axis=0)
-        got = run(answer, frame, ask, column, values, about=f"2,000 loans, ask, {column!r}")
+        given = frame.copy()
+        if isinstance(answer, type) or not callable(answer):
+            run(answer)  # which replies
+        asked = (given, ask, column, values)
+        got = run(lambda asked=asked: answer(*asked), about=f"2,000 loans, ask, {column!r}")
+        if not given.equals(frame):
+            return "Your function changed the applications that it was given: ask with a copy."
         if np.shape(got) != (len(frame),) or not set(np.unique(got)) <= {0, 1}:
             return "Expected True or False for each row, in the order of the frame."
         if (np.asarray(got, bool) & ask(frame)).any():
@@ -277,7 +302,12 @@ def _promise(answer: Any) -> str | None:
         if min(kept) < 1 - alpha - 0.15:
             return "The promise is made to each outcome, and not to all loans together." + seen
         if min(kept) < 1 - alpha - 0.012:
-            return "A little short: a new loan is one more than those you have seen." + seen
+            few = (
+                "Among 60 loans few default: is there a score at that place? If not, what must be "
+            )
+            few += "in the set?"
+            short = "A little short: a new loan is one more than those you have seen."
+            return (short if n > 100 else few) + seen
         if n > 100 and sets.sum(axis=2).mean() > 1.75:
             return "Kept by sets that hold nearly everything, which say nothing." + seen
     return None
@@ -286,12 +316,21 @@ def _promise(answer: Any) -> str | None:
 def _gate(answer: Any) -> str | None:
     if isinstance(answer, type) or not callable(answer):
         run(answer)  # which replies
-    shares = run(lambda: stopped(answer, trials(9)), seconds=30, about="the table of a candidate")
-    seen = "\nStopped: " + ", ".join(f"{name} {share:.0%}" for name, share in shares.items()) + "."
-    if (worst := shares[GOOD]).max() > 0.1:
-        return f"It stops {worst.idxmax()!r}, a good candidate, too often.{seen}"
-    if (worst := shares[BAD]).min() < 0.7:
-        return f"It lets {worst.idxmin()!r} pass too often.{seen}"
+
+    def gate(table: pd.DataFrame) -> bool:
+        released = answer(table)
+        if not isinstance(released, bool | np.bool_):
+            raise ReplyError(f"Expected True (release) or False (stop), got {str(released)[:60]}.")
+        return bool(released)
+
+    for seed in (2, 9):
+        shares = run(lambda seed=seed: stopped(gate, trials(seed)), seconds=30, about="a table")
+        seen = ", ".join(f"{name} {share:.0%}" for name, share in shares.items())
+        seen = f"\nStopped among the test sets of trials({seed}): {seen}."
+        if (worst := shares[GOOD]).max() > 0.1:
+            return f"It stops {worst.idxmax()!r}, a good candidate, too often.{seen}"
+        if (worst := shares[BAD]).min() < 0.7:
+            return f"It lets {worst.idxmin()!r} pass too often.{seen}"
     return None
 
 
@@ -308,6 +347,9 @@ EXERCISES = [
                 13: "That is March.",
                 2: "With a threshold of 0.75. Which one is asked for?",
                 15: "So many were measured. How many of them are below?",
+                48: "So many slices there are. How many were measured, and are below?",
+                1: "That is with a threshold of 0.70. Which one is asked for?",
+                0.47: "That is a share. How many slices are they?",
             },
         ),
         hints=(
@@ -335,10 +377,10 @@ EXERCISES = [
             ("['North x car']", "Expected a function"),
             ("answer = lambda p, y, slices: 'East'", "list of names"),
             ("answer = lambda p, y, slices: []", "misses"),
-            (_FIND.replace(" / len(slices)", ""), "thirty chances"),
+            (_FIND.replace(" / len(slices)", ""), "another chance"),
             (_FIND.replace("np.sqrt((p * (1 - p))[at].sum())", "at.sum()"), "misses"),
         ),
-        right="That is right. Because p states its own noise, the null needs no simulation.",
+        right="That is right: both directions, small slices and large ones, five looks and thirty.",
     ),
     Exercise(
         id="3.4-c",
@@ -372,7 +414,7 @@ EXERCISES = [
         wrong=(
             ("'isotonic'", "Expected a function"),
             ("answer = lambda p, y, new: new", "too sure"),
-            ("answer = lambda p, y, new: y", "for each new p"),
+            ("answer = lambda p, y, new: y", "one probability for each"),
             (_PLATT.replace("np.log(p / (1 - p))[:, None]", "p[:, None]"), "which scale"),
             (
                 "from sklearn.isotonic import IsotonicRegression as I\n"
@@ -389,7 +431,8 @@ EXERCISES = [
         judge=_monotone,
         hints=(
             "`monotonic_cst` takes a dict from column to 1 (more: riskier) or -1.",
-            "Ask the truth: move one column of the applications, and compare `log_odds`.",
+            "Ask the truth: move one column of some applications, and compare their "
+            "`lender.default_probability`; a utilization must stay within 0 and 1.",
         ),
         solution=_BOOSTED,
         wrong=(
@@ -444,6 +487,7 @@ EXERCISES = [
             ),
             (_PROMISE.replace("[y == k]", "").replace("k - p", "y - p"), "to each outcome"),
             (_PROMISE.replace("len(score) + 1", "len(score)"), "A little short"),
+            (_PROMISE.replace("else 1", "else score[-1]"), "at that place"),
         ),
         right="That is right. Promises to groups are kept group by group.",
     ),
@@ -475,7 +519,7 @@ EXERCISES = [
                 "East wiped",
             ),
         ),
-        right="That is right. It compares with the model in force, knows its own noise, and asks "
-        "about the order and the level.",
+        right="That is right. It compares with the model in force, and asks about the order and the "
+        "level, overall and where few are.",
     ),
 ]

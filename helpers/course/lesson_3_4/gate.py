@@ -21,7 +21,7 @@ NUMBERS = ["age", "income", "years_employed", "amount", "term_months"]
 NUMBERS += ["utilization", "late_payments", "credit_history_years"]
 TEXTS = ["employment", "purpose", "channel"]
 GOOD = ["the truth", "more rows", "burden added"]
-BAD = ["East wiped", "level too low", "600 rows", "no utilization"]
+BAD = ["East wiped", "level too low", "level too high", "600 rows", "no utilization"]
 
 
 def linear(frame: pd.DataFrame, numbers: list[str] = NUMBERS) -> Any:
@@ -36,7 +36,7 @@ def linear(frame: pd.DataFrame, numbers: list[str] = NUMBERS) -> Any:
 
 @cache
 def trials(seed: int, worlds: int = 25, rows: int = 6_000) -> pd.DataFrame:
-    """Return what a validation team measures of seven candidates, in many test sets.
+    """Return what a validation team measures of eight candidates, in many test sets.
 
     Parameters
     ----------
@@ -63,7 +63,8 @@ def trials(seed: int, worlds: int = 25, rows: int = 6_000) -> pd.DataFrame:
         "more rows": _risk(linear(more), test),
         "burden added": burdened,
         "East wiped": _risk(linear(_wiped(more), wide), _wiped(test)),
-        "level too low": 1 / (1 + np.exp(0.3) * (1 / burdened - 1)),  # log-odds lowered by 0.3
+        "level too low": 1 / (1 + np.exp(0.3) * (1 / burdened - 1)),  # log-odds changed by 0.3
+        "level too high": 1 / (1 + np.exp(-0.3) * (1 / burdened - 1)),
         "600 rows": _risk(linear(more.head(600)), test),
         "no utilization": _risk(linear(more, fewer), test),
     }

@@ -70,29 +70,35 @@ class SliceLab(Explorer):
         values, name = table["value"], table.index[0]
         auc = state["measure"] == "AUC"
         count = (values < GATES["AUC"]).sum() if auc else (values.abs() > GATES["level"]).sum()
+        form = ".3f" if auc else "+.3f"
         return (
             f"{len(table)} slices with at least {FEWEST} rows. "
             f"{'Below 0.70' if auc else 'More than 0.02 off'}: {count}; a model whose "
             f"probabilities are right shows {failing[0]:.0f} to {failing[1]:.0f}. Worst: {name}, "
-            f"{values[name]:.2f}; the worst of a right model: {worst[0]:.2f} to {worst[1]:.2f}. "
+            f"{values[name]:{form}}; the worst of a right model: {worst[0]:.3f} to {worst[1]:.3f}"
+            f"{'' if auc else ' in either direction'}. "
             f"Beyond chance: {', '.join(table.index[table['wrong']]) or 'none'}."
         )
 
     def plot(self, ax: Any = None, **state: Any) -> Any:
         table = self.measure(**state)[0]
         shown, auc = table.head(SHOWN), state["measure"] == "AUC"
-        ax = subplots(ax, (7.6, 1.3 + 0.2 * max(len(shown), 2)))
+        ax = subplots(ax, (7.6, 1.6 + 0.2 * max(len(shown), 2)))
         at = np.arange(len(shown))[::-1]
         ax.hlines(at, shown["low"], shown["high"], color="0.8", lw=7, label="95 % by chance")
-        for wrong, color, what in ((False, style.BLUE, "measured"), (True, style.RED, "wrong")):
+        for wrong, color, what in (
+            (False, style.BLUE, "measured"),
+            (True, style.RED, "beyond chance"),
+        ):
             pick = (shown["wrong"] == wrong).to_numpy()
             ax.plot(shown["value"][pick], at[pick], "Ds"[wrong], color=color, ms=5, label=what)
         ax.axvline(GATES["AUC"] if auc else 0, color=style.BLACK, ls=":", lw=1)
         ax.set_yticks(at, [f"{name} ({n:,})" for name, n in shown["rows"].items()], fontsize=9)
         more = f", the worst {SHOWN} of {len(table)}" if len(shown) < len(table) else ""
         label = "area under the ROC curve" if auc else "stated risk minus share of defaults"
-        ax.set(xlabel=label, title=f"{state['model']}{more}")
-        ax.legend(loc="lower right", bbox_to_anchor=(1.01, 1), ncols=3, borderpad=0)
+        ax.set_title(f"{state['model']}{more}", pad=24)
+        ax.set_xlabel(label)
+        ax.legend(loc="lower left", bbox_to_anchor=(-0.01, 1), ncols=3, borderpad=0.2)
         return ax
 
     @cached_property
