@@ -36,7 +36,6 @@ class Timeline(Explorer):
         for name, time in (("closed", "event_time"), ("arrived", "arrival_time")):
             rows[name] = (rows[time] - rows["applied_at"]) / pd.Timedelta(days=1)
         again = rows.duplicated(["application_id", "event_time"])
-        under_way = (rows["closed"] < -3) & (rows["arrived"] > 3)
         self.histories: dict[str, pd.DataFrame] = {}
         kinds = {
             "defaulted, and corrected": again & (rows["defaulted"] == 1),
