@@ -177,7 +177,7 @@ def _point_in_time(answer: Any) -> str | None:
             return "Expected a DataFrame with the columns late_payments and utilization."
         right = _as_known(requests, history)
         try:
-            mine = got[BUREAU].to_numpy(float)
+            mine = got[BUREAU].to_numpy(float, na_value=np.nan)
         except (TypeError, ValueError):
             return "Expected numbers in late_payments and utilization."
         if mine.shape != right.shape or not np.allclose(mine, right, equal_nan=True):
