@@ -13,6 +13,7 @@ import pandas as pd
 from benchmarks.known_later import FROM_BUREAU, earned, fit, join, risk, table
 from helpers import world
 from helpers.base.stats import auc
+from helpers.course.lesson_2_7.plans import price
 
 
 def years(seed):
@@ -112,6 +113,15 @@ def staleness(seed):
     return result
 
 
+def plans(seed):
+    """Euro a year of plans: a refresh every so many days, and a time-to-live."""
+    return {
+        f"every {refresh} days, {ttl} days": price(refresh, ttl, seed)["total"]
+        for refresh in (1, 3, 5, 7, 10, 14, 30)
+        for ttl in (30, 45, 60, 90, 365)
+    }
+
+
 if __name__ == "__main__":
-    for function in (joins, meaning, staleness):
+    for function in (joins, meaning, staleness, plans):
         print(f"{function.__doc__}\n{table(function)}\n")

@@ -270,18 +270,20 @@ def _plan(answer: Any) -> str | None:
     found = pd.DataFrame([price(refresh, ttl, seed) for seed in _YEARS]).mean()
     if found["total"] <= 1.2 * _BEST:
         return None
-    costs = f"In four unseen years it costs {found['total']:,.0f} euro a year on average. "
+    costs = (
+        f"In four unseen years it costs {found['total']:,.0f} euro a year on average: "
+        f"{found['refreshes']:,.0f} for refreshes, {found['worse decisions']:,.0f} for worse "
+        "decisions. "
+    )
+    days = found["silent feed noticed after"]
     if found["usually missing"] > 0.02:
         share = f"{found['usually missing']:.0%}"
         return f"{costs}Even in quiet weeks {share} of the applications find an expired value."
-    if found["refreshes"] > 0.6 * _BEST:
-        return f"{costs}The refreshes alone are {found['refreshes']:,.0f} of it."
-    if found["silent feed noticed after"] > 30:
-        days = found["silent feed noticed after"]
-        return (
-            f"{costs}The silent feed is noticed after {days:.0f} days: nothing expires till then."
-        )
-    return f"{costs}Between two refreshes the values grow old."
+    if found["refreshes"] > found["worse decisions"]:
+        return f"{costs}The refreshes cost more than the staleness that they save."
+    if days > 35:
+        return f"{costs}A silent feed is noticed after {days:.0f} days of deciding on stale values."
+    return f"{costs}Between two refreshes values grow old."
 
 
 # Typical wrong answers, written as variations of a right one.
@@ -612,13 +614,13 @@ answer = agree
         solution='answer = {"refresh_days": 7, "ttl_days": 45}',
         wrong=(
             ('{"refresh_days": 1, "ttl_days": 30}', "expired value"),
-            ('{"refresh_days": 1, "ttl_days": 60}', "refreshes alone"),
+            ('{"refresh_days": 1, "ttl_days": 60}', "refreshes cost more"),
             ('{"refresh_days": 7, "ttl_days": 365}', "silent feed is noticed"),
             ('{"refresh_days": 30, "ttl_days": 90}', "silent feed is noticed"),
-            ('{"refresh_days": 30, "ttl_days": 45}', "expired value"),
+            ('{"refresh_days": 14, "ttl_days": 60}', "grow old"),
             ("7", "Expected a dict"),
         ),
-        right="That is right. The time-to-live is your alarm, so it stands just above the age that "
-        "is normal; the refresh is bought where one euro more of it earns one euro.",
+        right="That is right. The time-to-live is your alarm, so it belongs just above the normal "
+        "age; the refresh is bought where one euro more of it earns one euro.",
     ),
 ]

@@ -35,18 +35,20 @@ class Timeline(Explorer):
         rows = history.merge(frame[["application_id", "applied_at", "defaulted"]])
         for name, time in (("closed", "event_time"), ("arrived", "arrival_time")):
             rows[name] = (rows[time] - rows["applied_at"]) / pd.Timedelta(days=1)
+        rows = rows.sort_values(["application_id", "closed", "arrived"])
         again = rows.duplicated(["application_id", "event_time"])
+        corrected = rows["application_id"].isin(rows.loc[again, "application_id"])
+        moved = (rows.groupby("application_id")["late_payments"].diff() != 0) & ~corrected
         self.histories: dict[str, pd.DataFrame] = {}
         kinds = {
             "defaulted, and corrected": again & (rows["defaulted"] == 1),
             "paid, and corrected": again & (rows["defaulted"] == 0),
-            "a statement is under way": (rows["closed"] < -3) & (rows["arrived"] > 3) & ~again,
+            "a statement is under way": moved & (rows["closed"] < -3) & (rows["arrived"] > 3),
         }
         for name, of_kind in kinds.items():  # the customer with the most different values
             customers = rows[rows["application_id"].isin(rows.loc[of_kind, "application_id"])]
             spread = customers.groupby("application_id")["late_payments"].nunique()
-            chosen = rows[rows["application_id"] == spread.idxmax()]
-            self.histories[name] = chosen.sort_values(["closed", "arrived"])
+            self.histories[name] = rows[rows["application_id"] == spread.idxmax()]
 
     def answers(self, customer: str, asked: int, built: int) -> dict[str, pd.Series]:
         """Return the statement that each join takes.
@@ -83,11 +85,11 @@ class Timeline(Explorer):
     def describe(self, customer: str, asked: int, built: int) -> str:
         found = self.answers(customer, asked, built)
         text = "; ".join(
-            f"{name}: {one.late_payments:.0f} late payments (closed on day {one.closed:.0f}, "
+            f"{name} {one.late_payments:.0f} (closed on day {one.closed:.0f}, "
             f"arrived on day {one.arrived:.0f})"
             for name, one in found.items()
         )
-        return f"Asked on day {asked}, table built {built} days later. {text}."
+        return f"Asked on day {asked}, table built {built} days later. Late payments: {text}."
 
     def plot(self, customer: str, asked: int, built: int, ax: Any = None) -> Any:
         ax = subplots(ax, (7.6, 4.6))
@@ -108,12 +110,12 @@ class Timeline(Explorer):
             colour, marker = JOINS[name]
             ax.plot(one.closed, one.arrived, marker, ms=size, mec=colour, mew=2, mfc="none", ls="",
                     label=f"{name}: {one.late_payments:.0f}")  # fmt: skip
-        ax.annotate("known when asked", (-195, asked), (2, -3), textcoords="offset points",
-                    va="top", size=10, color=style.GREY)  # fmt: skip
-        ax.annotate("table built", (-195, asked + built), (2, 2), textcoords="offset points",
-                    size=10, color=style.GREY)  # fmt: skip
+        look = {"textcoords": "offset points", "size": 10, "color": style.GREY}
+        ax.annotate("known when asked", (385, asked), (0, -12), ha="right", **look)
+        ax.annotate("table built", (-195, asked + built), (0, 4), **look)
         ax.set(xlim=(-200, 390), ylim=(-200, 420 if asked + built < 400 else 570))
         ax.set(xlabel="day on which the statement was closed", ylabel="day on which it arrived")
         ax.grid(False)
-        ax.legend(loc="lower right", markerscale=0.6, title="late payments by")
+        ax.legend(loc="lower left", bbox_to_anchor=(0, 1), ncols=3, markerscale=0.6,
+                  title="late payments by", alignment="left")  # fmt: skip
         return ax
