@@ -205,7 +205,7 @@ def _recalibrated(answer: Any) -> str | None:
         answers = _many(answer, calls, "p and y of 300 loans, and p of 6,000 new ones")
         if any(np.shape(got) != truth.shape for got in answers):
             return (
-                f"Expected one probability for each of {len(truth):,} new p, got an answer of shape "
+                f"Expected one probability for each of {len(truth):,} new p, got the shape "
                 f"{np.shape(answers[0])}."
             )
         worse = np.mean([_above_best(truth, np.asarray(got, float)) for got in answers])
