@@ -1,4 +1,4 @@
-"""Years of applications with and without faults: when does a plan ring, and what does it cost?"""
+"""Years of applications with and without faults: when a plan rings, and what that costs."""
 
 from __future__ import annotations
 
@@ -23,10 +23,10 @@ COMPLAINT = 90  # days after which somebody complains
 
 # What it costs, in euro an application (benchmarks/lesson_2_2.py), and whether both paths have it.
 FAULTS = {
-    "utilization in percent": (850, False),
-    "rows shifted by one": (74, False),
-    "monthly income": (63, True),
-    "purposes swapped": (21, False),
+    "utilization in percent": (840, False),
+    "rows shifted by one": (80, False),
+    "monthly income": (80, True),
+    "purposes swapped": (23, False),
     "channel lost": (4, True),
     "new purpose": (1, True),
 }
@@ -191,7 +191,8 @@ class Years:
                 _counts(codes[""][table], len(kinds)).sum(axis=1) / table.shape[1]
             )
             for fault in seen:
-                if fault == "" or (codes[fault] != codes[""]).any():
+                many = [np.bincount(codes[one], minlength=len(kinds)) for one in (fault, "")]
+                if fault == "" or (many[0] != many[1]).any():  # else no distance can show it
                     self._counts[fault, column] = _counts(codes[fault][rows], len(kinds))
 
     def distances(self, days: int, column: str, fault: str = "") -> np.ndarray:

@@ -375,7 +375,7 @@ answer = schema
     Exercise(
         id="2.2-b",
         kind="code",
-        question="A function threshold(reference, n, looks): L-infinity with one false alarm a year.",
+        question="A function threshold(reference, n, looks) with one false alarm a calm year.",
         judge=_threshold,
         hints=(
             "Draw two samples from the shares of `reference`, one of its own size and one of n.",
@@ -453,7 +453,7 @@ answer = canary
     Exercise(
         id="2.2-d",
         kind="code",
-        question="A schema with a skew comparator on each of six columns that rings when it should.",
+        question="A schema with skew comparators on six columns that ring when they should.",
         judge=_comparators,
         hints=(
             "Measure calm files first: thresholds 0, then read `drift_skew_info`.",
@@ -584,7 +584,7 @@ answer = skewed_rows
         judge=_plan,
         hints=(
             "What is lost until the next look? Move `days` first, then see what rings.",
-            "Take thresholds for the rows and the looks of your plan: exercise 2.2-b computes them.",
+            "Thresholds belong to the rows and the looks of a plan: exercise 2.2-b computes them.",
             "One fault leaves every distribution as it was.",
         ),
         solution="""

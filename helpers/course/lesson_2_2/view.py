@@ -1,4 +1,4 @@
-"""Choose how often to look, a threshold and rows to compare; see what is found and what it costs."""
+"""Choose how often to look, a threshold and rows to compare; see what is found, at what cost."""
 
 from __future__ import annotations
 
@@ -57,8 +57,8 @@ class AlarmLab(Explorer):
         missed = [name for name in table.index if table.loc[name, "found"] < 0.95]
         return (
             f"A look every {days} days, threshold {threshold:g}, {rows} rows compared by key: "
-            f"{outcome.false_alarms:,.1f} false alarms a calm year; found in time in at least 95 of "
-            f"100 years: {len(table) - len(missed)} of {len(table)} faults"
+            f"{outcome.false_alarms:,.1f} false alarms a calm year; found in 95 % of the years: "
+            f"{len(table) - len(missed)} of {len(table)} faults"
             f"{' (not: ' + ', '.join(missed) + ')' if missed else ''}. "
             f"Expected cost of a year with one fault: {round(outcome.euro, -3):,.0f} euro."
         )
@@ -70,7 +70,7 @@ class AlarmLab(Explorer):
         left.barh(table.index, table["days"], color=colors)
         left.set_yticks(range(len(table)), [name.replace(" in ", "\nin ") for name in table.index])
         for at, (found, until) in enumerate(zip(table["found"], table["days"], strict=True)):
-            text = f"{until:.0f}" if found >= 0.95 else f"{until:.0f}, {found:.0%}"
+            text = f"{until:.0f}" if found >= 0.95 else f"found in {found:.0%}"
             inside = until > 0.6 * COMPLAINT
             left.annotate(
                 text,
@@ -94,5 +94,5 @@ class AlarmLab(Explorer):
         right.set(xlabel="threshold (L-infinity)", ylabel="euro a year")
         right.set_xticks([0.01, 0.03, 0.1, 0.3], ["0.01", "0.03", "0.1", "0.3"])
         right.minorticks_off()
-        right.legend(loc="lower left")
+        right.legend(loc="upper center", bbox_to_anchor=(0.4, -0.2), ncols=3, columnspacing=0.8)
         return axes
