@@ -110,7 +110,7 @@ def slices(seed: int) -> dict[str, float]:
     june["late_payments"] *= np.where(june["region"] == "Islands", 2, 1)
     pool = lender.applications("2026-09", 20_000)
     weights = np.where(pool["employment"] == "student", 4, 1)
-    september = pool.sample(2_000, weights=weights, random_state=1)
+    september = pool.sample(2_000, weights=weights, random_state=5)
     a, b, c = (banded(frame, edges) for frame in (training, june, september))
     one = [frame["region"] == "Islands" for frame in (training, june)]
     salaried = [frame["employment"] == "salaried" for frame in (training, september)]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from functools import cache
 
 import numpy as np
 import pandas as pd
@@ -174,6 +175,7 @@ class Years:
         rows, table = rng.integers(len(pool), size=(2, n, YEAR * LOGGED_A_DAY))
         self.onset = rng.integers(84, YEAR - COMPLAINT, n)
         self._luck = rng.random((n, YEAR))
+        self._distances = cache(self._compare)
         columns = [*WORDS, *NUMBERS]
         self._wrong = {
             fault: 0 if at_the_source else (frame[columns] != pool[columns]).any(axis=1).mean()
@@ -197,6 +199,9 @@ class Years:
 
     def distances(self, days: int, column: str, fault: str = "") -> np.ndarray:
         """Return L-infinity at each look of each year; a fault begins on its day of onset."""
+        return self._distances(days, column, fault)
+
+    def _compare(self, days: int, column: str, fault: str) -> np.ndarray:
         seen = self._counts["", column]
         if fault:
             after = np.arange(YEAR)[:, None] >= self.onset[:, None, None]
