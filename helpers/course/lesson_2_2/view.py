@@ -90,7 +90,7 @@ class AlarmLab(Explorer):
         right.plot(THRESHOLDS, seen, color=PURPLE, ls=":", label="false alarms")
         right.axvline(threshold, color=GREY, lw=1)
         right.plot(threshold, self.outcome(days, threshold, rows).euro, "o", color=BLACK)
-        right.set(xscale="log", yscale="log", ylim=(1e3, 5e6), title="A year with one fault")
+        right.set(xscale="log", yscale="log", ylim=(300, 5e6), title="A year with one fault")
         right.set(xlabel="threshold (L-infinity)", ylabel="euro a year")
         right.set_xticks([0.01, 0.03, 0.1, 0.3], ["0.01", "0.03", "0.1", "0.3"])
         right.minorticks_off()
