@@ -3,22 +3,26 @@
 from __future__ import annotations
 
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-
-from helpers import validation, world
 from helpers.course.exercises.calls import ReplyError, run
 from helpers.course.exercises.core import Exercise
 from helpers.course.exercises.judges import as_number, assigned
-from helpers.course.lesson_2_2 import alarms
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+    from helpers import validation
+    from helpers.course.lesson_2_2 import alarms
 
 KEYS = ["application_id", "applied_at"]
 SIX = ("purpose", "channel", "employment", "income", "utilization", "late_payments")
 
 
 def _schema(answer: Any) -> validation.Schema:
+    from helpers import validation
+
     if isinstance(answer, validation.Schema):
         return answer.copy()
     try:
@@ -34,6 +38,8 @@ def _schema(answer: Any) -> validation.Schema:
 @cache
 def _files() -> list[tuple[str, Any, set[str], str]]:
     """Return environments, statistics of unseen files, what must be found in them, and a reply."""
+    from helpers import validation, world
+
     frame = world.World(seed=31).applications("2026-05", 400)
     full = frame.assign(early_arrears=world.early_signs(frame)["early_arrears"])
     full = full.drop(columns="applied_at")
@@ -56,6 +62,8 @@ def _files() -> list[tuple[str, Any, set[str], str]]:
 
 
 def _environments(answer: Any) -> str | None:
+    from helpers import validation
+
     schema = _schema(answer)
     lacking = [e for e in ("TRAINING", "SERVING", "RESCORING") if e not in schema.environments]
     if lacking:
@@ -92,16 +100,22 @@ schema.environments = ["TRAINING", "SERVING", "RESCORING"]
 # b: a threshold from a null
 
 _CASES = (
-    (world.PURPOSES, 8_000, 2_000, 12),
-    (world.CHANNELS, 5_000, 200, 52),
-    (world.REGIONS, 4_000, 4_000, 100),
+    ("PURPOSES", 8_000, 2_000, 12),
+    ("CHANNELS", 5_000, 200, 52),
+    ("REGIONS", 4_000, 4_000, 100),
 )
 
 
 @cache
 def _calm(case: int) -> tuple[pd.Series, np.ndarray]:
     """Return a training column, and distances of 20,000 calm files to tables like it."""
-    shares, m, n, _ = _CASES[case]
+    import numpy as np
+    import pandas as pd
+
+    from helpers import world
+
+    column, m, n, _ = _CASES[case]
+    shares = getattr(world, column)
     rng = np.random.default_rng([22, case])
     p = np.array(list(shares.values())) / sum(shares.values())
     old, new = rng.multinomial(m, p, 20_000) / m, rng.multinomial(n, p, 20_000) / n
@@ -135,6 +149,8 @@ def _threshold(answer: Any) -> str | None:
 @cache
 def _rules() -> tuple[validation.Schema, Any]:
     """Return comparators and rules of all features, and statistics of the training table."""
+    from helpers import validation
+
     limits = {"age": (18, 75), "income": (6_000, 400_000), "amount": (500, 50_000)}
     limits |= {"term_months": (12, 60), "late_payments": (0, 24), "utilization": (0, 1)}
     training, statistics = _training()
@@ -153,11 +169,17 @@ def _rules() -> tuple[validation.Schema, Any]:
 
 @cache
 def _training() -> tuple[pd.DataFrame, Any]:
+    from helpers import validation, world
+
     frame = world.World(seed=31).applications(("2025-01", "2025-12"))
     return frame, validation.generate_statistics(frame)
 
 
 def _canary(answer: Any) -> str | None:
+    import pandas as pd
+
+    from helpers import validation, world
+
     frame = world.World(seed=31).applications("2026-01")
     planted = frame.copy()
     for column in frame.columns.drop([*KEYS, "defaulted"]):
@@ -195,6 +217,11 @@ def _canary(answer: Any) -> str | None:
 @cache
 def _measured(categorical: frozenset[str]) -> tuple[Any, list[Any], Any]:
     """Return statistics of the training table, of twelve calm files and of a faulty one."""
+    import numpy as np
+
+    from helpers import validation, world
+    from helpers.course.lesson_2_2 import alarms
+
     training, plain = _training()
     schema = validation.infer_schema(plain)
     for name in categorical:
@@ -213,6 +240,8 @@ def _measured(categorical: frozenset[str]) -> tuple[Any, list[Any], Any]:
 
 
 def _comparators(answer: Any) -> str | None:
+    from helpers import validation
+
     schema = _schema(answer)
     lacking = [name for name in SIX if name not in schema]
     if lacking:
@@ -272,6 +301,11 @@ for name, limit in limits.items():
 @cache
 def _logs() -> tuple[pd.DataFrame, list[tuple[str, pd.DataFrame, set[str]]]]:
     """Return a training table, and logs with a fault each and the ids that are wrong."""
+    import numpy as np
+    import pandas as pd
+
+    from helpers import world
+
     truth = world.World(seed=33).applications("2026-07", 300).drop(columns="defaulted")
     truth.loc[truth.index[::40], "purpose"] = None
     numbers = truth.select_dtypes("number").columns
@@ -327,10 +361,14 @@ def _skewed(answer: Any) -> str | None:
 
 @cache
 def _years() -> alarms.Years:
+    from helpers.course.lesson_2_2 import alarms
+
     return alarms.Years(60, seed=101)
 
 
 def _plan(answer: Any) -> str | None:
+    from helpers.course.lesson_2_2 import alarms
+
     if not isinstance(answer, alarms.Plan):
         return f"Expected a Plan, got an answer of type {type(answer).__name__}."
     outcome = _years().run(answer)

@@ -3,18 +3,18 @@
 from __future__ import annotations
 
 import io
+import math
 from collections.abc import Collection, Mapping
 from functools import cache, partial
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-
-from helpers import world
 from helpers.course.exercises.calls import ReplyError, run
 from helpers.course.exercises.core import Exercise
 from helpers.course.exercises.judges import as_number, assigned
-from helpers.course.lesson_2_7.plans import BUREAU, price
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 _V1 = [("customer", "string"), ("late_payments", "int"), ("utilization", "float")]
 _V1 = [{"name": name, "type": kind} for name, kind in _V1]
@@ -71,6 +71,10 @@ def _third_version(answer: Any) -> str | None:
 @cache
 def _two_versions(seed: int, plant: str) -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return a week's applications in two versions of a feed."""
+    import numpy as np
+
+    from helpers import world
+
     rng = np.random.default_rng(seed)
     old = world.World(seed).applications("2026-05", 1_500)
     old = world.incidents["missing history"].apply(old, strength=0.1, seed=seed)
@@ -117,6 +121,10 @@ def _contract(answer: Any) -> str | None:
 
 def _history(*messages: tuple) -> pd.DataFrame:
     """Return messages given as (customer, event day, arrival day, late payments, utilization)."""
+    import pandas as pd
+
+    from helpers.course.lesson_2_7.plans import BUREAU
+
     names = ["application_id", "event_time", "arrival_time", *BUREAU]
     frame = pd.DataFrame(messages, columns=names)
     for name in ("event_time", "arrival_time"):
@@ -125,12 +133,18 @@ def _history(*messages: tuple) -> pd.DataFrame:
 
 
 def _requests(*pairs: tuple[str, int]) -> pd.DataFrame:
+    import pandas as pd
+
     ids, days = zip(*pairs, strict=True)
     at = pd.Timestamp("2026-01-01") + pd.to_timedelta(pd.Series(days), unit="D")
     return pd.DataFrame({"application_id": ids, "applied_at": at})
 
 
 def _as_known(requests: pd.DataFrame, history: pd.DataFrame) -> np.ndarray:
+    import numpy as np
+
+    from helpers.course.lesson_2_7.plans import BUREAU
+
     asked = requests.assign(row=np.arange(len(requests)))
     rows = asked[["row", "application_id", "applied_at"]].merge(history, on="application_id")
     rows = rows[rows["arrival_time"] <= rows["applied_at"]]
@@ -161,6 +175,11 @@ _JOINS = [
 
 @cache
 def _unseen(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
+    import numpy as np
+    import pandas as pd
+
+    from helpers import world
+
     frame = world.World(seed).applications("2025-06", 400)
     history = world.bureau_history(frame, seed=seed).sample(frac=1, random_state=seed)
     later = pd.to_timedelta(np.random.default_rng(seed).integers(-200, 300, 400), unit="D")
@@ -169,6 +188,11 @@ def _unseen(seed: int) -> tuple[pd.DataFrame, pd.DataFrame]:
 
 
 def _point_in_time(answer: Any) -> str | None:
+    import numpy as np
+    import pandas as pd
+
+    from helpers.course.lesson_2_7.plans import BUREAU
+
     unseen = "In a year of applications of another world it differs from what was known."
     for requests, history, reply in [*_JOINS, (*_unseen(8), unseen)]:
         small = "\n".join(map(str, (requests, history))) if len(history) < 9 else "another world"
@@ -191,7 +215,7 @@ class _Store:
     ttl = 10
 
     def __init__(self, fault: str = "") -> None:
-        self.fault, self.done = fault, -np.inf
+        self.fault, self.done = fault, -math.inf
         self.log: list[tuple] = []
         self.table: dict[Any, tuple] = {}
 
@@ -206,7 +230,7 @@ class _Store:
     def materialize(self, upto: float) -> None:
         for new in sorted(self.log, key=lambda one: one[1:3]):
             event, arrival, _, key, _ = new
-            held = self.table.get(key, (-np.inf, -np.inf, -1))
+            held = self.table.get(key, (-math.inf, -math.inf, -1))
             news = self.done < arrival <= upto
             if self.fault == AT_ONCE:
                 news = self.done <= arrival < upto
@@ -261,6 +285,10 @@ _YEARS = (11, 12, 13, 14, 15)
 
 
 def _plan(answer: Any) -> str | None:
+    import pandas as pd
+
+    from helpers.course.lesson_2_7.plans import price
+
     names = ("refresh_days", "ttl_days")
     if not isinstance(answer, Mapping) or set(answer) != set(names):
         return "Expected a dict with refresh_days and ttl_days."

@@ -4,18 +4,16 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-from sklearn.datasets import load_digits
-from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
-from helpers import world
 from helpers.course.exercises.calls import ReplyError, run
 from helpers.course.exercises.core import Exercise
-from helpers.course.lesson_2_8 import bank as room
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 PRICES = {"early_arrears": 0, "bureau_alert": 24, "debt_adviser": 24, "collections_note": 0}
 HAND_LABEL = 0.05  # like the prices: in euro an application
@@ -23,6 +21,8 @@ TARGET = 296
 
 
 def _numbers(got: Any, n: int, what: str) -> np.ndarray:
+    import numpy as np
+
     try:
         values = np.asarray(got, float)
     except (TypeError, ValueError):
@@ -34,12 +34,16 @@ def _numbers(got: Any, n: int, what: str) -> np.ndarray:
 
 
 def _posterior(votes: np.ndarray, prior: Any, hit: np.ndarray, false: np.ndarray) -> np.ndarray:
+    import numpy as np
+
     odds = np.where(votes == 1, hit / false, 1) * np.where(votes == 0, (1 - hit) / (1 - false), 1)
     odds = odds.prod(axis=1) * prior / (1 - prior)
     return odds / (1 + odds)
 
 
 def _e_step(answer: Any) -> str | None:
+    import numpy as np
+
     rng = np.random.default_rng(5)
     for prior in (0.3, rng.uniform(0.05, 0.8, 60)):
         hit, false = rng.uniform(0.3, 0.8, 5), rng.uniform(0.02, 0.2, 5)
@@ -70,6 +74,9 @@ def _e_step(answer: Any) -> str | None:
 @cache
 def _gossips(seed: int) -> tuple[pd.DataFrame, pd.Series, set[str], set[str]]:
     """Return votes of six sources, the truth, who copies whom, and who is nearly always right."""
+    import numpy as np
+    import pandas as pd
+
     rng = np.random.default_rng(seed)
     truth = rng.random(200) < 0.35
     rates = [(0.92, 0.02), (0.9, 0.03), (0.55, 0.05), (0.45, 0.08), (0.25, 0.02), (0.5, 0.1)]
@@ -103,6 +110,8 @@ def _copying(answer: Any) -> str | None:
 
 
 def _calibrate(answer: Any) -> str | None:
+    import numpy as np
+
     rng, loss = np.random.default_rng(8), []
     for _ in range(30):
         z = rng.normal(-1, 1.4, 2_100)
@@ -137,6 +146,11 @@ def _calibrate(answer: Any) -> str | None:
 @threadpool_limits.wrap(limits=1)  # many small fits: two threads wait for each other
 def _earned(sources: tuple[str, ...], vote: str, hand: int) -> float:
     """Return what a plan earns in six other recessions, before costs."""
+    import numpy as np
+
+    from helpers import world
+    from helpers.course.lesson_2_8 import bank as room
+
     euro = []
     for seed in range(11, 17):
         lender, rng = room.bank(seed), np.random.default_rng(seed)
@@ -181,12 +195,17 @@ def _plan(answer: Any) -> str | None:
 
 @cache
 def _images() -> tuple[np.ndarray, np.ndarray]:
+    from sklearn.datasets import load_digits
+
     return load_digits(return_X_y=True)
 
 
 @threadpool_limits.wrap(limits=1)
 def _learn(draw: int, pick: Callable[..., Any]) -> float:
     """Return the accuracy on digits after 100 labels, bought 20 at a time."""
+    import numpy as np
+    from sklearn.linear_model import LogisticRegression
+
     (X, y), model = _images(), LogisticRegression(C=10, max_iter=500)
     order = np.random.default_rng(50 + draw).permutation(len(y))
     test, have, pool = order[:600], order[600:620], order[620:]
@@ -198,10 +217,14 @@ def _learn(draw: int, pick: Callable[..., Any]) -> float:
 
 @cache
 def _by_chance() -> float:
+    import numpy as np
+
     return float(np.mean([_learn(draw, lambda model, X, n: np.arange(n)) for draw in range(5)]))
 
 
 def _pick(answer: Any) -> str | None:
+    import numpy as np
+
     surer = []  # than the others in the pool
 
     def pick(model: Any, X: np.ndarray, n: int) -> np.ndarray:
@@ -224,6 +247,8 @@ def _pick(answer: Any) -> str | None:
 
 @threadpool_limits.wrap(limits=1)
 def _spread(answer: Any) -> str | None:
+    import numpy as np
+
     (X, y), right = _images(), []
     for draw in range(4):
         order = np.random.default_rng(90 + draw).permutation(len(y))[:1_500]

@@ -4,17 +4,15 @@ from __future__ import annotations
 
 from copy import deepcopy
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-from threadpoolctl import threadpool_limits
-
-from helpers import world
 from helpers.course.exercises.calls import ReplyError, run
 from helpers.course.exercises.core import Exercise
 from helpers.course.exercises.judges import as_number, number
-from helpers.course.lesson_3_4.gate import BAD, GOOD, NUMBERS, TEXTS, linear, stopped, trials
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
 
 _BOOSTED = """
 from sklearn.ensemble import HistGradientBoostingClassifier
@@ -126,6 +124,8 @@ def _many(answer: Any, calls: list[tuple], about: str) -> list:
 
 @cache
 def _book(seed: int = 34, n: int = 6_000) -> tuple[pd.DataFrame, np.ndarray]:
+    from helpers import world
+
     lender = world.World(seed)
     frame = lender.applications("2025-05", n)
     return frame, lender.default_probability(frame)
@@ -133,12 +133,16 @@ def _book(seed: int = 34, n: int = 6_000) -> tuple[pd.DataFrame, np.ndarray]:
 
 def _above_best(truth: np.ndarray, p: np.ndarray) -> float:
     """Return by how much the expected log loss of p is above that of the truth."""
+    import numpy as np
+
     p = np.clip(p, 1e-6, 1 - 1e-6)
     loss = truth * np.log(truth / p) + (1 - truth) * np.log((1 - truth) / (1 - p))
     return float(loss.mean())
 
 
 def _finder(answer: Any) -> str | None:
+    import numpy as np
+
     frame, p = _book()
     rng, calls, planted = np.random.default_rng(34), [], []
     cells = frame["region"] + " x " + frame["purpose"]
@@ -169,6 +173,8 @@ def _finder(answer: Any) -> str | None:
 
 
 def _null(answer: Any) -> str | None:
+    import numpy as np
+
     rng, last = np.random.default_rng(0), None
     for p, n in ((_book()[1], 500), (_book()[1], 5_000), (rng.beta(1, 1, 3_000), 1_000)):
         values = []
@@ -195,6 +201,8 @@ def _null(answer: Any) -> str | None:
 
 
 def _recalibrated(answer: Any) -> str | None:
+    import numpy as np
+
     rng, (_, truth) = np.random.default_rng(3), _book()
     odds = np.log(truth / (1 - truth))
     models = {"is too sure of itself": (1.7, 0.3), "is too timid": (0.6, -0.4), "is right": (1, 0)}
@@ -224,6 +232,10 @@ def _recalibrated(answer: Any) -> str | None:
 
 
 def _monotone(answer: Any) -> str | None:
+    from threadpoolctl import threadpool_limits
+
+    from helpers.course.lesson_3_4.gate import NUMBERS, TEXTS
+
     (frame, _), (fresh, truth) = _book(35, 4_000), _book()
     X, new = (one[NUMBERS + TEXTS].astype(dict.fromkeys(TEXTS, "category"))
               for one in (frame, fresh))  # fmt: skip
@@ -257,6 +269,11 @@ def _monotone(answer: Any) -> str | None:
 
 
 def _gamed(answer: Any) -> str | None:
+    import numpy as np
+
+    from helpers import world
+    from helpers.course.lesson_3_4.gate import linear
+
     model = linear(_book(35, 4_000)[0])
     frame = _book()[0].drop(columns="defaulted").head(2_000)
 
@@ -285,6 +302,10 @@ def _gamed(answer: Any) -> str | None:
 
 
 def _promise(answer: Any) -> str | None:
+    import numpy as np
+
+    from helpers.course.lesson_3_4.gate import linear
+
     frame, truth = _book()
     p = linear(_book(35, 4_000)[0]).predict_proba(frame)[:, 1]
     rng, new = np.random.default_rng(5), np.arange(3_000, 6_000)
@@ -314,6 +335,10 @@ def _promise(answer: Any) -> str | None:
 
 
 def _gate(answer: Any) -> str | None:
+    import numpy as np
+
+    from helpers.course.lesson_3_4.gate import BAD, GOOD, stopped, trials
+
     if isinstance(answer, type) or not callable(answer):
         run(answer)  # which replies
 
