@@ -153,22 +153,22 @@ def _as_known(requests: pd.DataFrame, history: pd.DataFrame) -> np.ndarray:
 
 
 _JOINS = [
-    (_requests(("a", 9)), _history(("a", 5, 7, 1, 0.1), ("a", 1, 2, 0, 0.2)),
+    ([("a", 9)], [("a", 5, 7, 1, 0.1), ("a", 1, 2, 0, 0.2)],
      "The newest statement is not always the last row of the table."),
-    (_requests(("a", 9)), _history(("a", 1, 2, 0, 0.2), ("a", 5, 10, 1, 0.1)),
+    ([("a", 9)], [("a", 1, 2, 0, 0.2), ("a", 5, 10, 1, 0.1)],
      "A statement closed before the application, and still under way, cannot be known yet."),
-    (_requests(("a", 9)), _history(("a", 1, 2, 0, 0.2), ("a", 5, 6, 1, 0.1), ("a", 1, 8, 4, 0.2)),
+    ([("a", 9)], [("a", 1, 2, 0, 0.2), ("a", 5, 6, 1, 0.1), ("a", 1, 8, 4, 0.2)],
      "An old statement that arrives again last is still an old statement."),
-    (_requests(("a", 9)), _history(("a", 5, 8, 3, 0.1), ("a", 5, 6, 1, 0.1), ("a", 5, 12, 9, 0.1)),
+    ([("a", 9)], [("a", 5, 8, 3, 0.1), ("a", 5, 6, 1, 0.1), ("a", 5, 12, 9, 0.1)],
      "Of the same statement, sent several times, the last one that had arrived counts."),
-    (_requests(("a", 9)), _history(("a", 1, 2, 0, 0.2), ("a", 5, 6, 1, None)),
+    ([("a", 9)], [("a", 1, 2, 0, 0.2), ("a", 5, 6, 1, None)],
      "Where the newest statement has no utilization, that of an older one is not the answer."),
-    (_requests(("b", 9), ("a", 9)), _history(("a", 1, 2, 2, 0.2)),
+    ([("b", 9), ("a", 9)], [("a", 1, 2, 2, 0.2)],
      "A customer of whom nothing has arrived stays in the table, with missing values."),
-    (_requests(("a", 9), ("b", 9), ("a", 3)), _history(("a", 1, 2, 2, 0.2), ("a", 5, 6, 1, 0.1),
-                                                        ("b", 5, 6, 7, 0.3)),
+    ([("a", 9), ("b", 9), ("a", 3)], [("a", 1, 2, 2, 0.2), ("a", 5, 6, 1, 0.1),
+                                                        ("b", 5, 6, 7, 0.3)],
      "One customer may be asked about twice; the rows come back in the order of the requests."),
-    (_requests(("a", 6)), _history(("a", 1, 2, 2, 0.2), ("a", 5, 6, 1, 0.1)),
+    ([("a", 6)], [("a", 1, 2, 2, 0.2), ("a", 5, 6, 1, 0.1)],
      "What arrives at the very moment of the application counts as known."),
 ]  # fmt: skip
 
@@ -194,9 +194,10 @@ def _point_in_time(answer: Any) -> str | None:
     from helpers.course.lesson_2_7.plans import BUREAU
 
     unseen = "In a year of applications of another world it differs from what was known."
-    for requests, history, reply in [*_JOINS, (*_unseen(8), unseen)]:
-        small = "\n".join(map(str, (requests, history))) if len(history) < 9 else "another world"
-        got = run(answer, requests, history, about="\n" + small)
+    small = [(_requests(*pairs), _history(*sent), reply) for pairs, sent, reply in _JOINS]
+    for requests, history, reply in [*small, (*_unseen(8), unseen)]:
+        shown = "\n".join(map(str, (requests, history))) if len(history) < 9 else "another world"
+        got = run(answer, requests, history, about="\n" + shown)
         if not isinstance(got, pd.DataFrame) or not {*BUREAU} <= {*got.columns}:
             return "Expected a DataFrame with the columns late_payments and utilization."
         right = _as_known(requests, history)
@@ -205,7 +206,7 @@ def _point_in_time(answer: Any) -> str | None:
         except (TypeError, ValueError):
             return "Expected numbers in late_payments and utilization."
         if mine.shape != right.shape or not np.allclose(mine, right, equal_nan=True):
-            return f"{reply} It was called with\n{small}"
+            return f"{reply} It was called with\n{shown}"
     return None
 
 
