@@ -90,5 +90,5 @@ def test_a_choice_without_sources_is_answered_in_words():
         seen.add(picture(view).value)
     assert "The source's warnings as labels" in words(view).value
     controls(view)["collections note"].value = False
-    assert "No source, no labels" in words(view).value
+    assert "No source, no labels by" in words(view).value
     assert len({*seen, picture(view).value}) == 5

@@ -79,7 +79,8 @@ class LabelLab(Explorer):
 
     def describe(self, sources: tuple[str, ...], copying: float, vote: str) -> str:
         if not sources:
-            return f"No source, no labels. True labels, at once, would earn {self.reference:.0f}."
+            labels = f"No source, no labels by {vote!r}."
+            return f"{labels} True labels, at once, would earn {self.reference:.0f} euro."
         found = self.measure(sources, copying, vote)
         rates = "; ".join(
             f"{name.replace('_', ' ')} {believed:.2f} (true {true:.2f})"
