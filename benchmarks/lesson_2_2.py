@@ -7,11 +7,6 @@ import itertools
 import numpy as np
 import pandas as pd
 from scipy.special import rel_entr
-from sklearn.compose import make_column_transformer
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from helpers import world
 from helpers.course.lesson_2_2.alarms import (
@@ -25,6 +20,7 @@ from helpers.course.lesson_2_2.alarms import (
     bands,
     damage,
 )
+from helpers.course.linear import linear
 
 SEEDS = (2025, 1, 2, 3, 4)
 
@@ -78,18 +74,12 @@ def euro(seed: int) -> pd.DataFrame:
     """Return the largest distance and the euro an application of each fault."""
     lender = world.World(seed)
     training = lender.applications(("2025-01", "2025-12"))
-    features = [*WORDS, *NUMBERS]
-    prepare = make_column_transformer(
-        (make_pipeline(SimpleImputer(), StandardScaler()), list(NUMBERS)),
-        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), list(WORDS)),
-    )
-    model = make_pipeline(prepare, LogisticRegression(solver="newton-cholesky"))
-    model.fit(training[features], training["defaulted"])
+    model = linear(training, NUMBERS, WORDS)
     year = lender.applications(("2026-01", "2026-10"))
     earns, edges = lender.expected_profit(year), bands(training)
 
     def earned(seen: pd.DataFrame) -> float:
-        risk = model.predict_proba(seen[features])[:, 1]
+        risk = model.predict_proba(seen)[:, 1]
         return np.mean(earns * (world.profit(year, risk) > 0))
 
     a, rows = banded(training, edges), {}

@@ -20,10 +20,9 @@ from sklearn.svm import LinearSVC
 
 from helpers import world
 from helpers.base.stats import auc
+from helpers.course.linear import NUMBERS
 
 SEEDS = (2025, 1, 2, 3, 4)
-NUMBERS = ["age", "income", "years_employed", "amount", "term_months"]
-NUMBERS += ["utilization", "late_payments", "credit_history_years"]
 TEXTS = ["sex", "region", "employment", "purpose", "channel"]
 FEATURES = NUMBERS + TEXTS
 BUREAU = ["utilization", "late_payments", "credit_history_years"]

@@ -17,7 +17,8 @@ from sklearn.frozen import FrozenEstimator
 
 from helpers import world
 from helpers.base.stats import auc
-from helpers.course.lesson_3_4.gate import BAD, GOOD, NUMBERS, TEXTS, linear, stopped, trials
+from helpers.course.lesson_3_4.gate import BAD, GOOD, stopped, trials
+from helpers.course.linear import NUMBERS, TEXTS, linear
 
 SEEDS = (2025, 1, 2, 3, 4)
 COLUMNS = ["channel", "employment", "purpose", "region", "sex"]

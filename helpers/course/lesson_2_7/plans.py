@@ -9,6 +9,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import world
+from helpers.course.linear import linear
 
 REFRESH = 300  # euro that the bureau charges for a refresh
 A_MONTH = 1_000  # applications
@@ -16,9 +17,6 @@ UNNOTICED = 90  # days after which somebody asks about a feed that is silent
 MENDED = 7  # days from the alarm to the first refresh that works
 MORE_MISSING = 0.05  # the alarm: so much more is missing in a week than is usual
 BUREAU = ["late_payments", "utilization"]
-NUMBERS = ["age", "income", "years_employed", "amount", "term_months", "credit_history_years"]
-NUMBERS += BUREAU
-TEXTS = ["employment", "purpose", "channel"]
 
 
 def price(refresh_days: float, ttl_days: float, seed: int = 2025) -> dict[str, float]:
@@ -68,19 +66,7 @@ def price(refresh_days: float, ttl_days: float, seed: int = 2025) -> dict[str, f
 
 @cache
 def _model() -> Any:
-    from sklearn.compose import make_column_transformer
-    from sklearn.impute import SimpleImputer
-    from sklearn.linear_model import LogisticRegression
-    from sklearn.pipeline import make_pipeline
-    from sklearn.preprocessing import OneHotEncoder, StandardScaler
-
-    train = world.World(2024).applications(("2024-01", "2024-06"), 1_000)
-    prepare = make_column_transformer(
-        (make_pipeline(SimpleImputer(), StandardScaler()), NUMBERS),
-        (OneHotEncoder(sparse_output=False), TEXTS),
-    )
-    model = make_pipeline(prepare, LogisticRegression(solver="newton-cholesky"))
-    return model.fit(train, train["defaulted"])
+    return linear(world.World(2024).applications(("2024-01", "2024-06"), 1_000))
 
 
 @cache

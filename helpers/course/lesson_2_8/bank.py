@@ -6,17 +6,11 @@ from functools import cache
 from typing import Any
 
 import numpy as np
-from sklearn.compose import make_column_transformer
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from helpers import world
+from helpers.course.linear import features
 
-NUMBERS = ["age", "income", "years_employed", "amount", "term_months"]
-NUMBERS += ["utilization", "late_payments", "credit_history_years"]
-TEXTS = ["employment", "purpose", "channel"]
 SOURCES = list(world.SIGNS)
 
 
@@ -74,10 +68,7 @@ class Bank:
         self.seed, self.lender = seed, world.World(seed, changes=("recession",))
         months = (("2026-10", "2026-11"), ("2027-04", "2027-09"))
         self.new, self.test = map(self.lender.applications, months)
-        self.prepare = make_column_transformer(
-            (make_pipeline(SimpleImputer(), StandardScaler()), NUMBERS),
-            (OneHotEncoder(handle_unknown="ignore", sparse_output=False), TEXTS),
-        )
+        self.prepare = features()
         self.X, self.X_test = (
             self.prepare.fit_transform(self.new),
             self.prepare.transform(self.test),

@@ -234,7 +234,7 @@ def _recalibrated(answer: Any) -> str | None:
 def _monotone(answer: Any) -> str | None:
     from threadpoolctl import threadpool_limits
 
-    from helpers.course.lesson_3_4.gate import NUMBERS, TEXTS
+    from helpers.course.linear import NUMBERS, TEXTS
 
     (frame, _), (fresh, truth) = _book(35, 4_000), _book()
     X, new = (one[NUMBERS + TEXTS].astype(dict.fromkeys(TEXTS, "category"))
@@ -272,7 +272,7 @@ def _gamed(answer: Any) -> str | None:
     import numpy as np
 
     from helpers import world
-    from helpers.course.lesson_3_4.gate import linear
+    from helpers.course.linear import linear
 
     model = linear(_book(35, 4_000)[0])
     frame = _book()[0].drop(columns="defaulted").head(2_000)
@@ -304,7 +304,7 @@ def _gamed(answer: Any) -> str | None:
 def _promise(answer: Any) -> str | None:
     import numpy as np
 
-    from helpers.course.lesson_3_4.gate import linear
+    from helpers.course.linear import linear
 
     frame, truth = _book()
     p = linear(_book(35, 4_000)[0]).predict_proba(frame)[:, 1]

@@ -8,30 +8,13 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
-from sklearn.compose import make_column_transformer
-from sklearn.impute import SimpleImputer
-from sklearn.linear_model import LogisticRegression
-from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from helpers import world
 from helpers.base.stats import auc
+from helpers.course.linear import NUMBERS, linear
 
-NUMBERS = ["age", "income", "years_employed", "amount", "term_months"]
-NUMBERS += ["utilization", "late_payments", "credit_history_years"]
-TEXTS = ["employment", "purpose", "channel"]
 GOOD = ["the truth", "more rows", "burden added"]
 BAD = ["East wiped", "level too low", "level too high", "600 rows", "no utilization"]
-
-
-def linear(frame: pd.DataFrame, numbers: list[str] = NUMBERS) -> Any:
-    """Return the linear model of lesson 1.2, fitted to a frame's outcomes."""
-    prepare = make_column_transformer(
-        (make_pipeline(SimpleImputer(), StandardScaler()), numbers),
-        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), TEXTS),
-    )
-    model = make_pipeline(prepare, LogisticRegression(solver="newton-cholesky"))
-    return model.fit(frame, frame["defaulted"])
 
 
 @cache
