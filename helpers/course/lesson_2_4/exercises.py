@@ -4,14 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-import numpy as np
-import pandas as pd
-
-from helpers.base.stats import auc
 from helpers.course.exercises.calls import ReplyError, run
 from helpers.course.exercises.judges import as_number, chosen
+
+if TYPE_CHECKING:
+    import pandas as pd
 
 WORLDS = range(11, 21)
 LEAST_NET = 846  # euro; the solution leaves 847.7, the form without account access 842.8
@@ -19,6 +18,9 @@ LEAST_NET = 846  # euro; the solution leaves 847.7, the form without account acc
 
 def _names(answer: Any, among: Collection[str], called: str = "") -> set[str]:
     """Return names of columns as a set; raise a ReplyError if they are something else."""
+    import numpy as np
+    import pandas as pd
+
     listed = isinstance(answer, Collection | pd.Series | pd.Index | np.ndarray)
     if not listed or isinstance(answer, str | Mapping | pd.DataFrame):
         raise ReplyError(f"Expected names of columns, got {type(answer).__name__}. {called}")
@@ -45,6 +47,8 @@ _DECISIONS = [
 
 
 def _decide(answer: Any) -> str | None:
+    import numpy as np
+
     rng = np.random.default_rng(24)
     for mean, spread, n, price, expected, reply in _DECISIONS:
         z = rng.standard_normal(n)
@@ -61,6 +65,9 @@ def _decide(answer: Any) -> str | None:
 @cache
 def _shop() -> tuple[pd.DataFrame, pd.Series, list[str]]:
     """Return a table in which one cause of four is flat alone, and steep beside another."""
+    import numpy as np
+    import pandas as pd
+
     rng = np.random.default_rng(1)
     z = rng.standard_normal((3_000, 10))
     wish = 0.9 * z[:, 0] + 0.44 * z[:, 1]  # who has more asks for more
@@ -76,6 +83,8 @@ def _shop() -> tuple[pd.DataFrame, pd.Series, list[str]]:
 
 def _pick(answer: Any) -> str | None:
     from sklearn.linear_model import LogisticRegression
+
+    from helpers.base.stats import auc
 
     X, y, causes = _shop()
     about = "1,000 rows of 10 columns, and k = 4."
@@ -96,6 +105,9 @@ def _pick(answer: Any) -> str | None:
 
 
 def _mean_auc(answer: Any, signal: float, seeds: Collection[int]) -> float:
+    import numpy as np
+    import pandas as pd
+
     values = []
     for seed in seeds:
         rng = np.random.default_rng(seed)
@@ -127,6 +139,9 @@ def _honest(answer: Any) -> str | None:
 @cache
 def _snapshots() -> tuple[pd.DataFrame, pd.DataFrame]:
     """Return rows at the decision, and a warehouse with them, newer ones and late columns."""
+    import numpy as np
+    import pandas as pd
+
     rng, n = np.random.default_rng(1), 400
     bad = rng.random(n) < 0.2
     before = pd.DataFrame({"application_id": [f"A{i:04d}" for i in range(n)], "calls": 0})
@@ -192,6 +207,8 @@ def _trim(answer: Any) -> str | None:
 
 
 def _plan(answer: Any) -> str | None:
+    import numpy as np
+
     from helpers.course.lesson_2_4 import view
 
     columns = _names(answer, [*view.CANDIDATES, "service_contacts"])
