@@ -84,6 +84,11 @@ def test_each_control_changes_words_and_picture():
 
 def test_a_choice_without_sources_is_answered_in_words():
     view = LabelLab().view()
+    seen = {picture(view).value}
     for name in ("early arrears", "bureau alert", "debt adviser"):
         controls(view)[name].value = False
-    assert "Choose more sources" in words(view).value
+        seen.add(picture(view).value)
+    assert "The source's warnings as labels" in words(view).value
+    controls(view)["collections note"].value = False
+    assert "No source, no labels by" in words(view).value
+    assert len({*seen, picture(view).value}) == 5

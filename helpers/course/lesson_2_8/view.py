@@ -33,12 +33,10 @@ class LabelLab(Explorer):
     @threadpool_limits.wrap(limits=1)  # many small fits: two threads wait for each other
     def _measure(self, sources: tuple[str, ...], copying: float, vote: str) -> dict[str, Any]:
         """Return rates and euro of a label set; `sources` are the chosen ones, in their order."""
-        if len(sources) < (1 if vote == "any" else 2):
-            raise ValueError(f"Choose more sources: {len(sources)} of them cannot give {vote!r}.")
         lender = self.bank
         at = [room.SOURCES.index(name) for name in sources]
         votes = lender.votes(copying=copying)[:, at]
-        labels = lender.labels(votes, vote)
+        labels = lender.labels(votes, vote if len(sources) > 1 else "any")
         model = room.fit(lender.X, labels)
         known, risk = (model.predict_proba(X)[:, 1] for X in (lender.X, lender.X_test))
         draws = [np.random.default_rng(k).choice(len(known), HAND, False) for k in range(10)]
@@ -59,10 +57,13 @@ class LabelLab(Explorer):
             name: w.Checkbox(True, description=name.replace("_", " "), **look)
             for name in room.SOURCES
         }
+        wide = {"style": {"description_width": "90px"}}
         shares = [(f"{tenths * 10} %", tenths / 10) for tenths in range(0, 11, 2)]
-        boxes["copying"] = w.SelectionSlider(options=shares, value=0.8, description="notes copied")
+        copied = {"value": 0.8, "description": "notes copied", **wide}
+        boxes["copying"] = w.SelectionSlider(options=shares, **copied)
         names = ["any", "majority", "label model"]
-        boxes["vote"] = w.ToggleButtons(options=names, value=names[-1], description="labels by")
+        chosen = {"value": names[-1], "description": "labels by", **wide}
+        boxes["vote"] = w.ToggleButtons(options=names, **chosen)
         boxes["vote"].style.button_width = "100px"
         return boxes
 
@@ -77,13 +78,17 @@ class LabelLab(Explorer):
         return [boxes, view.controls["copying"], view.controls["vote"], view.screen, view.words]
 
     def describe(self, sources: tuple[str, ...], copying: float, vote: str) -> str:
+        if not sources:
+            labels = f"No source, no labels by {vote!r}."
+            return f"{labels} True labels, at once, would earn {self.reference:.0f} euro."
         found = self.measure(sources, copying, vote)
         rates = "; ".join(
             f"{name.replace('_', ' ')} {believed:.2f} (true {true:.2f})"
             for name, believed, true in zip(sources, found["believed"], found["true"], strict=True)
         )
+        way = f"Labels by {vote!r}" if len(sources) > 1 else "The source's warnings as labels"
         return (
-            f"Labels by {vote!r}: {found['share']:.0%} defaults, truly {self.bank.y.mean():.0%}. "
+            f"{way}: {found['share']:.0%} defaults, truly {self.bank.y.mean():.0%}. "
             f"By these labels the hit rates are {rates}. The model earns {found['euro']:.0f} euro "
             f"an application, with {HAND} hand labels {found['with hand labels']:.0f}; true "
             f"labels, if they came at once, {self.reference:.0f}."
@@ -91,7 +96,8 @@ class LabelLab(Explorer):
 
     def plot(self, sources: tuple[str, ...], copying: float, vote: str, ax: Any = None) -> Any:
         rates, money = axes = subplots(ax, (7.6, 3.2), ncols=2)
-        found = self.measure(sources, copying, vote)
+        nothing: dict[str, Any] = dict.fromkeys(("believed", "true"), ()) | {"euro": 0.0}
+        found = self.measure(sources, copying, vote) if sources else nothing
         at = np.arange(len(sources))[::-1]
         rates.hlines(at, found["true"], found["believed"], color=style.GREY, lw=1.5)
         rates.plot(found["true"], at, "D", color=style.GREEN, ms=8, label="true")
@@ -99,9 +105,12 @@ class LabelLab(Explorer):
         rates.set_yticks(at, [name.replace("_", "\n") for name in sources])
         rates.set(xlim=(0, 1.03), ylim=(-0.6, len(sources) - 0.4), title="Hit rate of each source")
         rates.legend(loc="upper center", bbox_to_anchor=(0.4, -0.1), ncols=2, columnspacing=1)
-        bars = {"these labels": found["euro"], f"+ {HAND} hand\nlabels": found["with hand labels"]}
-        bars["true labels\nat once"] = self.reference
-        money.barh(list(bars), list(bars.values()), color=[style.RED, style.ORANGE, style.GREEN])
+        bars = {"true labels\nat once": self.reference}
+        if sources:
+            with_hand = {f"+ {HAND} hand\nlabels": found["with hand labels"]}
+            bars = {"these labels": found["euro"], **with_hand, **bars}
+        colours = [style.RED, style.ORANGE, style.GREEN][-len(bars) :]
+        money.barh(list(bars), list(bars.values()), color=colours)
         for row, euro in enumerate(bars.values()):
             cut = " (cut off)" if euro < LEAST else ""
             money.text(max(euro, 0) + 6, row, f"{euro:.0f}{cut}", va="center", size=10)

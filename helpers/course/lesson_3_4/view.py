@@ -51,7 +51,7 @@ class SliceLab(Explorer):
     def controls(self) -> dict[str, Any]:
         import ipywidgets as w
 
-        look = {"style": {"description_width": "80px"}}
+        look = {"style": {"description_width": "90px"}}
         crossed, rows = ["nothing", *COLUMNS], [(f"{n:,}", n) for n in ROWS]
         return {
             "model": w.Dropdown(options=list(self.scores), description="model", **look),
