@@ -6,19 +6,12 @@ import functools
 from typing import Any
 
 from helpers.course.exercises.calls import ReplyError, run
-from helpers.course.exercises.core import Exercise
 from helpers.course.exercises.judges import as_number, name, number
 
 BUDGET = 200
 FOUND = 28  # wrong labels found by 200 checks, on average, that are enough
 WORLDS = 16
 GAIN = 2.5  # points of accuracy above plain copies that are enough
-
-
-def _wrong(text: str) -> tuple[tuple[str, str], ...]:
-    """Read wrong answers: a comment with words from the reply, and below it the code."""
-    cases = (part.partition("\n") for part in text.strip().removeprefix("# ").split("\n# "))
-    return tuple((code.strip(), words) for words, _, code in cases)
 
 
 @functools.cache
@@ -294,352 +287,32 @@ def _augmented(answer: Any) -> str | None:
     return f"{points:+.1f} points; {GAIN:+} are wanted. {text}"
 
 
-_FOLDS = """
-import numpy as np
-from sklearn.base import clone
-from sklearn.metrics import roc_auc_score
-from sklearn.model_selection import StratifiedKFold, cross_val_score
-
-
-def balance(rows, y):
-    ones, zeros = rows[y[rows] == 1], rows[y[rows] == 0]
-    return np.r_[zeros, np.random.default_rng(0).choice(ones, len(zeros))]
-
-
-def resampled_auc(model, X, y):
-    folds = StratifiedKFold(5, shuffle=True, random_state=0)
-    areas = []
-    for train, test in folds.split(X, y):
-        rows = balance(train, y)
-        fitted = clone(model).fit(X[rows], y[rows])
-        areas.append(roc_auc_score(y[test], fitted.predict_proba(X[test])[:, 1]))
-    return np.mean(areas)
-
-
-answer = resampled_auc
-"""
-_IN_ORDER = """
-def answer(rows, check):
-    surprise = rows["risk"].where(rows["written"] == 0, 1 - rows["risk"])
-"""
-
-EXERCISES = [
-    Exercise(
-        id="1.3-a",
-        question="The kappa of two clerks who agree on 900 letters: a number, within 0.01.",
-        judge=number(
-            0.3207,
-            within=0.01,
-            replies={
-                0.9: "That is the agreement. How much of it would two clerks reach who never read?",
-                0.8528: "That is the agreement by chance. How far above it are they, and how far "
-                "could they be?",
-                0.0472: "That is how far they are above chance. Divide by how far they could be.",
-                0.349: "By chance they also agree on a few that both mark.",
-            },
-        ),
-        hints=(
-            "By chance both mark a letter in 0.08 x 0.08 of the cases. And both do not in ...?",
-            "(agreement - chance) / (1 - chance), with a chance of a little over 0.85.",
-        ),
-        solution="chance = 0.08**2 + 0.92**2\nanswer = (0.90 - chance) / (1 - chance)",
-        wrong=_wrong("""
-# who never read
-answer = 0.9
-# agreement by chance
-answer = 0.08**2 + 0.92**2
-# they could be
-answer = 0.9 - 0.08**2 - 0.92**2
-# that both mark
-answer = (0.9 - 0.92**2) / (1 - 0.92**2)
-"""),
-        right="That is right: 90 % sounds high, and a third of the way from chance to perfect is "
-        "not. The rarer a class, the less an agreement says.",
-        kind="number",
+JUDGES = {
+    "1.3-a": number(
+        0.3207,
+        within=0.01,
+        replies={
+            0.9: "That is the agreement. How much of it would two clerks reach who never read?",
+            0.8528: "That is the agreement by chance. How far above it are they, and how far "
+            "could they be?",
+            0.0472: "That is how far they are above chance. Divide by how far they could be.",
+            0.349: "By chance they also agree on a few that both mark.",
+        },
     ),
-    Exercise(
-        id="1.3-b",
-        question="A function needs_rule(written) that returns (clerk, (reads, writes)).",
-        judge=_rule,
-        hints=(
-            "`written.mode(axis=1)[0]` is what most clerks read. Go through clerks and pairs.",
-            "For each clerk `pd.crosstab(majority, written[clerk], normalize='index')` has the "
-            "shares; ignore those where both digits are alike.",
-        ),
-        solution="""
-import pandas as pd
-
-
-def needs_rule(written):
-    majority = written.mode(axis=1)[0]
-    shares = {}
-    for clerk in written:
-        table = pd.crosstab(majority, written[clerk], normalize="index")
-        for reads in table.index:
-            for writes in table.columns.drop(reads, errors="ignore"):
-                shares[clerk, (reads, writes)] = table.loc[reads, writes]
-    return max(shares, key=shares.get)
-
-
-answer = needs_rule
-""",
-        wrong=_wrong("""
-# Expected a function
-answer = ("B", (1, 7))
-# Expected a clerk and a pair
-answer = lambda written: "B"
-# larger share
-answer = lambda written: ("B", (1, 7))
-# *share* of its digit
-import pandas as pd
-def answer(written):
-    majority, counts = written.mode(axis=1)[0], {}
-    for clerk in written:
-        table = pd.crosstab(written[clerk], majority).unstack()
-        counts |= {(clerk, pair): n for pair, n in table.items() if pair[0] != pair[1]}
-    return max(counts, key=counts.get)
-# in all directions
-def answer(written):
-    majority = written.mode(axis=1)[0]
-    clerk = written.ne(majority, axis=0).mean().idxmax()
-    wrong = written[clerk] != majority
-    pairs = list(zip(majority[wrong], written.loc[wrong, clerk]))
-    return clerk, max(pairs, key=pairs.count)
-# wrong way round
-import pandas as pd
-def answer(written):
-    majority, shares = written.mode(axis=1)[0], {}
-    for clerk in written:
-        table = pd.crosstab(majority, written[clerk], normalize="index").unstack()
-        shares |= {(clerk, pair): s for pair, s in table.items() if pair[0] != pair[1]}
-    return max(shares, key=shares.get)
-"""),
-        right="That is right in five offices that you have not seen. The clerk with the lowest "
-        "kappa was another one each time. Careless work needs a second reader, not a rule.",
-        kind="code",
+    "1.3-b": _rule,
+    "1.3-c": _suspects,
+    "1.3-d": _plan,
+    "1.3-e": _undo,
+    "1.3-f": _resampled,
+    "1.3-g": _augmented,
+    "1.3-h": name(
+        "B",
+        among="ABCD",
+        replies={
+            "A": "A model of 14 columns does not know the file. Its surprise is not a verdict.",
+            "C": "A default is drawn by life. A denial was decided by somebody, for reasons "
+            "that may be in the file, and good or bad.",
+            "D": "It may be so. But something that these columns lack could explain it, too.",
+        },
     ),
-    Exercise(
-        id="1.3-c",
-        question="A function suspects(model, X, y) that returns a boolean array.",
-        judge=_suspects,
-        hints=(
-            "The lines above are all that it takes; the model is now an argument.",
-            "`cross_val_predict(model, X, y, cv=5, method=...)`, then `find_label_issues`.",
-        ),
-        solution="""
-from cleanlab.filter import find_label_issues
-from sklearn.model_selection import cross_val_predict
-
-
-def suspects(model, X, y):
-    proba = cross_val_predict(model, X, y, cv=5, method="predict_proba")
-    return find_label_issues(y, proba, n_jobs=1)
-
-
-answer = suspects
-""",
-        wrong=_wrong("""
-# Expected a function
-answer = [True] * 900
-# boolean array
-answer = lambda model, X, y: [3, 14]
-# who must score a row
-from cleanlab.filter import find_label_issues
-answer = lambda model, X, y: find_label_issues(y, model.fit(X, y).predict_proba(X), n_jobs=1)
-# probability alone
-from sklearn.model_selection import cross_val_predict
-def answer(model, X, y):
-    return cross_val_predict(model, X, y, cv=5, method="predict_proba").max(axis=1) < 0.8
-"""),
-        right="That is right, also for a forest, which believes every label that it has learned: "
-        "each row was scored by a model that had not seen it.",
-        kind="code",
-    ),
-    Exercise(
-        id="1.3-d",
-        question="A function plan(rows, check) that spends at most 200 checks on `rows`.",
-        judge=_plan,
-        hints=(
-            "There are eight corners: four channels, two labels. Look into each before you decide.",
-            "In each corner check the few most surprising rows; `check` tells you where labels are "
-            "wrong. Spend all the rest in that corner, the most surprising first.",
-        ),
-        solution="""
-def plan(rows, check):
-    surprise = rows["risk"].where(rows["written"] == 0, 1 - rows["risk"])
-    rows = rows.assign(surprise=surprise).sort_values("surprise", ascending=False)
-    corners = dict(list(rows.groupby(["channel", "written"])))
-    wrong = {}
-    for name, corner in corners.items():
-        first = corner.head(6)
-        wrong[name] = (check(first.index) != first["written"]).sum()
-    worst = corners[max(wrong, key=wrong.get)]
-    check(worst.index[6 : 6 + 200 - 6 * len(corners)])
-
-
-answer = plan
-""",
-        wrong=_wrong(f"""
-# Expected a function
-answer = 200
-# never called
-answer = lambda rows, check: None
-# the budget is 200
-answer = lambda rows, check: check(rows.index)
-# drawn by lot
-answer = lambda rows, check: check(rows.sample(200, random_state=0).index)
-# all of one kind
-{_IN_ORDER}    check(surprise.nlargest(200).index)
-# the first few tell
-{_IN_ORDER}    for _, corner in rows.groupby(["channel", "written"]):
-        check(surprise[corner.index].nlargest(25).index)
-"""),
-        right="That is right: a small first round finds the source, a large second one works "
-        "there. At work the second round is a telephone call that mends the source.",
-        kind="design",
-    ),
-    Exercise(
-        id="1.3-e",
-        question="A function undo_weights(p, prior) that returns an array of probabilities.",
-        judge=_undo,
-        hints=(
-            "Which p must become 0.15 when the prior is 0.15? And what must happen at prior 0.5?",
-            "Odds: p / (1 - p) times prior / (1 - prior). To stay whole at p = 1, write the new "
-            "probability as a / (a + b), without dividing by 1 - p.",
-        ),
-        solution="""
-def undo_weights(p, prior):
-    bad, good = p * prior, (1 - p) * (1 - prior)
-    return bad / (bad + good)
-
-
-answer = undo_weights
-""",
-        wrong=_wrong("""
-# Expected a function
-answer = 0.15
-# p = 1 must stay 1
-answer = lambda p, prior: 2 * p * prior
-# leaves the range
-answer = lambda p, prior: p + prior - 0.5
-# once more
-answer = lambda p, prior: p * (1 - prior) / (p * (1 - prior) + (1 - p) * prior)
-# weight of one class
-answer = lambda p, prior: p * prior / (p * prior + 1 - p)
-# division by 0
-import numpy as np
-np.seterr(all="ignore")
-def answer(p, prior):
-    odds = p / (1 - p) * prior / (1 - prior)
-    return odds / (1 + odds)
-"""),
-        right="That is right, for any model that was trained with balanced weights, or on classes "
-        "that were resampled to the same size. A threshold in money needs the real odds.",
-        kind="code",
-    ),
-    Exercise(
-        id="1.3-f",
-        question="A function resampled_auc(model, X, y) that returns a number.",
-        judge=_resampled,
-        hints=(
-            "Loop over `StratifiedKFold(5, shuffle=True, random_state=0).split(X, y)`.",
-            "Call `balance` with the training rows of the fold only; test on the others as they "
-            "are; average `roc_auc_score`.",
-        ),
-        solution=_FOLDS,
-        wrong=_wrong(f"""
-# Expected a function
-answer = 0.72
-# both sides
-{_FOLDS}
-def answer(model, X, y):
-    rows = balance(np.arange(len(y)), y)
-    return resampled_auc(model, X[rows], y[rows])
-# not balanced
-{_FOLDS}
-answer = lambda model, X, y: cross_val_score(model, X, y, scoring="roc_auc").mean()
-# tested once
-{_FOLDS.replace("rows = balance(train, y)", "rows, test = balance(train, y), balance(test, y)")}
-# not `predict`
-{_FOLDS.replace("predict_proba(X[test])[:, 1]", "predict(X[test])")}
-"""),
-        right="That is right: split first, then copy. The same order holds for SMOTE, scaling with "
-        "fitted means, target encoding, and everything else that looks at other rows.",
-        kind="code",
-    ),
-    Exercise(
-        id="1.3-g",
-        question="A function augment(images) that returns images of the same shape.",
-        judge=_augmented,
-        hints=(
-            "Small turns and zoom were tried. What else may differ between two people's sevens?",
-            "`keras.layers.RandomTranslation` moves by shares of height and of width; one of 8 "
-            "pixels is 0.125. Look at the figure: in which direction have the digits room to move?",
-        ),
-        solution="""
-import keras
-
-layer = keras.layers.RandomTranslation(0, 0.125, fill_mode="constant", seed=1)
-
-
-def augment(images):
-    return layer(images, training=True)
-
-
-answer = augment
-""",
-        wrong=_wrong("""
-# Expected a function
-answer = "RandomFlip"
-# training=True
-answer = lambda images: images
-# something false
-answer = lambda images: images[:, ::-1, ::-1]
-# Expected numbers of shape
-answer = lambda images: images.reshape(-1, 64)
-# in another way
-import numpy as np
-answer = lambda images: images + np.random.default_rng(0).normal(0, 0.1, images.shape)
-# part may harm
-import keras
-layer = keras.layers.RandomTranslation(0.125, 0.125, fill_mode="constant", seed=1)
-answer = lambda images: layer(images, training=True)
-"""),
-        right="That is right: you imitated a way in which digits differ. They all fill the height "
-        "of the picture, so moving them up or down cuts them off; sideways there is room.",
-        kind="code",
-    ),
-    Exercise(
-        id="1.3-h",
-        question="What is known about the 20 flagged denials of Black applicants: a letter.",
-        judge=name(
-            "B",
-            among="ABCD",
-            replies={
-                "A": "A model of 14 columns does not know the file. Its surprise is not a verdict.",
-                "C": "A default is drawn by life. A denial was decided by somebody, for reasons "
-                "that may be in the file, and good or bad.",
-                "D": "It may be so. But something that these columns lack could explain it, too.",
-            },
-        ),
-        hints=(
-            "What does the tool see? 14 columns and a decision.",
-            "Which of the sentences stays true whatever is in the 20 files?",
-        ),
-        solution="""
-# A: does not follow, surprising is not wrong.  C: does not follow, a decision has reasons.
-# D: possible, but these columns cannot show it.  B: true whatever the files hold.
-answer = "B"
-""",
-        wrong=_wrong("""
-# not a verdict
-answer = "A"
-# decided by somebody
-answer = "C"
-# It may be so
-answer = "D"
-"""),
-        right="That is right. They are the first files to read, and the last to delete.",
-        kind="choice",
-    ),
-]
+}

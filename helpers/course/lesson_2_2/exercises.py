@@ -6,7 +6,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from helpers.course.exercises.calls import ReplyError, run
-from helpers.course.exercises.core import Exercise
 from helpers.course.exercises.judges import as_number, assigned
 
 if TYPE_CHECKING:
@@ -86,16 +85,6 @@ def _environments(answer: Any) -> str | None:
             )
     return None
 
-
-_START = """
-from helpers import world
-from helpers.validation import generate_statistics, infer_schema
-
-frame = world.World().applications("2025-01")
-frame["early_arrears"] = world.early_signs(frame)["early_arrears"]
-schema = infer_schema(generate_statistics(frame.drop(columns="applied_at")))
-schema.environments = ["TRAINING", "SERVING", "RESCORING"]
-"""
 
 # b: a threshold from a null
 
@@ -284,17 +273,6 @@ def _comparators(answer: Any) -> str | None:
     return None
 
 
-_COMPARATORS = """
-from helpers import world
-from helpers.validation import generate_statistics, infer_schema
-
-training = world.World().applications(("2025-01", "2025-12"))
-schema = infer_schema(generate_statistics(training))
-limits = {"purpose": 0.03, "channel": 0.03, "employment": 0.03, "income": 0.06, "utilization": 0.03}
-for name, limit in limits.items():
-    schema[name].skew_threshold = limit
-"""
-
 # f: row by row
 
 
@@ -389,304 +367,22 @@ def _plan(answer: Any) -> str | None:
     return None
 
 
-EXERCISES = [
-    Exercise(
-        id="2.2-a",
-        kind="code",
-        question="A schema whose three environments know which columns belong to them.",
-        judge=_environments,
-        hints=(
-            "Go through the three odd columns one by one: in which environments is it absent?",
-            "A column can be absent in two environments: assign a list with both names.",
-        ),
-        solution=_START
-        + """
-schema["defaulted"].not_in_environment = ["SERVING", "RESCORING"]
-schema["early_arrears"].not_in_environment = ["SERVING"]
-schema["channel"].not_in_environment = ["RESCORING"]
-answer = schema
-""",
-        wrong=(
-            (
-                _START + 'schema["defaulted"].not_in_environment = ["SERVING"]\n'
-                'schema["early_arrears"].not_in_environment = ["SERVING"]\n'
-                'schema["channel"].not_in_environment = ["RESCORING"]\nanswer = schema',
-                "False alarm in RESCORING",
-            ),
-            (
-                _START + 'schema["defaulted"].required = False\n'
-                'schema["early_arrears"].required = False\n'
-                'schema["channel"].required = False\nanswer = schema',
-                "False alarm in SERVING",
-            ),
-            (
-                _START + 'schema["defaulted"].not_in_environment = ["SERVING", "RESCORING"]\n'
-                'schema["early_arrears"].not_in_environment = ["SERVING", "TRAINING"]\n'
-                'schema["channel"].not_in_environment = ["RESCORING"]\nanswer = schema',
-                "False alarm in TRAINING",
-            ),
-            (_START.replace(', "RESCORING"', "") + "answer = schema", "and not RESCORING"),
-            ('"SERVING"', "Expected a schema"),
-        ),
-        right="That is right. It also refuses a label in a serving log, which is a leak.",
+JUDGES = {
+    "2.2-a": _environments,
+    "2.2-b": _threshold,
+    "2.2-c": _canary,
+    "2.2-d": _comparators,
+    "2.2-e": assigned(
+        {"A": "slice", "B": "mix", "C": "calm", "D": "mix"},
+        values=("calm", "mix", "slice"),
+        replies={
+            "A": "A: look into each region, with the threshold that belongs to its rows.",
+            "B": "B: it moves as a whole. Does it move within any employment, by its own "
+            "threshold? And do the shares of the employments move?",
+            "C": "C: small slices tremble more. Compare each with its own threshold.",
+            "D": "D: which of the shares moved, and does anything move within a slice?",
+        },
     ),
-    Exercise(
-        id="2.2-b",
-        kind="code",
-        question="A function threshold(reference, n, looks) with one false alarm a calm year.",
-        judge=_threshold,
-        hints=(
-            "Draw two samples from the shares of `reference`, one of its own size and one of n.",
-            "`rng.multinomial(n, shares, 20_000) / n` has 20,000 files as rows of shares.",
-            "Of `looks` distances one may be above: which quantile is that?",
-        ),
-        solution="""
-import numpy as np
-
-
-def threshold(reference, n, looks):
-    shares = reference.value_counts(normalize=True).to_numpy()
-    rng = np.random.default_rng(0)
-    old = rng.multinomial(len(reference), shares, 20_000) / len(reference)
-    new = rng.multinomial(n, shares, 20_000) / n
-    return np.quantile(abs(old - new).max(axis=1), 1 - 1 / looks)
-
-
-answer = threshold
-""",
-        wrong=(
-            ("lambda reference, n, looks: 0.01", "trembles more"),
-            ("lambda reference, n, looks: 0.1", "safer than asked"),
-            (
-                "import numpy as np\n\n\ndef answer(reference, n, looks):\n"
-                "    p = reference.value_counts(normalize=True).to_numpy()\n"
-                "    new = np.random.default_rng(0).multinomial(n, p, 20_000) / n\n"
-                "    return np.quantile(abs(new - p).max(axis=1), 1 - 1 / looks)",
-                "is a sample, too",
-            ),
-            (
-                "import numpy as np\n\n\ndef answer(reference, n, looks):\n"
-                "    p = reference.value_counts(normalize=True).to_numpy()\n"
-                "    new = np.random.default_rng(0).multinomial(n, p, 20_000) / n\n"
-                "    return np.quantile(abs(new - p).max(axis=1), 0.5)",
-                "many looks",
-            ),
-            ("0.03", "Expected a function"),
-        ),
-        right="That is right: a threshold is a property of n and of the looks, not of the column.",
-    ),
-    Exercise(
-        id="2.2-c",
-        kind="code",
-        question="A function canary(frame, column): a file on which that comparator must ring.",
-        judge=_canary,
-        hints=(
-            "It must work for words and for numbers, and use only values that the file has.",
-            "How far is a file in which all rows have the same value? Does it matter which value?",
-        ),
-        solution="""
-def canary(frame, column):
-    rarest = frame[column].value_counts().index[-1]
-    return frame.assign(**{column: rarest})
-
-
-answer = canary
-""",
-        wrong=(
-            ("lambda frame, column: frame.assign(**{column: 'canary'})", "another rule rings"),
-            (
-                "lambda frame, column: frame.assign(**{column: frame[column].mode()[0]})",
-                "late_payments: the distance of your file stays below 0.3",
-            ),
-            ("lambda frame, column: frame.assign(**{column: None})", "another rule rings"),
-            (
-                "lambda frame, column: frame.assign(**{column: frame[column].sample("
-                "frac=1, random_state=1).to_numpy()})",
-                "stays below 0.3",
-            ),
-            ("lambda frame, column: frame.head(0)", "values, not rows"),
-            (
-                "lambda frame, column: frame.assign(**{c: frame[c].mode()[0] for c in frame})",
-                "nobody knows who rang",
-            ),
-            ("lambda frame, column: frame[column]", "Expected a frame"),
-        ),
-        right="That is right. Run it for every comparator whenever the schema changes.",
-    ),
-    Exercise(
-        id="2.2-d",
-        kind="code",
-        question="A schema with skew comparators on six columns that ring when they should.",
-        judge=_comparators,
-        hints=(
-            "Measure calm files first: thresholds 0, then read `drift_skew_info`.",
-            "Counts have few values: declare them a category, as in section 4.",
-        ),
-        solution=_COMPARATORS
-        + """
-counts = schema["late_payments"].proto
-counts.int_domain.is_categorical = True
-counts.skew_comparator.infinity_norm.threshold = 0.03
-answer = schema
-""",
-        wrong=(
-            (
-                _COMPARATORS + 'schema["late_payments"].proto.skew_comparator.infinity_norm'
-                ".threshold = 0.03\nanswer = schema",
-                "it can never ring",
-            ),
-            (
-                _COMPARATORS + 'schema["late_payments"].skew_threshold = 0.3\nanswer = schema',
-                "the measure is the wrong one",
-            ),
-            (
-                _COMPARATORS + 'schema["late_payments"].skew_threshold = 0.03\nanswer = schema',
-                "late_payments rings on",
-            ),
-            (
-                _COMPARATORS + 'for name in [*limits, "late_payments"]:\n'
-                "    schema[name].skew_threshold = 0.01\nanswer = schema",
-                "of 12 calm files",
-            ),
-            (
-                _COMPARATORS + "for name in limits:\n    schema[name].skew_threshold = None\n"
-                "    schema[name].drift_threshold = 0.03\nanswer = schema",
-                "the previous span",
-            ),
-            ("{'purpose': 0.01}", "Expected a schema"),
-        ),
-        right="That is right: three measures, and each threshold from calm files.",
-    ),
-    Exercise(
-        id="2.2-e",
-        kind="choice",
-        question='A dict from "A", "B", "C", "D" to "calm", "mix" or "slice".',
-        judge=assigned(
-            {"A": "slice", "B": "mix", "C": "calm", "D": "mix"},
-            values=("calm", "mix", "slice"),
-            replies={
-                "A": "A: look into each region, with the threshold that belongs to its rows.",
-                "B": "B: it moves as a whole. Does it move within any employment, by its own "
-                "threshold? And do the shares of the employments move?",
-                "C": "C: small slices tremble more. Compare each with its own threshold.",
-                "D": "D: which of the shares moved, and does anything move within a slice?",
-            },
-        ),
-        hints=(
-            "For each file: the whole, then each slice, each against the threshold for its n.",
-            "If no slice moves and the whole does, count who came.",
-        ),
-        solution='answer = {"A": "slice", "B": "mix", "C": "calm", "D": "mix"}',
-        wrong=(
-            ('dict(A="calm", B="mix", C="calm", D="mix")', "look into each region"),
-            ('dict(A="slice", B="slice", C="calm", D="mix")', "as a whole"),
-            ('dict(A="slice", B="mix", C="slice", D="mix")', "tremble more"),
-            ('dict(A="slice", B="mix", C="calm", D="slice")', "which of the shares"),
-            ('{"A": "slice"}', "is missing"),
-        ),
-    ),
-    Exercise(
-        id="2.2-f",
-        kind="code",
-        question="A function skewed_rows(logged, training): a set of application_id.",
-        judge=_skewed,
-        hints=(
-            "Join on `application_id` first; `training.set_index(...).loc[...]` or `merge`.",
-            "Numbers are equal if they are close, and a gap is equal to a gap.",
-            "`np.isclose(a, b, rtol=1e-4, atol=0, equal_nan=True)` for numbers; `isna` for text.",
-        ),
-        solution="""
-import numpy as np
-
-
-def skewed_rows(logged, training):
-    known = logged[logged["application_id"].isin(training["application_id"])]
-    truth = training.set_index("application_id").loc[known["application_id"]]
-    wrong = np.zeros(len(known), bool)
-    for name in truth.columns.intersection(known.columns):
-        a, b = known[name].to_numpy(), truth[name].to_numpy()
-        if truth[name].dtype.kind in "if":
-            wrong |= ~np.isclose(a, b, rtol=1e-4, atol=0, equal_nan=True)
-        else:
-            wrong |= (a != b) & ~(known[name].isna().to_numpy() & truth[name].isna().to_numpy())
-    return set(known.loc[wrong, "application_id"])
-
-
-answer = skewed_rows
-""",
-        wrong=(
-            (
-                "def answer(logged, training):\n"
-                "    truth = training.head(len(logged)).reset_index(drop=True)\n"
-                "    return set(logged['application_id'][(logged['income'] != truth['income'])])",
-                "32-bit numbers, gaps in both",
-            ),
-            (
-                "def answer(logged, training):\n"
-                "    both = logged.merge(training, on='application_id', suffixes=('', '_t'))\n"
-                "    return set(both['application_id'][both['utilization'] != "
-                "both['utilization_t']])",
-                "32-bit numbers, gaps in both",
-            ),
-            (
-                "def answer(logged, training):\n"
-                "    both = logged.merge(training, on='application_id', suffixes=('', '_t'))\n"
-                "    return set(both['application_id'][abs(both['utilization'] - "
-                "both['utilization_t']) > 1e-4])",
-                "each other's place",
-            ),
-            (
-                "import numpy as np\n\n\ndef answer(logged, training):\n"
-                "    both = logged.merge(training, on='application_id', suffixes=('', '_t'))\n"
-                "    wrong = ~np.isclose(both['income'], both['income_t'], rtol=0.01)\n"
-                "    return set(both['application_id'][wrong])",
-                "0.05 % larger",
-            ),
-            ("lambda logged, training: 3", "Expected a set"),
-            ("set()", "Expected a function"),
-        ),
-        right="That is right, and it needs no threshold: on the same rows chance has no part.",
-    ),
-    Exercise(
-        id="2.2-g",
-        kind="design",
-        question="A Plan that keeps the three limits in years that you have not seen.",
-        judge=_plan,
-        hints=(
-            "What is lost until the next look? Move `days` first, then see what rings.",
-            "Thresholds belong to the rows and the looks of a plan: exercise 2.2-b computes them.",
-            "One fault leaves every distribution as it was.",
-        ),
-        solution="""
-from helpers.course.lesson_2_2.alarms import Plan
-
-answer = Plan(days=1, thresholds={"income": 0.17, "channel": 0.25, "purpose": 0.22}, rows=10)
-""",
-        wrong=(
-            ("from helpers.course.lesson_2_2.alarms import Plan\nanswer = Plan(28, 0.03)", "0%"),
-            (
-                "from helpers.course.lesson_2_2.alarms import Plan\nanswer = Plan(1, 0.03, 20)",
-                "one false alarm in two years",
-            ),
-            (
-                "from helpers.course.lesson_2_2.alarms import Plan\nanswer = Plan(1, {}, 20)",
-                "Both paths",
-            ),
-            (
-                "from helpers.course.lesson_2_2.alarms import Plan\nanswer = Plan(1, 0.23, 20)",
-                "Most could be saved with 'monthly income'",
-            ),
-            (
-                "from helpers.course.lesson_2_2.alarms import Plan\n"
-                "answer = Plan(1, {'income': 0.16}, 20)",
-                "Most could be saved with 'channel lost'",
-            ),
-            (
-                "from helpers.course.lesson_2_2.alarms import Plan\nanswer = Plan(7, 0.07, 100)",
-                "Most could be saved with 'utilization in percent'",
-            ),
-            ("(1, 0.2, 20)", "Expected a Plan"),
-        ),
-        right="That is right: daily looks, a threshold where a fault is dear, a few rows by key.",
-    ),
-]
+    "2.2-f": _skewed,
+    "2.2-g": _plan,
+}

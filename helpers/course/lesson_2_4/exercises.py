@@ -7,7 +7,6 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from helpers.course.exercises.calls import ReplyError, run
-from helpers.course.exercises.core import Exercise
 from helpers.course.exercises.judges import as_number, chosen
 
 if TYPE_CHECKING:
@@ -15,12 +14,6 @@ if TYPE_CHECKING:
 
 WORLDS = range(11, 21)
 LEAST_NET = 846  # euro; the solution leaves 847.7, the form without account access 842.8
-_SKLEARN = """from sklearn.ensemble import *
-from sklearn.feature_selection import *
-from sklearn.linear_model import *
-from sklearn.model_selection import cross_val_score
-from sklearn.pipeline import *
-"""
 
 
 def _names(answer: Any, among: Collection[str], called: str = "") -> set[str]:
@@ -239,264 +232,24 @@ def _plan(answer: Any) -> str | None:
     )
 
 
-# Beginnings of wrong answers.
-_DECIDE = "answer = lambda g, price: 'keep' if {low} > {bound} else 'measure more'"
-_PICK = _SKLEARN + "answer = lambda X, y, k: "
-_AUC = _SKLEARN + "answer = lambda X, y: cross_val_score({model}, {X}, y, scoring='roc_auc')"
-_JOINED = """def answer(before, after):
-    a, b = (frame.set_index("application_id") for frame in (before, after))
-    b = b.loc[a.index]
-    return """
-_ALL_BUT = """from helpers.course.lesson_2_4.view import CANDIDATES
-answer = [c for c in CANDIDATES if c not in ({},)]"""
-
-EXERCISES = [
-    Exercise(
-        id="2.4-a",
-        question="A function decide(gain, price) that returns 'keep', 'drop' or 'measure more'.",
-        judge=_decide,
-        hints=(
-            "The interval is the mean plus and minus 1.96 standard errors; a standard error is the "
-            "standard deviation divided by the square root of the number of gains.",
-            "Compare both ends with the price. What is left between the two clear cases?",
-        ),
-        solution="""
-import numpy as np
-
-
-def decide(gain, price):
-    error = np.std(gain, ddof=1) / np.sqrt(len(gain))
-    if np.mean(gain) - 1.96 * error > price:
-        return "keep"
-    return "drop" if np.mean(gain) + 1.96 * error <= price else "measure more"
-
-
-answer = decide
-""",
-        wrong=(
-            ("answer = lambda gain, price: 'keep' if gain.mean() > price else 'drop'", "holds 0"),
-            (_DECIDE.format(low="g.mean() - 1.96 * g.std()", bound="price"), "Every value"),
-            (_DECIDE.format(low="g.mean() - 1.96 * g.std() / len(g) ** 0.5", bound="0"), "smaller"),
-            ("answer = lambda gain, price: gain.mean() > price", "one of the three words"),
-        ),
-        right="That is right. 'Not significant' mixes two answers, 'worth less than its price' and "
-        "'nobody knows yet'. An interval tells them apart.",
-        kind="code",
+JUDGES = {
+    "2.4-a": _decide,
+    "2.4-b": _pick,
+    "2.4-c": _honest,
+    "2.4-d": _too_late,
+    "2.4-e": chosen(
+        {"A", "C"},
+        among="ABCDE",
+        extra={
+            "B": "B: no test forbids a column. What was it worth beside the others?",
+            "D": "D: the applicant agrees to it, and it is known in time. It has a price.",
+            "E": "E: known in time, and no law forbids it. A small gain is a matter of price.",
+        },
+        missing={
+            "A": "Ask of each: is it known when the decision is made?",
+            "C": "Ask of each: what if a customer's lawyer asked for the list?",
+        },
     ),
-    Exercise(
-        id="2.4-b",
-        question="A function pick(X, y, k) that returns the names of k columns of a DataFrame.",
-        judge=_pick,
-        hints=(
-            "One cause is flat alone. Which of section 3's methods begin with all columns?",
-            "`RFE` or a backward `SequentialFeatureSelector`; then `get_feature_names_out()`.",
-        ),
-        solution="""
-from sklearn.feature_selection import RFE
-from sklearn.linear_model import LogisticRegression
-
-
-def pick(X, y, k):
-    method = RFE(LogisticRegression(), n_features_to_select=k)
-    return list(method.fit(X, y).get_feature_names_out())
-
-
-answer = pick
-""",
-        wrong=(
-            (_PICK + "SelectKBest(k=k).fit(X, y).get_feature_names_out()", "judged alone"),
-            (_PICK + "SelectKBest(k=k).fit_transform(X, y)", "Expected names of columns"),
-            (_PICK + "RFE(LogisticRegression()).fit(X, y).get_support()", "a mask of"),
-            (_PICK + "list(X)", "Expected 4 names"),
-            (
-                _PICK + "X.columns[ExtraTreesClassifier(30, random_state=0).fit(X, y)"
-                ".feature_importances_.argsort()[-k:]]",
-                "you have",
-            ),
-        ),
-        right="That is right. Begin with everything and take away, and a pair is seen as a pair.",
-        kind="code",
-    ),
-    Exercise(
-        id="2.4-c",
-        question="A function honest_auc(X, y): the AUC, a number, of '20 best columns, then a "
-        "logistic regression' on rows that neither step has seen.",
-        judge=_honest,
-        hints=(
-            "Selection learns from the labels: it is a part of the model.",
-            "`make_pipeline` the two steps; `cross_val_score` with `scoring='roc_auc'`; the mean.",
-        ),
-        solution="""
-from sklearn.feature_selection import SelectKBest, f_classif
-from sklearn.linear_model import LogisticRegression
-from sklearn.model_selection import cross_val_score
-from sklearn.pipeline import make_pipeline
-
-
-def honest_auc(X, y):
-    model = make_pipeline(SelectKBest(f_classif, k=20), LogisticRegression())
-    return cross_val_score(model, X, y, scoring="roc_auc").mean()
-
-
-answer = honest_auc
-""",
-        wrong=(
-            ("answer = lambda X, y: 0.5", "three strong columns"),
-            (
-                _AUC.format(model="LogisticRegression()", X="SelectKBest(k=20).fit_transform(X, y)")
-                + ".mean()",
-                "pure noise",
-            ),
-            (
-                _AUC.format(model="make_pipeline(SelectKBest(k=20), LogisticRegression())", X="X"),
-                "one number",
-            ),
-        ),
-        right="That is right: 0.5 on noise, and real columns are still found.",
-        kind="code",
-    ),
-    Exercise(
-        id="2.4-d",
-        question="A function too_late(before, after) that returns the names of the columns that "
-        "were written after the decision.",
-        judge=_too_late,
-        hints=(
-            "Join first: `after.set_index('application_id')`, then `.loc` with the ids of before.",
-            "Two values are the same if equal or both missing; a column only `after` has is late.",
-        ),
-        solution="""
-def too_late(before, after):
-    before = before.set_index("application_id")
-    after = after.set_index("application_id").loc[before.index]
-    late = set(after.columns) - set(before.columns)
-    for name in set(after.columns) & set(before.columns):
-        same = (before[name] == after[name]) | (before[name].isna() & after[name].isna())
-        if not same.all():
-            late.add(name)
-    return late
-
-
-answer = too_late
-""",
-        wrong=(
-            ("answer = lambda before, after: [c for c in before if before[c].nunique() == 1]", "8"),
-            (_JOINED + "[c for c in a if c in b and (a[c] != b[c]).any()]", "nan == nan"),
-            (
-                _JOINED + "[c for c in a if c in b and not a[c].eq(b[c])[a[c].notna()].all()]",
-                "did not exist",
-            ),
-            (
-                "answer = lambda before, after: [c for c in before if c != 'application_id' and "
-                "list(before[c]) != list(after[c])[:len(before)]]",
-                "compared with itself",
-            ),
-        ),
-        right="That is right, and no AUC was needed. Keep a copy of each feature as it was at the "
-        "decision, and this test is a step of the pipeline.",
-        kind="code",
-    ),
-    Exercise(
-        id="2.4-e",
-        question="Which columns may not be used although they improved a number: a set of letters.",
-        judge=chosen(
-            {"A", "C"},
-            among="ABCDE",
-            extra={
-                "B": "B: no test forbids a column. What was it worth beside the others?",
-                "D": "D: the applicant agrees to it, and it is known in time. It has a price.",
-                "E": "E: known in time, and no law forbids it. A small gain is a matter of price.",
-            },
-            missing={
-                "A": "Ask of each: is it known when the decision is made?",
-                "C": "Ask of each: what if a customer's lawyer asked for the list?",
-            },
-        ),
-        hints=(
-            "Two questions, and neither is about gain: is it known in time, and is it allowed?",
-            "One column fails the first question and one the second.",
-        ),
-        solution="""
-# A is written after the decision, C is forbidden by law. B and E are measured in euro; D has a
-# price and the applicant's consent.
-answer = {"A", "C"}
-""",
-        wrong=(
-            ('{"A"}', "lawyer"),
-            ('{"C"}', "when the decision is made"),
-            ('{"A", "B", "C"}', "no test forbids"),
-            ('{"A", "C", "D"}', "agrees"),
-        ),
-        right="That is right. A cannot be used and C must not be, and no score shows either.",
-        kind="choice",
-    ),
-    Exercise(
-        id="2.4-f",
-        question="A function trim(columns, net) that drops one column at a time while that raises "
-        "net(columns), and returns the columns that are left.",
-        judge=_trim,
-        hints=(
-            "In each round try all columns that are left: what is `net` without this one?",
-            "Drop the one that leaves the largest net; stop when it is not above the present net.",
-        ),
-        solution="""
-def trim(columns, net):
-    columns = list(columns)
-    while columns:
-        without = {name: net([c for c in columns if c != name]) for name in columns}
-        worst = max(without, key=without.get)
-        if without[worst] <= net(columns):
-            break
-        columns.remove(worst)
-    return columns
-
-
-answer = trim
-""",
-        wrong=(
-            (
-                "answer = lambda columns, net: [c for c in columns if "
-                "net([d for d in columns if d != c]) <= net(columns)]",
-                "replace each other",
-            ),
-            (
-                "answer = lambda columns, net: [c for c in columns if net([c]) > net([])]",
-                "replace each other",
-            ),
-            (
-                "def answer(columns, net):\n    for c in list(columns):\n"
-                "        rest = [d for d in columns if d != c]\n"
-                "        columns = rest if net(rest) > net(columns) else columns\n"
-                "    return columns",
-                "at two prices",
-            ),
-        ),
-        right="That is right. It costs at most n (n + 1) / 2 fits, and each column is judged "
-        "beside those that are still there.",
-        kind="code",
-    ),
-    Exercise(
-        id="2.4-g",
-        question=f"Names of columns that leave at least {LEAST_NET} euro an application in ten "
-        "worlds, within 300 ms.",
-        judge=_plan,
-        hints=(
-            "Trimming the full form ends at one that is too slow. Of the three requests two fit "
-            "into 300 ms: trim from each such start.",
-            "Average over worlds: `net = lambda c: np.mean([form(seed).net(c) for seed in "
-            "range(1, 6)])`. A free column that brings 2 euro is worth having.",
-        ),
-        solution="""
-answer = ["amount", "term_months", "channel", "purpose", "employment", "income"]
-answer += ["late_payments", "credit_history_years", "utilization"]
-""",
-        wrong=(
-            (_ALL_BUT.format("'sex'"), "410 ms"),
-            (_ALL_BUT.format("'sex', 'account_income'"), "That is close"),
-            ("['amount', 'sex']", "may not be used"),
-            ("['amount', 'term_months', 'late_payments', 'utilization']", "You have neither"),
-            (_ALL_BUT.format("'sex', 'utilization', 'income'"), "Something strong"),
-        ),
-        right="That is right: nine columns, 250 ms. Prices, not p-values, removed the rest.",
-        kind="design",
-    ),
-]
+    "2.4-f": _trim,
+    "2.4-g": _plan,
+}

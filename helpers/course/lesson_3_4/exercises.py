@@ -7,112 +7,11 @@ from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from helpers.course.exercises.calls import ReplyError, run
-from helpers.course.exercises.core import Exercise
 from helpers.course.exercises.judges import as_number, number
 
 if TYPE_CHECKING:
     import numpy as np
     import pandas as pd
-
-_BOOSTED = """
-from sklearn.ensemble import HistGradientBoostingClassifier
-
-signs = dict(age=-1, income=-1, years_employed=-1, amount=1, term_months=-1)
-signs |= dict(utilization=1, late_payments=1, credit_history_years=-1)
-
-
-def fit(X, y):
-    model = HistGradientBoostingClassifier(
-        max_iter=60, categorical_features="from_dtype", monotonic_cst=signs, random_state=0
-    )
-    return model.fit(X, y)
-
-
-answer = fit
-"""
-_PROMISE = """
-import numpy as np
-
-
-def sets(p, y, new, alpha):
-    columns = []
-    for k in (0, 1):
-        score = np.sort(np.abs(k - p)[y == k])
-        place = int(np.ceil((len(score) + 1) * (1 - alpha)))
-        limit = score[place - 1] if place <= len(score) else 1
-        columns.append(np.abs(k - new) <= limit)
-    return np.column_stack(columns)
-
-
-answer = sets
-"""
-
-_NULL = """
-import numpy as np
-
-
-def ece(p, y):
-    bins = np.minimum((10 * p).astype(int), 9)
-    return np.abs(np.bincount(bins, p - y)).sum() / len(p)
-
-
-def null_ece(p, n):
-    rng = np.random.default_rng(0)
-    values = [ece(q, rng.random(n) < q) for q in rng.choice(p, (500, n))]
-    return np.quantile(values, 0.95)
-
-
-answer = null_ece
-"""
-_FIND = """
-import numpy as np
-from scipy.stats import norm
-
-
-def find(p, y, slices):
-    limit = norm.isf(0.05 / len(slices) / 2)
-    z = {name: (y - p)[at].sum() / np.sqrt((p * (1 - p))[at].sum()) for name, at in slices.items()}
-    return [name for name, value in z.items() if abs(value) > limit]
-
-
-answer = find
-"""
-_PLATT = """
-import numpy as np
-from sklearn.linear_model import LogisticRegression
-
-
-def recalibrate(p, y, new):
-    def odds(p):
-        p = np.clip(p, 1e-6, 1 - 1e-6)
-        return np.log(p / (1 - p))[:, None]
-
-    return LogisticRegression(C=100).fit(odds(p), y).predict_proba(odds(new))[:, 1]
-
-
-answer = recalibrate
-"""
-_GAMED = """
-import numpy as np
-
-
-def gamed(frame, ask, column, values):
-    reached = np.any([ask(frame.assign(**{column: value})) for value in values], axis=0)
-    return reached & ~ask(frame)
-
-
-answer = gamed
-"""
-_GATE = """
-def gate(table):
-    everyone = table.loc["all"]
-    if abs(everyone["gap"]) > 3 * everyone["gap_se"]:
-        return False
-    return (table["change"] + 2.2 * table["change_se"] >= 0).all()
-
-
-answer = gate
-"""
 
 
 def _many(answer: Any, calls: list[tuple], about: str) -> list:
@@ -359,192 +258,25 @@ def _gate(answer: Any) -> str | None:
     return None
 
 
-EXERCISES = [
-    Exercise(
-        id="3.4-a",
-        kind="number",
-        question="How many slices of April TFMA measures and finds below 0.80: a whole number.",
-        judge=number(
-            7,
-            replies={
-                40: "Those that were not measured fail as well. They have another message.",
-                33: "So many were not measured. How many were, and are below?",
-                13: "That is March.",
-                2: "With a threshold of 0.75. Which one is asked for?",
-                15: "So many were measured. How many of them are below?",
-                48: "So many slices there are. How many were measured, and are below?",
-                1: "That is with a threshold of 0.70. Which one is asked for?",
-                0.47: "That is a share. How many slices are they?",
-            },
-        ),
-        hints=(
-            "Empty `config.slicing_specs` and extend it as before; analyse `april[wanted]`; "
-            "switch `compute_confidence_intervals` off.",
-            "Count the slices whose metrics hold an `auc` with a `doubleValue` below 0.80.",
-        ),
-        solution="# With slicing from analyze_raw_data, in the %%tfx cell:\n"
-        "# sum(m[''][''].get('auc', {}).get('doubleValue', 1) < 0.8 for _, m in slicing)\n"
-        "answer = 7",
-        wrong=(("40", "another message"), ("13", "March"), ("33", "not measured"), ("99", "large")),
-        right="That is right: the same call, another month and another crossing.",
+JUDGES = {
+    "3.4-a": number(
+        7,
+        replies={
+            40: "Those that were not measured fail as well. They have another message.",
+            33: "So many were not measured. How many were, and are below?",
+            13: "That is March.",
+            2: "With a threshold of 0.75. Which one is asked for?",
+            15: "So many were measured. How many of them are below?",
+            48: "So many slices there are. How many were measured, and are below?",
+            1: "That is with a threshold of 0.70. Which one is asked for?",
+            0.47: "That is a share. How many slices are they?",
+        },
     ),
-    Exercise(
-        id="3.4-b",
-        kind="code",
-        question="A function find(p, y, slices): the names of the slices where p is wrong.",
-        judge=_finder,
-        hints=(
-            "If p is right, the sum of y - p in a slice has mean 0 and variance sum of p(1 - p).",
-            "Share the 5 % among the slices; `scipy.stats.norm.isf` turns a share into a limit.",
-        ),
-        solution=_FIND,
-        wrong=(
-            ("['North x car']", "Expected a function"),
-            ("answer = lambda p, y, slices: 'East'", "list of names"),
-            ("answer = lambda p, y, slices: []", "misses"),
-            (_FIND.replace(" / len(slices)", ""), "another chance"),
-            (_FIND.replace("np.sqrt((p * (1 - p))[at].sum())", "at.sum()"), "misses"),
-        ),
-        right="That is right: both directions, small slices and large ones, five looks and thirty.",
-    ),
-    Exercise(
-        id="3.4-c",
-        kind="code",
-        question="A function null_ece(p, n): the ECE that 5 % of the samples of n rows exceed.",
-        judge=_null,
-        hints=(
-            "Draw n of the p with replacement, and outcomes from them; compute the ECE; repeat.",
-            "`np.quantile` of 400 such values or more.",
-        ),
-        solution=_NULL,
-        wrong=(
-            ("0.01", "Expected a function"),
-            ("answer = lambda p, n: 0.01", "Too low"),
-            ("answer = lambda p, n: 3 / n**0.5", "Too high"),
-            ("answer = lambda p, n: None", "between 0 and 1"),
-            (_NULL.replace("quantile(values, 0.95)", "mean(values)"), "near the mean"),
-        ),
-        right="That is right. A gate on an ECE is a gate on the number of rows.",
-    ),
-    Exercise(
-        id="3.4-d",
-        kind="code",
-        question="A function recalibrate(p, y, new): a probability for each of new.",
-        judge=_recalibrated,
-        hints=(
-            "Two numbers are all that 300 rows can teach: a slope and a level.",
-            "A LogisticRegression with the log-odds of p as its only feature, hardly penalized.",
-        ),
-        solution=_PLATT,
-        wrong=(
-            ("'isotonic'", "Expected a function"),
-            ("answer = lambda p, y, new: new", "too sure"),
-            ("answer = lambda p, y, new: y", "one probability for each"),
-            (_PLATT.replace("np.log(p / (1 - p))[:, None]", "p[:, None]"), "which scale"),
-            (
-                "from sklearn.isotonic import IsotonicRegression as I\n"
-                "answer = lambda p, y, new: I(out_of_bounds='clip').fit(p, y).predict(new)",
-                "How many numbers",
-            ),
-        ),
-        right="That is right: Platt scaling. Isotonic regression wants thousands of rows.",
-    ),
-    Exercise(
-        id="3.4-e",
-        kind="code",
-        question="A function fit(X, y): a fitted boosted model that is monotone as the truth is.",
-        judge=_monotone,
-        hints=(
-            "`monotonic_cst` takes a dict from column to 1 (more: riskier) or -1.",
-            "Ask the truth: move one column of some applications, and compare their "
-            "`lender.default_probability`; a utilization must stay within 0 and 1.",
-        ),
-        solution=_BOOSTED,
-        wrong=(
-            ("{'income': -1}", "Expected a function"),
-            ("answer = lambda X, y: X", "fitted classifier"),
-            (_BOOSTED.replace("monotonic_cst=signs, ", ""), "some applicants still"),
-            (_BOOSTED.replace("amount=1", "amount=-1"), "goes with it"),
-            (
-                "from sklearn.dummy import DummyClassifier as D\n"
-                "answer = lambda X, y: D(strategy='prior').fit(X, y)",
-                "learned too little",
-            ),
-        ),
-        right="That is right. The constraints are knowledge, and knowledge is worth rows.",
-    ),
-    Exercise(
-        id="3.4-f",
-        kind="code",
-        question="A function gamed(frame, ask, column, values): True for each refused applicant "
-        "whom one of the values would get a loan.",
-        judge=_gamed,
-        hints=(
-            "`ask(frame.assign(**{column: value}))` is an array: who would be granted with it.",
-            "Any of them, and not granted as the form is.",
-        ),
-        solution=_GAMED,
-        wrong=(
-            ("0.2", "Expected a function"),
-            ("answer = lambda frame, ask, column, values: ask(frame).mean()", "for each row"),
-            (_GAMED.replace(" & ~ask(frame)", ""), "need no lie"),
-            (_GAMED.replace("in values]", "in values[:1]]"), "try each value"),
-        ),
-        right="That is right. Ask it of your own form before others do.",
-    ),
-    Exercise(
-        id="3.4-g",
-        kind="code",
-        question="A function sets(p, y, new, alpha): for each of new, and each outcome, whether "
-        "its set holds it.",
-        judge=_promise,
-        hints=(
-            "The lesson's lines, once for the loans that repaid and once for those that did not.",
-            "Where the place is beyond the number of scores, everything belongs to the set.",
-        ),
-        solution=_PROMISE,
-        wrong=(
-            ("0.9", "Expected a function"),
-            ("answer = lambda p, y, new, alpha: new > alpha", "2 columns"),
-            (
-                "import numpy\nanswer = lambda p, y, new, alpha: numpy.ones((len(new), 2))",
-                "say nothing",
-            ),
-            (_PROMISE.replace("[y == k]", "").replace("k - p", "y - p"), "to each outcome"),
-            (_PROMISE.replace("len(score) + 1", "len(score)"), "A little short"),
-            (_PROMISE.replace("else 1", "else score[-1]"), "at that place"),
-        ),
-        right="That is right. Promises to groups are kept group by group.",
-    ),
-    Exercise(
-        id="3.4-h",
-        kind="design",
-        question="A function gate(table) that returns True to release a candidate.",
-        judge=_gate,
-        hints=(
-            "Which columns know how uncertain a change is? Which candidate ranks well and states "
-            "the wrong level?",
-            "Stop where the change is below minus two of its standard errors, overall or in a "
-            "region; ask about the level overall only, with three.",
-        ),
-        solution=_GATE,
-        wrong=(
-            ("0.7", "Expected a function"),
-            ("answer = lambda table: True", "pass too often"),
-            (
-                "answer = lambda t: (t['after'] >= 0.77).all() and (t['gap'].abs() <= 0.02).all()",
-                "a good candidate",
-            ),
-            (
-                "answer = lambda t: t['change']['all'] >= -0.02 and (t['change'] >= -0.05).all()",
-                "level too low",
-            ),
-            (
-                "answer = lambda t: t['change']['all'] >= 0 and abs(t['gap']['all']) <= 0.015",
-                "East wiped",
-            ),
-        ),
-        right="That is right. It compares with the model in force, and asks about the order and "
-        "about the level.",
-    ),
-]
+    "3.4-b": _finder,
+    "3.4-c": _null,
+    "3.4-d": _recalibrated,
+    "3.4-e": _monotone,
+    "3.4-f": _gamed,
+    "3.4-g": _promise,
+    "3.4-h": _gate,
+}
