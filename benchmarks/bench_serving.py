@@ -23,6 +23,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
+import psutil
 
 CONNECTIONS = (1, 8, 32)
 SECONDS = 5
@@ -103,12 +104,11 @@ def rival(kind, python, saved_model, row):
                 time.sleep(0.2)
             yield url, payload
         finally:
-            process.terminate()
-            try:
-                process.wait(5)
-            except subprocess.TimeoutExpired:
-                process.kill()
-                process.wait()
+            mine = psutil.Process(process.pid)
+            for one in [*mine.children(recursive=True), mine]:  # LitServe's workers outlive it
+                with contextlib.suppress(psutil.NoSuchProcess):
+                    one.kill()
+            process.wait()
 
 
 def run() -> list[dict]:
