@@ -124,7 +124,7 @@ def run() -> list[dict]:
 
 
 def _compare(name, model, row, folder, rivals):
-    from helpers.serving import ModelServer, export, load_test
+    from helpers.serving import ModelServer, export
 
     saved = export(model, folder / "served")
     results = {}
