@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Iterable
 
 import aiohttp
-from multidict import CIMultiDict
 from yarl import URL
 
 MAX_HEADER = 64 * 2**10  # bytes of a line in the head of an answer
@@ -78,7 +77,7 @@ class Connections:
             query_string=query,
             encoded=True,
         )
-        pairs = CIMultiDict((_text(name), _text(value)) for name, value in headers)
+        pairs = [(_text(name), _text(value)) for name, value in headers]
         request = (method, url, pairs, body or None)
         try:
             try:
@@ -96,7 +95,7 @@ class Connections:
             await self._session.close()
 
     async def _ask(
-        self, method: str, url: URL, headers: CIMultiDict[str], body: bytes | None
+        self, method: str, url: URL, headers: list[tuple[str, str]], body: bytes | None
     ) -> tuple[int, Iterable[Header], bytes]:
         async with self._session.request(
             method, url, headers=headers, data=body, allow_redirects=False
