@@ -13,6 +13,7 @@ from threadpoolctl import threadpool_limits
 from helpers import world
 from helpers.course.exercises.calls import ReplyError, function, run
 from helpers.course.exercises.judges import as_number, number
+from helpers.course.exercises.texts import replies
 from helpers.course.lesson_3_4.gate import BAD, GOOD, stopped, trials
 from helpers.course.linear import NUMBERS, TEXTS, linear
 
@@ -178,16 +179,7 @@ def _gate(answer: Any) -> str | None:
 JUDGES = {
     "3.4-a": number(
         7,
-        replies={
-            40: "Those that were not measured fail as well. They have another message.",
-            33: "So many were not measured. How many were, and are below?",
-            13: "That is March.",
-            2: "With a threshold of 0.75. Which one is asked for?",
-            15: "So many were measured. How many of them are below?",
-            48: "So many slices there are. How many were measured, and are below?",
-            1: "That is with a threshold of 0.70. Which one is asked for?",
-            0.47: "That is a share. How many slices are they?",
-        },
+        replies=replies("3.4-a"),
     ),
     "3.4-b": _finder,
     "3.4-c": _null,
