@@ -18,8 +18,7 @@ NUMBERS = ("age", "income", "amount", "utilization", "late_payments")
 WATCHED = (*WORDS, *NUMBERS)
 DAYS = (1, 7, 14, 28)  # how often somebody may look
 YEAR = 364
-LOGGED_A_DAY = 66  # every fifth of some 330 applications
-APPLICATIONS_A_DAY = 330
+APPLICATIONS_A_DAY, LOGGED_A_DAY = 330, 66  # every fifth is logged
 TRAINING = 24_000  # applications in the training table
 FALSE_ALARM, ROW = 1_000, 0.40  # euro: a day of somebody's work; a row computed once more
 COMPLAINT = 90  # days after which somebody complains
@@ -42,21 +41,19 @@ def damage(frame: pd.DataFrame, fault: str) -> pd.DataFrame:
     if fault == "rows shifted by one":
         return frame.assign(utilization=np.roll(frame["utilization"], 1))
     if fault == "purposes swapped":
-        other = {"car": "business", "business": "car"}
-        return frame.assign(purpose=frame["purpose"].replace(other))
+        return frame.replace({"purpose": {"car": "business", "business": "car"}})
     return frame.assign(channel="online")
 
 
 def suspects(seed: int = 2025) -> dict[str, pd.DataFrame]:
     """Return four files of September 2026, of 2,000 applications each."""
     pool = world.World(seed).applications("2026-09", 16_000)
-    lost = pool.head(2_000).copy()
+    lost, calm = pool.iloc[:2_000].copy(), pool.iloc[2_000:4_000]
     lost.loc[(lost["region"] == "North") & (lost.index % 4 == 0), "late_payments"] = 0
-    files = {"A": lost, "C": pool.iloc[2_000:4_000]}
-    for name, column, value in ("B", "employment", "retired"), ("D", "purpose", "medical"):
-        weights = np.where(pool[column] == value, 4 if name == "B" else 3, 1)
-        files[name] = pool.sample(2_000, weights=weights, random_state=seed)
-    return dict(sorted(files.items()))
+    more = [np.where(pool["employment"] == "retired", 4, 1)]
+    more += [np.where(pool["purpose"] == "medical", 3, 1)]
+    retired, medical = (pool.sample(2_000, weights=w, random_state=seed) for w in more)
+    return {"A": lost, "B": retired, "C": calm, "D": medical}
 
 
 def banded(frame: pd.DataFrame, reference: pd.DataFrame) -> pd.DataFrame:
@@ -140,9 +137,8 @@ class Years:
 
     def _distances(self, days: int, column: str, fault: str = "") -> np.ndarray:
         """Return L-infinity at each look of each year; a fault begins on its day of onset."""
-        both = [self._shares["", column], self._shares[fault, column]]
+        both, at = [self._shares[f, column] for f in ("", fault)], WATCHED.index(column)
         calm, wrong = pd.concat(both, axis=1).fillna(0).to_numpy().T
-        at = WATCHED.index(column)
         table, log = (np.random.default_rng([self.seed, at, i]) for i in (0, days))
         trained = table.multinomial(TRAINING, calm, len(self.onset))[:, None] / TRAINING
         shares = calm + self._looks(days)[1][..., None] * (wrong - calm)
@@ -168,10 +164,9 @@ class Years:
                     rings |= self.distances(plan.days, name, fault) > limit
             until = np.where(rings & (since > 0), since, COMPLAINT).min(axis=1)
             days[fault] = until.clip(max=COMPLAINT)
-        days = pd.DataFrame(days)
+        days = pd.DataFrame(days).rename_axis("fault", axis=1)
         table = pd.DataFrame({"found": (days < COMPLAINT).mean(), "days": days.mean()})
-        losses = [APPLICATIONS_A_DAY * loss for loss, _ in FAULTS.values()]
-        table = table.assign(euro=table["days"] * losses).rename_axis("fault")
+        table["euro"] = table["days"] * [APPLICATIONS_A_DAY * loss for loss, _ in FAULTS.values()]
         false_alarms = float(alarms / len(since))
         effort = false_alarms * FALSE_ALARM + plan.rows * looks * ROW
         return Outcome(false_alarms, table, float(table["euro"].mean() + effort))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from functools import cache
+from functools import cache, partial
 from typing import Any
 
 import numpy as np
@@ -33,15 +33,12 @@ class AlarmLab(Explorer):
 
         look = {"style": {"description_width": "150px"}, "layout": w.Layout(width="480px")}
         days = [(f"{d} (log: {66 * d:,} rows)", d) for d in DAYS]
-        limits, rows = ([(f"{n:g}", n) for n in numbers] for numbers in (THRESHOLDS, ROWS))
-        sliders = {
-            "days": (days, 28, "look every days"),
-            "threshold": (limits, 0.03, "threshold (L-infinity)"),
-            "rows": (rows, 0, "rows compared by key"),
-        }
+        limits = [(f"{limit:g}", limit) for limit in THRESHOLDS]
+        slider = partial(w.SelectionSlider, **look)
         return {
-            name: w.SelectionSlider(options=options, value=value, description=text, **look)
-            for name, (options, value, text) in sliders.items()
+            "days": slider(options=days, value=28, description="look every days"),
+            "threshold": slider(options=limits, value=0.03, description="threshold (L-infinity)"),
+            "rows": slider(options=ROWS, value=0, description="rows compared by key"),
         }
 
     def describe(self, days: int, threshold: float, rows: int) -> str:
@@ -63,10 +60,8 @@ class AlarmLab(Explorer):
         bars = left.barh(
             [name.replace(" in ", "\nin ") for name in table.index], table["days"], color=colors
         )
-        found = zip(table["found"], table["days"], strict=True)
-        texts = [
-            f"{days:.0f}" if share >= 0.95 else f"found in {share:.0%}" for share, days in found
-        ]
+        days_shown, shares = table["days"].map("{:.0f}".format), table["found"].map("{:.0%}".format)
+        texts = days_shown.where(table["found"] >= 0.95, "found in " + shares)
         left.bar_label(bars, texts, padding=4)
         left.set(xlim=(0, 1.5 * COMPLAINT), xlabel="days until found (mean)", title="Faults")
         left.set_xticks(range(0, COMPLAINT + 1, 30))
@@ -76,8 +71,7 @@ class AlarmLab(Explorer):
         false = np.array([one.false_alarms * FALSE_ALARM for one in outcomes])
         right.plot(THRESHOLDS, euro, color=BLACK, label="all")
         right.plot(THRESHOLDS, euro - false, color=BLUE, ls="--", label="losses, rows")
-        seen = np.where(false > 0, false, np.nan)
-        right.plot(THRESHOLDS, seen, color=PURPLE, ls=":", label="false alarms")
+        right.plot(THRESHOLDS, np.where(false, false, np.nan), ":", c=PURPLE, label="false alarms")
         right.axvline(threshold, color=GREY, lw=1)
         right.plot(threshold, self.outcome(days, threshold, rows).euro, "o", color=BLACK)
         right.set(xscale="log", yscale="log", ylim=(300, 5e6), title="A year with one fault")
