@@ -305,7 +305,8 @@ def _design(answer: Any) -> str | None:
         listed = ", ".join(f"{gain:+.0f}" for gain in gains)
         return (
             f"It serves safely. In four worlds it earns {listed} euro per application more than "
-            fXX
+            f"the features of section 3; asked for are {GAIN} on average. A linear model draws "
+            "straight lines: for which column does the figure show that the risk bends?"
         )
     return None
 
