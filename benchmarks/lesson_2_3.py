@@ -32,7 +32,9 @@ def constants(frame: pd.DataFrame, buckets: int = 6) -> dict[str, Any]:
     used = frame["utilization"]
     found = {
         "numbers": {
-            **{name: (np.log(frame[name]).mean(), np.log(frame[name]).std(ddof=0)) for name in LOGS},
+            **{
+                name: (np.log(frame[name]).mean(), np.log(frame[name]).std(ddof=0)) for name in LOGS
+            },
             **{
                 name: (np.log1p(frame[name]).mean(), np.log1p(frame[name]).std(ddof=0))
                 for name in COUNTS
@@ -139,7 +141,8 @@ def same_features(seed: int) -> pd.DataFrame:
             * ((world.profit(test, now) > 0) != (world.profit(test, base) > 0)).mean(),
             "euro": earned(test, truth, now),
             "loss": earned(test, truth, base) - earned(test, truth, now),
-            "odd file: loss": earned(plain, odd_truth, odd_base) - earned(plain, odd_truth, odd_now),
+            "odd file: loss": earned(plain, odd_truth, odd_base)
+            - earned(plain, odd_truth, odd_now),
         }
         gone = test["utilization"].isna().to_numpy()
         rows[name]["loss on missing"] = earned(test[gone], truth[gone], base[gone]) - earned(
@@ -335,7 +338,14 @@ def water() -> pd.DataFrame:
     """Windows of real hourly data, split in two ways."""
     rows = [(row["Time"], flow) for row, flow in WaterFlow()]
     raw = pd.Series([r[1] for r in rows], pd.to_datetime([r[0] for r in rows], utc=True))
-    print(len(raw), "rows;", raw.index[0], raw.index[-1], "steps", raw.index.to_series().diff().value_counts().to_dict())
+    print(
+        len(raw),
+        "rows;",
+        raw.index[0],
+        raw.index[-1],
+        "steps",
+        raw.index.to_series().diff().value_counts().to_dict(),
+    )
     print(raw.describe().round(1).to_dict())
     series = raw[~raw.index.duplicated()].asfreq("h")
     print("hours", len(series), "missing", series.isna().sum())

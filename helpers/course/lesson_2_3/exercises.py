@@ -230,7 +230,9 @@ def _matrix(answer: Any, frame: pd.DataFrame, train: pd.DataFrame, about: str) -
     try:
         values = np.asarray(got, dtype=float)
     except (TypeError, ValueError):
-        raise ReplyError("Expected numbers only: a matrix with a row for each application.") from None
+        raise ReplyError(
+            "Expected numbers only: a matrix with a row for each application."
+        ) from None
     if values.ndim != 2 or len(values) != len(frame):
         raise ReplyError(f"Expected a row for each of {len(frame)} applications; {about}.")
     if not np.isfinite(values).all():
@@ -299,7 +301,9 @@ def _design(answer: Any) -> str | None:
             "columns must come from the training rows, not from the batch."
         )
     if not np.allclose(alone, together[[5]], atol=1e-8):
-        return "The same application has other features alone than among 40: a statistic of the batch."
+        return (
+            "The same application has other features alone than among 40: a statistic of the batch."
+        )
     gains = np.array(euro(answer)) - _plain_euro()
     if gains.mean() < GAIN:
         listed = ", ".join(f"{gain:+.0f}" for gain in gains)
@@ -413,7 +417,7 @@ answer = ids
     Exercise(
         id="2.3-c",
         kind="code",
-        question="A function parity(a, b, profit, limit): decisions apart, and the euro of b over a.",
+        question="A function parity(a, b, profit, limit): decisions apart, euro of b over a.",
         judge=_parity,
         hints=(
             "A loan is granted where the risk is below its limit: two arrays of booleans.",
@@ -587,7 +591,7 @@ answer = split
     Exercise(
         id="2.3-g",
         kind="choice",
-        question="Which of A to F may run on the partner's side, in his own code? A set of letters.",
+        question="Which of A to F may run in the partner's own code? A set of letters.",
         judge=chosen(
             {"A", "D"},
             among="ABCDEF",

@@ -47,7 +47,9 @@ class TwoSides(Explorer):
         look = {"style": {"description_width": "150px"}, "layout": w.Layout(width="480px")}
         return {
             "fill": w.Dropdown(options=list(FILLS), description="missing utilization", **look),
-            "order": w.Dropdown(options=ORDERS, value=ORDERS[1], description="ids of words", **look),
+            "order": w.Dropdown(
+                options=ORDERS, value=ORDERS[1], description="ids of words", **look
+            ),
             "edge": w.Dropdown(options=list(EDGES), description="age on an edge", **look),
             "of": w.Dropdown(options=list(STATISTICS), description="statistics of", **look),
         }
@@ -86,9 +88,7 @@ class TwoSides(Explorer):
     def _risk(self, *how: str) -> np.ndarray:
         return self.model.predict_proba(self._matrix(self.test, *how))[:, 1]
 
-    def _matrix(
-        self, frame: pd.DataFrame, fill: str, order: str, edge: str, of: str
-    ) -> np.ndarray:
+    def _matrix(self, frame: pd.DataFrame, fill: str, order: str, edge: str, of: str) -> np.ndarray:
         train = self.train
         used = train["utilization"]
         gap = used.mean() if FILLS[fill] is None else FILLS[fill]
