@@ -1,15 +1,15 @@
-"""The surprises of lesson 2.3, over several seeds of the world: ``python -m benchmarks.lesson_2_3``."""
+"""The surprises of lesson 2.3 over five seeds: ``python -m benchmarks.lesson_2_3 [TABLE ...]``."""
 
 from __future__ import annotations
 
 import sys
+import zlib
 from collections.abc import Callable
 from typing import Any
 
 import numpy as np
 import pandas as pd
 from river.datasets import WaterFlow
-from sklearn.compose import make_column_transformer
 from sklearn.ensemble import ExtraTreesRegressor, HistGradientBoostingClassifier
 from sklearn.linear_model import LogisticRegression, Ridge
 from sklearn.metrics import roc_auc_score
@@ -92,7 +92,7 @@ def earned(test: pd.DataFrame, truth: np.ndarray, risk: np.ndarray) -> float:
     return float((truth * (world.profit(test, risk) > 0)).mean())
 
 
-def same_features(seed: int) -> pd.DataFrame:
+def same_features(seed: int) -> pd.Series:
     """Serve one model with several implementations of its features."""
     home = world.World(seed=seed)
     past = home.applications(("2024-01", "2024-12"))
@@ -128,13 +128,10 @@ def same_features(seed: int) -> pd.DataFrame:
         own = constants(sample) if how.pop("sample", False) else found
         noflag = how.pop("noflag", False)
 
-        def answer(frame: pd.DataFrame) -> np.ndarray:
-            X = features(frame, own, **how)
-            if noflag:
-                X[:, 6] = 0  # the flag
-            return model.predict_proba(X)[:, 1]
-
-        now, odd_now = answer(test), answer(odd)
+        matrices = [features(frame, own, **how) for frame in (test, odd)]
+        for X in matrices:
+            X[:, 6] *= not noflag
+        now, odd_now = (model.predict_proba(X)[:, 1] for X in matrices)
         rows[name] = {
             "rows apart": float((abs(now - base) > 1e-6).mean()),
             "decisions apart, of 10,000": 1e4
@@ -148,7 +145,9 @@ def same_features(seed: int) -> pd.DataFrame:
         rows[name]["loss on missing"] = earned(test[gone], truth[gone], base[gone]) - earned(
             test[gone], truth[gone], now[gone]
         )
-    return pd.DataFrame(rows).T
+    return pd.Series(
+        {(name, key): value for name, row in rows.items() for key, value in row.items()}
+    )
 
 
 def batches(seed: int) -> pd.Series:
@@ -235,175 +234,114 @@ def leaks(seed: int) -> pd.Series:
     return pd.Series(result)
 
 
-def missing(seed: int) -> pd.DataFrame:
-    """Code the missing utilization in several ways, in training and serving alike."""
-    home = world.World(seed=seed)
-    rows = {}
-    for share in (0.0, 0.2):  # and once with more missing: the field was optional for some months
-        past = home.applications(("2024-01", "2024-12"))
-        test = home.applications(("2025-01", "2025-06"))
-        truth = home.expected_profit(test)
-        rng = np.random.default_rng(seed)
-        for frame in (past, test):
-            frame.loc[rng.random(len(frame)) < share, "utilization"] = np.nan
-        found = constants(past)
-        for fill, flag in (
-            ("-9999", False),
-            ("zero", False),
-            ("-1", False),
-            ("mean", False),
-            ("zero", True),
-            ("mean", True),
-        ):
-            found["numbers"]["utilization"] = (
-                past["utilization"].mean(),
-                past["utilization"].std(ddof=0),
-            )
-            X = features(past, found, fill=fill, flag=flag)
-            pipeline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-            pipeline.fit(X, past["defaulted"])
-            risk = pipeline.predict_proba(features(test, found, fill=fill, flag=flag))[:, 1]
-            trees = HistGradientBoostingClassifier(max_iter=60, random_state=0)
-            trees.fit(X, past["defaulted"])
-            tree_risk = trees.predict_proba(features(test, found, fill=fill, flag=flag))[:, 1]
-            gone = test["utilization"].isna().to_numpy()
-            rows[share, f"{fill}{' + flag' if flag else ''}"] = {
-                "linear euro": earned(test, truth, risk),
-                "trees euro": earned(test, truth, tree_risk),
-                "linear, missing": earned(test[gone], truth[gone], risk[gone]),
-                "granted of missing": float((world.profit(test[gone], risk[gone]) > 0).mean()),
-            }
-    return pd.DataFrame(rows).T
-
-
-def buckets(seed: int) -> pd.Series:
-    """The number of buckets, and the cross that the truth has."""
+def shapes(seed: int) -> pd.Series:
+    """Write the columns of a linear model in several ways, in training and serving alike."""
     home = world.World(seed=seed)
     past = home.applications(("2024-01", "2024-03"))
     test = home.applications(("2025-01", "2025-06"))
     truth = home.expected_profit(test)
+    numbers = [*LOGS, *COUNTS, "term_months"]
     rows = {}
 
-    def euro(name: str, make: Features) -> None:
-        pipeline = make_pipeline(StandardScaler(), LogisticRegression(max_iter=2000))
-        pipeline.fit(make(past), past["defaulted"])
-        rows[name] = earned(test, truth, pipeline.predict_proba(make(test))[:, 1])
+    def euro(name: str, make: Features, model: Any = None) -> None:
+        model = model or make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        model.fit(make(past), past["defaulted"])
+        rows[name] = earned(test, truth, model.predict_proba(make(test))[:, 1])
 
-    for count in (2, 6, 20, 50):
-        found = constants(past, count)
-        euro(f"age in {count}", lambda f, found=found: features(f, found))
-    found = constants(past)
-    used = np.quantile(past["utilization"].dropna(), [0.25, 0.5, 0.75])
+    def words(f: pd.DataFrame) -> list[pd.Series]:
+        return [f[name] == word for name in WORDS for word in sorted(past[name].unique())]
 
-    def cross(f: pd.DataFrame, sizes: int) -> np.ndarray:
-        late = np.minimum(f["late_payments"], 3)
-        number = late * 4 + np.searchsorted(used, f["utilization"].fillna(0))
-        return np.column_stack([features(f, found), np.eye(16)[number]])
+    def hot(f: pd.DataFrame, name: str, count: int) -> list[np.ndarray]:
+        edges = np.unique(past[name].quantile(np.arange(1, count) / count))
+        return list(np.eye(len(edges) + 1)[np.searchsorted(edges, f[name].fillna(-1), "right")].T)
 
-    euro("late x utilization", lambda f: cross(f, 16))
+    def raw(f: pd.DataFrame, fill: float) -> np.ndarray:
+        columns = [*(f[name] for name in numbers), f["age"], f["utilization"].fillna(fill)]
+        return np.column_stack([*columns, *words(f)]).astype(float)
 
-    def words(f: pd.DataFrame, number: int) -> np.ndarray:
-        import zlib
+    def logs(f: pd.DataFrame, *more: Any, fill: float | None = None) -> np.ndarray:
+        used = f["utilization"].fillna(past["utilization"].mean() if fill is None else fill)
+        columns = [np.log1p(f[name]) for name in numbers]
+        return np.column_stack([*columns, used, f["utilization"].isna(), *words(f), *more]).astype(
+            float
+        )
 
-        keys = ["employment", "purpose", "channel", "region", "term_months"]
+    def crossed(f: pd.DataFrame, number: int) -> np.ndarray:
+        keys = [*WORDS, "region", "term_months"]
         joined = f[keys].astype(str).agg("|".join, axis=1)
-        at = joined.map(lambda one: zlib.crc32(one.encode()) % number)
-        return np.column_stack([features(f, found), np.eye(number)[at]])
+        return np.eye(number)[joined.map(lambda text: zlib.crc32(text.encode()) % number)]
 
+    def all_hot(f: pd.DataFrame, count: int) -> np.ndarray:
+        names = [*numbers, "age", "utilization"]
+        columns = [column for name in names for column in hot(f, name, count)]
+        return np.column_stack([*columns, *words(f)]).astype(float)
+
+    mean = past["utilization"].mean()
+    for name, fill in (("mean", mean), ("0", 0), ("-1", -1), ("-9999", -9999)):
+        euro(f"raw, missing as {name}", lambda f, fill=fill: raw(f, fill))
+    for name, fill in (("mean", mean), ("-9999", -9999)):
+        trees = HistGradientBoostingClassifier(max_iter=60, random_state=0)
+        euro(f"trees, missing as {name}", lambda f, fill=fill: raw(f, fill), trees)
+    euro("logs and flag, missing as mean", logs)
+    euro("logs and flag, missing as 0", lambda f: logs(f, fill=0))
+    for count in (6, 50):
+        euro(f"... and age in {count}", lambda f, n=count: logs(f, *hot(f, "age", n)))
+    euro("... and utilization in 4", lambda f: logs(f, *hot(f, "utilization", 4)))
+    euro("... and a bend at 0.35", lambda f: logs(f, (f["utilization"].fillna(0) - 0.35).clip(0)))
+    euro("... and instalments by income", lambda f: logs(f, world.burden(f)))
     for number in (64, 1024):
-        euro(f"cross of five, {number}", lambda f, n=number: words(f, n))
-    euro(
-        "burden",
-        lambda f: np.column_stack([features(f, found), np.tanh(world.burden(f) / 0.25)]),
-    )
-    euro("log burden", lambda f: np.column_stack([features(f, found), np.log(world.burden(f))]))
-    euro("burden raw", lambda f: np.column_stack([features(f, found), world.burden(f)]))
-    euro(
-        "burden in 6",
-        lambda f: np.column_stack(
-            [
-                features(f, found),
-                np.eye(6)[
-                    np.searchsorted(
-                        np.quantile(world.burden(past), np.arange(1, 6) / 6), world.burden(f)
-                    )
-                ],
-            ]
-        ),
-    )
+        euro(f"... and five crossed in {number}", lambda f, n=number: logs(f, crossed(f, n)))
+    for count in (6, 20):
+        euro(f"all in {count} buckets", lambda f, n=count: all_hot(f, n))
     return pd.Series(rows)
 
 
-def water() -> pd.DataFrame:
-    """Windows of real hourly data, split in two ways."""
+def water(seed: int) -> pd.Series:
+    """Predict real hourly data from windows, shuffled with this seed and in blocks."""
     rows = [(row["Time"], flow) for row, flow in WaterFlow()]
-    raw = pd.Series([r[1] for r in rows], pd.to_datetime([r[0] for r in rows], utc=True))
-    print(
-        len(raw),
-        "rows;",
-        raw.index[0],
-        raw.index[-1],
-        "steps",
-        raw.index.to_series().diff().value_counts().to_dict(),
-    )
-    print(raw.describe().round(1).to_dict())
-    series = raw[~raw.index.duplicated()].asfreq("h")
-    print("hours", len(series), "missing", series.isna().sum())
-    lags = pd.concat({k: series.shift(k) for k in range(24, 48)}, axis=1)
-    near = pd.concat({k: series.shift(k) for k in range(1, 25)}, axis=1)
-    local = series.index.tz_convert("Europe/Rome")
-    results = {}
-    for label, window in (("next hour", near), ("a day ahead", lags)):
-        ok = window.notna().all(axis=1) & series.notna()
-        X, y = window[ok].to_numpy(), series[ok].to_numpy()
-        hour = local.hour[ok].to_numpy()
-        circle = np.column_stack([np.sin(hour * np.pi / 12), np.cos(hour * np.pi / 12)])
-        print(label, len(y), "windows; persistence", np.abs(y - X[:, 0]).mean().round(2))
-        models = {
-            "ridge": make_pipeline(StandardScaler(), Ridge()),
-            "trees": ExtraTreesRegressor(200, random_state=0),
-            "nn": KNeighborsRegressor(1),
-        }
-        for name, model in models.items():
-            full = np.column_stack([X, circle])
-            for split, cv in (
-                ("shuffled", KFold(5, shuffle=True, random_state=0)),
-                ("by time", TimeSeriesSplit(5)),
-                ("blocks", KFold(5)),
-            ):
-                score = -cross_val_score(model, full, y, cv=cv, scoring="neg_mean_absolute_error")
-                results[label, name, split] = score.mean()
-        plain = {"hour 0-23": hour[:, None], "sin, cos": circle, "24 columns": np.eye(24)[hour]}
-        for name, columns in plain.items():
-            score = -cross_val_score(
-                Ridge(), columns, y, cv=KFold(5), scoring="neg_mean_absolute_error"
-            )
-            results[label, "only hour", name] = score.mean()
-        two = np.column_stack([circle, np.sin(hour * np.pi / 6), np.cos(hour * np.pi / 6)])
-        score = -cross_val_score(Ridge(), two, y, cv=KFold(5), scoring="neg_mean_absolute_error")
-        results[label, "only hour", "sin, cos of 24 and 12"] = score.mean()
-    return pd.Series(results)
+    times = pd.to_datetime([time for time, _ in rows], utc=True)
+    series = pd.Series([flow for _, flow in rows], times).asfreq("h")
+    found = {}
+    window = pd.concat({k: series.shift(k) for k in range(47, 23, -1)}, axis=1)
+    whole = window.notna().all(axis=1) & series.notna()
+    X, y = window[whole].to_numpy(), series[whole].to_numpy()
+    models = {f"{k} nearest": KNeighborsRegressor(k) for k in (1, 5)}
+    models["trees"] = ExtraTreesRegressor(30, random_state=0)
+    for name, model in models.items():
+        for split, folds in (
+            ("shuffled", KFold(5, shuffle=True, random_state=seed)),
+            ("blocks", KFold(5)),
+            ("forward", TimeSeriesSplit(5, gap=47)),
+        ):
+            score = cross_val_score(model, X, y, cv=folds, scoring="neg_mean_absolute_error")
+            found[name, split] = -score.mean()
+    median = [abs(np.median(y[a]) - y[b]).mean() for a, b in TimeSeriesSplit(5, gap=47).split(X)]
+    found["median of the past", "forward"] = np.mean(median)
+    near = pd.concat({k: series.shift(k) for k in range(24, 0, -1)}, axis=1)
+    complete, late = near.notna().all(axis=1), series.index >= series.index[3 * len(series) // 4]
+    score_at = complete & series.notna() & late
+    for name, used, at in (("left out", near, complete), ("as 0", near.fillna(0), complete | True)):
+        fit_at = at & series.notna() & ~late
+        ridge = Ridge().fit(used[fit_at].to_numpy(), series[fit_at])
+        guess = ridge.predict(used[score_at].to_numpy())
+        found["next hour, gaps", name] = abs(guess - series[score_at]).mean()
+    return pd.Series(found)
 
 
 def main() -> None:
     """Print the tables."""
     pd.set_option("display.width", 200)
     pd.set_option("display.max_columns", 20)
-    which = sys.argv[1:] or ["same", "batches", "leaks", "missing", "buckets", "water"]
     tables = {
         "same": same_features,
         "batches": batches,
         "leaks": leaks,
-        "missing": missing,
-        "buckets": buckets,
+        "shapes": shapes,
+        "water": water,
     }
-    for name in which:
-        if name == "water":
-            print(water().round(2).to_string())
-            continue
+    for name in sys.argv[1:] or tables:
         runs = {seed: tables[name](seed) for seed in SEEDS}
-        flat = pd.DataFrame({s: r.stack() if r.ndim == 2 else r for s, r in runs.items()})
-        print(f"\n{name}\n{flat.round(3).to_string()}", flush=True)
+        print(f"\n{name}\n{pd.DataFrame(runs).round(2).to_string()}", flush=True)
 
 
 if __name__ == "__main__":

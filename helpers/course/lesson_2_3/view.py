@@ -17,6 +17,7 @@ ORDERS = ("by frequency, new words last", "by frequency, new words first", "by t
 EDGES = {"belongs to the upper bucket": "right", "belongs to the lower bucket": "left"}
 STATISTICS = {"the training rows": None, "100 rows of the batch": 100, "the request alone": 1}
 LOGS = ["income", "amount", "late_payments", "years_employed", "credit_history_years"]
+LOGS += ["term_months"]
 TEXTS = ["employment", "purpose", "channel"]
 _TRAINED = (next(iter(FILLS)), ORDERS[0], next(iter(EDGES)), next(iter(STATISTICS)))
 
@@ -92,8 +93,8 @@ class TwoSides(Explorer):
         train = self.train
         used = train["utilization"]
         gap = used.mean() if FILLS[fill] is None else FILLS[fill]
-        columns = [frame["utilization"].fillna(gap), frame["utilization"].isna()]
-        columns += [(np.log(frame["term_months"]) - np.log(train["term_months"]).mean())]
+        scaled = (frame["utilization"].fillna(gap) - used.mean()) / used.std(ddof=0)
+        columns = [scaled, frame["utilization"].isna()]
         logs, size = np.log1p(frame[LOGS]), STATISTICS[of]
         if size is None:
             known = np.log1p(train[LOGS])
