@@ -5,6 +5,7 @@ from __future__ import annotations
 import sys
 import zlib
 from collections.abc import Callable
+from functools import partial
 from typing import Any
 
 import numpy as np
@@ -19,11 +20,13 @@ from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler, TargetEncoder
 
 from helpers import world
+from helpers.course.linear import linear
 
 SEEDS = (1, 2, 3, 4, 5)
 LOGS = ["income", "amount"]
 COUNTS = ["late_payments", "years_employed", "credit_history_years"]
 WORDS = ["employment", "purpose", "channel"]
+MODEL = partial(LogisticRegression, solver="newton-cholesky")
 Features = Callable[[pd.DataFrame], np.ndarray]
 
 
@@ -60,6 +63,7 @@ def features(
     side: str = "right",
     unknown: str = "room",
     clip: bool = False,
+    size: int | None = None,
 ) -> np.ndarray:
     """Return the model's columns: z-scores, flag, age bucket, words, one column for new words."""
     columns = []
@@ -67,14 +71,15 @@ def features(
         value = frame[name].astype(float)
         if clip and name in LOGS:
             value = value.clip(upper=found["top"][name])
+        value = np.log(value) if name in LOGS else np.log1p(value) if name in COUNTS else value
+        if size:
+            batch = value.groupby(np.arange(len(value)) // size)
+            mean = batch.transform("mean").fillna(0)
+            std = batch.transform("std", ddof=0).replace(0, 1).fillna(1)
         if name == "utilization":
             if flag:
                 columns.append(value.isna().astype(float))
             value = value.fillna({"mean": mean, "zero": 0.0, "-9999": -9999.0, "-1": -1.0}[fill])
-        elif name in LOGS:
-            value = np.log(value)
-        elif name in COUNTS:
-            value = np.log1p(value)
         columns.append((value - mean) / std)
     bucket = np.searchsorted(found["edges"], frame["age"], side=side)
     columns += list(np.eye(len(found["edges"]) + 1)[bucket].T)
@@ -102,7 +107,7 @@ def same_features(seed: int) -> pd.Series:
     plain = home.applications("2026-06", 10_000)
     odd_truth = home.expected_profit(plain)
     found = constants(past)
-    model = LogisticRegression(max_iter=1000).fit(features(past, found), past["defaulted"])
+    model = MODEL().fit(features(past, found), past["defaulted"])
 
     def risk(frame: pd.DataFrame, **how: Any) -> np.ndarray:
         return model.predict_proba(features(frame, found, **how))[:, 1]
@@ -155,34 +160,16 @@ def batches(seed: int) -> pd.Series:
     home = world.World(seed=seed, changes=("campaign",))
     past = home.applications(("2024-01", "2024-12"))
     found = constants(past)
-    model = LogisticRegression(max_iter=1000).fit(features(past, found), past["defaulted"])
+    model = MODEL().fit(features(past, found), past["defaulted"])
     rows = {}
     for month in ("2026-07", "2026-08"):
         test = home.applications(month, 4_000).sample(frac=1, random_state=0)
         truth = home.expected_profit(test)
-        rows[month, "graph"] = earned(test, truth, model.predict_proba(features(test, found))[:, 1])
-        rows[month, "granted"] = float(
-            (world.profit(test, model.predict_proba(features(test, found))[:, 1]) > 0).mean()
-        )
-        for size in (1, 10, 100, 2_000):
-            risks = []
-            for start in range(0, len(test), size):
-                batch = test.iloc[start : start + size]
-                own = {**found, "numbers": {}}
-                for name, (mean, std) in found["numbers"].items():
-                    value = batch[name].astype(float)
-                    value = np.log(value) if name in LOGS else value
-                    value = np.log1p(value) if name in COUNTS else value
-                    std = value.std(ddof=0)
-                    mean = value.mean() if value.notna().any() else 0.0
-                    own["numbers"][name] = (mean, std if std > 0 else 1.0)
-                if size < 100 and start > 4000:
-                    break
-                risks.append(model.predict_proba(features(batch, own))[:, 1])
-            risk = np.concatenate(risks)
-            n = len(risk)
-            rows[month, f"batches of {size}"] = earned(test[:n], truth[:n], risk)
-            rows[month, f"granted, {size}"] = float((world.profit(test[:n], risk) > 0).mean())
+        for size in (None, 1, 100, 2_000):
+            risk = model.predict_proba(features(test, found, size=size))[:, 1]
+            name = f"batches of {size}" if size else "training rows"
+            rows[month, name, "euro"] = earned(test, truth, risk)
+            rows[month, name, "granted"] = float((world.profit(test, risk) > 0).mean())
     return pd.Series(rows)
 
 
@@ -196,7 +183,7 @@ def leaks(seed: int) -> pd.Series:
     result = {}
     for name, rows in (("scaler: training rows", train), ("scaler: all rows", book)):
         found = constants(rows)
-        model = LogisticRegression(max_iter=1000).fit(features(train, found), train["defaulted"])
+        model = MODEL().fit(features(train, found), train["defaulted"])
         seen = model.predict_proba(features(valid, found))[:, 1]
         real = model.predict_proba(features(later, found))[:, 1]
         result[name, "validation AUC"] = roc_auc_score(valid["defaulted"], seen)
@@ -214,17 +201,15 @@ def leaks(seed: int) -> pd.Series:
             np.column_stack([features(f, constants(train)), cross(f).map(rates).fillna(mean)])
             for f in (train, valid, later)
         ]
-        model = LogisticRegression(max_iter=1000).fit(parts[0], train["defaulted"])
+        model = MODEL().fit(parts[0], train["defaulted"])
         risks = [model.predict_proba(part)[:, 1] for part in parts]
         result[name, "validation AUC"] = roc_auc_score(valid["defaulted"], risks[1])
         result[name, "true AUC"] = roc_auc_score(later["defaulted"], risks[2])
         result[name, "euro"] = earned(later, home.expected_profit(later), risks[2])
-    encoder = TargetEncoder(target_type="binary", random_state=seed)
+    encoder = TargetEncoder(target_type="binary")
     own = encoder.fit_transform(cross(train).to_frame(), train["defaulted"])
     found = constants(train)
-    model = LogisticRegression(max_iter=1000).fit(
-        np.column_stack([features(train, found), own]), train["defaulted"]
-    )
+    model = MODEL().fit(np.column_stack([features(train, found), own]), train["defaulted"])
     for what, f in (("validation AUC", valid), ("true AUC", later)):
         risk = model.predict_proba(
             np.column_stack([features(f, found), encoder.transform(cross(f).to_frame())])
@@ -244,7 +229,7 @@ def shapes(seed: int) -> pd.Series:
     rows = {}
 
     def euro(name: str, make: Features, model: Any = None) -> None:
-        model = model or make_pipeline(StandardScaler(), LogisticRegression(max_iter=1000))
+        model = model or make_pipeline(StandardScaler(), MODEL())
         model.fit(make(past), past["defaulted"])
         rows[name] = earned(test, truth, model.predict_proba(make(test))[:, 1])
 
@@ -277,6 +262,7 @@ def shapes(seed: int) -> pd.Series:
         return np.column_stack([*columns, *words(f)]).astype(float)
 
     mean = past["utilization"].mean()
+    rows["lesson 1.2"] = earned(test, truth, linear(past).predict_proba(test)[:, 1])
     for name, fill in (("mean", mean), ("0", 0), ("-1", -1), ("-9999", -9999)):
         euro(f"raw, missing as {name}", lambda f, fill=fill: raw(f, fill))
     for name, fill in (("mean", mean), ("-9999", -9999)):

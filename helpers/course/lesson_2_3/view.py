@@ -38,7 +38,7 @@ class TwoSides(Explorer):
         self.train = home.applications(("2024-01", "2024-05"), n)
         self.test = home.applications(("2025-01", "2025-05"), n)
         self.truth = home.expected_profit(self.test)
-        model = LogisticRegression(max_iter=1_000)
+        model = LogisticRegression(solver="newton-cholesky")
         self.model = model.fit(self._matrix(self.train, *_TRAINED), self.train["defaulted"])
         self.risk = cache(self._risk)
 
