@@ -15,15 +15,15 @@ if TYPE_CHECKING:
     import pandas as pd
 
 
-def _pair(got: Any, about: str, kind: type = float) -> list[np.ndarray]:
+def _pair(got: Any, about: str, kind: type = float, single: bool = False) -> list:
     import numpy as np
 
     try:
         first, second = (np.asarray(one, kind) for one in got)
+        return [first.item(), second.item()] if single else [first, second.ravel()]
     except (TypeError, ValueError, OverflowError):
-        expected = "two numbers" if about.startswith("a =") else "two arrays of numbers"
-        raise ReplyError(f"Expected a pair, {expected}. It was called with {about}.") from None
-    return [first, second]
+        expected = "numbers" if single else "arrays of numbers"
+        raise ReplyError(f"Expected a pair of {expected}. It was called with {about}.") from None
 
 
 def _z(values: pd.Series) -> pd.Series:
@@ -46,6 +46,8 @@ _STEPS: list[tuple[Callable[[pd.DataFrame], pd.Series], bool, str]] = [
         True,
         "Clipping at a quantile changes only the largest incomes, 1 row in 100.",
     ),
+    (lambda f: f["amount"].cumsum(), True, "A running sum: a row depends on the rows before it."),
+    (lambda f: f["income"].diff(), True, "A difference to the row before needs that row."),
     (lambda f: f["age"].rank(pct=True), True, "A rank is a place among the rows that are there."),
     (lambda f: f["applied_at"].dt.hour, False, "The hour: a whole number, from one row."),
 ]
@@ -130,14 +132,19 @@ def _parity(answer: Any) -> str | None:
         named = zip(("a", "b", "profit", "limit"), case, strict=True)
         few = ", ".join(f"{name} = {one}" for name, one in named)
         about = few if len(a) < 9 else "a = 500 risks and so on"
-        apart, euro = map(float, map(np.sum, _pair(run(answer, *given, about=about), about)))
+        apart, euro = _pair(run(answer, *given, about=about), about, single=True)
         called = f"It was called with {about}, and returned {(apart, round(euro, 2))}."
-        if apart != ((a < limit) != (b < limit)).sum():
-            if np.isnan(b).any():
-                return f"A risk that is missing grants nothing. {called}"
+        differ = ((a < limit) != (b < limit)).sum()
+        gain = profit[b < limit].sum() - profit[a < limit].sum()
+        if apart != differ and np.isclose(apart, differ / len(a)):
+            return f"Decisions are counted: a number of them, not a share. {called}"
+        if apart != differ and np.isnan(b).any():
+            return f"A risk that is missing grants nothing. {called}"
+        if apart != differ:
             return f"Floats may differ on the same side of the limit; decisions count. {called}"
-        if not abs(euro - (profit[b < limit].sum() - profit[a < limit].sum())) < 1e-6:
-            return f"The money is that of b's decisions minus that of a's. {called}"
+        if not abs(euro - gain) < 1e-6:
+            mean = "the total, not an average, " if np.isclose(euro, gain / len(a)) else ""
+            return f"The money is {mean}that of b's decisions minus that of a's. {called}"
     return None
 
 
