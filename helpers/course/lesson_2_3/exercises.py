@@ -90,7 +90,7 @@ _MINE: dict[str, tuple[list[float], list[tuple[list[float], str]]]] = {
         [4, 5, 5],
         [
             ([4, 5, 6], "Every word of training has an id, the rare one too."),
-            ([4, -1, -1], "What is out of the vocabulary got -1: an eye has no such row."),
+            ([4, -1, -1], "What is out of the vocabulary got -1: no column has that number."),
             ([5, 0, 0], "Those are Keras' ids, where 0 is the new word."),
         ],
     ),
