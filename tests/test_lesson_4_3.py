@@ -75,6 +75,7 @@ COPY requirements.txt ./
 RUN pip install \\
     --no-cache-dir --require-hashes -r requirements.txt
 COPY --chown=1000 model.onnx serve.py ./
+FROM base
 USER 1000:1000
 ENTRYPOINT ["python"]
 CMD ["serve.py"]

@@ -15,7 +15,7 @@ from helpers.course.exercises.calls import ReplyError, kind_of, run
 from helpers.course.exercises.judges import as_number, behaves, chosen
 
 NEED = ("requirements.txt", "serve.py", "model.onnx")
-SECRET = re.compile(r"\b\w*(TOKEN|SECRET|PASSWORD|API_?KEY)\w*\b\s*[= ]", re.I)
+SECRET = re.compile(r"TOKEN|SECRET|PASSWORD|API_?KEY", re.I)
 START_S, MOST_LOST, MOST_HOURS = 60, 60, 28.5
 MONDAYS = range(101, 121)
 
@@ -183,9 +183,13 @@ def _dockerfile(answer: Any) -> str | None:
     of = {word: [rest for name, rest in steps if name == word] for word, _ in steps}
     if not steps or steps[0][0] not in ("FROM", "ARG") or "FROM" not in of:
         return "A Dockerfile begins with FROM: which image is the base?"
-    if "latest" in (base := of["FROM"][-1].split()[0]) or ":" not in base.replace("://", ""):
-        return f"The base is {base}: next month the same line is another Python."
-    if SECRET.search(answer) or "hc-" in answer:
+    bases = [[one for one in rest.split() if one[:2] != "--"] for rest in of["FROM"]]
+    stages = {base[-1] for base in bases if len(base) == 3}  # FROM image AS stage
+    for base in (base[0] if base else "" for base in bases):
+        if base not in stages and ("latest" in base or ":" not in base):
+            return f"The base is {base}: next month the same line is another Python."
+    told = [rest for word, rest in steps if word in ("ENV", "ARG", "LABEL")]
+    if any(map(SECRET.search, told)) or any("hc-" in rest for _, rest in steps):
         return "A secret stands in the file, so in the image's config and history."
     copies = [(at, rest) for at, (word, rest) in enumerate(steps) if word in ("COPY", "ADD")]
     taken = " ".join(rest for _, rest in copies)
@@ -194,8 +198,8 @@ def _dockerfile(answer: Any) -> str | None:
         return "COPY takes .env along, with the token in it. Name what the service needs."
     if missing := [name for name in NEED if name not in taken]:
         return f"The service needs {missing[0]}, and no COPY brings it in."
-    installs = [at for at, (word, rest) in enumerate(steps) if word == "RUN" and "install" in rest]
-    if not installs or "requirements.txt" not in steps[installs[-1]][1]:
+    installs = [i for i, (word, rest) in enumerate(steps) if word == "RUN" and "requirem" in rest]
+    if not installs:
         return "What is installed has no pinned versions: each build may get others."
     first = {name: next(at for at, rest in copies if name in rest) for name in NEED}
     if first["requirements.txt"] > installs[-1]:
@@ -204,12 +208,10 @@ def _dockerfile(answer: Any) -> str | None:
         return "After each change of code or model, all libraries are installed anew. What stays?"
     if of.get("USER", ["root"])[-1].split(":")[0].lower() in ("root", "0", ""):
         return "The service runs as root, and so does whoever gets into it."
-    start = (of.get("CMD", []) + of.get("ENTRYPOINT", []) or [""])[-1]
-    if "serve.py" not in " ".join(of.get("CMD", []) + of.get("ENTRYPOINT", [])):
+    starts = of.get("CMD", [])[-1:] + of.get("ENTRYPOINT", [])[-1:]
+    if "serve.py" not in " ".join(starts):
         return "Nothing starts serve.py."
-    try:
-        json.loads(start)
-    except ValueError:
+    if any(one[0] != "[" or re.search(r'"(/bin/)?(ba)?sh"', one) for one in starts):
         return (
             "A shell starts the service, and keeps the signal to end for itself: on each update "
             "the pod is killed in the middle of its requests."
