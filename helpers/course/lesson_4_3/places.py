@@ -28,7 +28,7 @@ print(json.dumps([first, cold, 1000 * sorted(warm)[100], memory / 1e6]))
 
 
 def fresh(code: str, folder: str | Path) -> dict[str, float]:
-    """Run code that defines a function `answer`, and measure its start.
+    """Measure code that defines `answer`; raise a RuntimeError with the last line of its own.
 
     Parameters
     ----------
@@ -41,11 +41,6 @@ def fresh(code: str, folder: str | Path) -> dict[str, float]:
     -------
     dict of str to float
         The answer, seconds until it, milliseconds of a later one (the median), megabytes.
-
-    Raises
-    ------
-    RuntimeError
-        With the last line that a failing process has written.
     """
     done = subprocess.run(
         [sys.executable, "-c", _FRAME.format(code=code.strip())],

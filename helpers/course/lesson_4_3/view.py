@@ -19,10 +19,7 @@ HOURS = np.arange(6, 12, PERIOD_S / 3600)
 
 @cache
 def monday(seed: int = 2025) -> np.ndarray:
-    """Return requests per second from 6 to 12 o'clock, for each period of the autoscaler.
-
-    The offices open at about nine, within a minute; later in the morning there is a smaller peak.
-    """
+    """Return requests per second from 6 to 12: a peak at about nine, later a smaller one."""
     rng = np.random.default_rng([seed, 43])
 
     def peak(at: float, height: float, lasts: float) -> np.ndarray:
