@@ -13,15 +13,9 @@ class Killed(BaseException):
 
 
 class Disk:
-    """A folder of tables (CSV) that survives its program.
+    """A folder of tables (CSV) that survives its program, which is killed at one operation.
 
-    Parameters
-    ----------
-    folder : str or pathlib.Path
-        Where the tables are.
-    die_at : float, default inf
-        At which operation the program is killed. A write counts as two: killed at the first, half
-        of the rows are written, killed at the second, all.
+    A write is two operations: killed at the first, half of the rows are there, at the second, all.
     """
 
     def __init__(self, folder: str | Path, die_at: float = float("inf")) -> None:

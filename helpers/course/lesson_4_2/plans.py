@@ -38,18 +38,16 @@ def price(
         The prices of a night and of a live question.
     """
     worth, fresh = (_year(seed)[name] for name in ("worth", "fresh"))
-    best = np.mean(worth * (fresh < 0))
-    stored = _stored(seed, every) if every else np.full(len(fresh), 0.0)
+    stored = _stored(seed, every) if every else np.zeros(len(fresh))  # 0: all live, none granted
     live = np.abs(stored) < (band if every else 1)
-    decided = np.where(live, fresh, stored) < 0
-    else_ = (stored < 0) if every else False
+    best, granted = np.mean(worth * (fresh < 0)), np.where(live, fresh, stored) < 0
+    unanswered = np.mean(worth * live * (granted * 1 - (stored < 0)))
     costs = {
         "nights": night * 365 / every if every else 0.0,
-        "live": A_YEAR * ask * live.mean() + SERVER * live.any(),
-        "no answer": A_YEAR * SILENT * np.mean(worth * live * (decided * 1 - else_ * 1)),
-        "old values": A_YEAR * (best - np.mean(worth * decided)),
+        "live": float(A_YEAR * ask * live.mean() + SERVER * live.any()),
+        "no answer": float(A_YEAR * SILENT * unanswered),
+        "old values": float(A_YEAR * (best - np.mean(worth * granted))),
     }
-    costs = {name: float(cost) for name, cost in costs.items()}
     return {**costs, "total": sum(costs.values()), "share live": float(live.mean())}
 
 
@@ -58,9 +56,8 @@ def _year(seed: int, n: int = 500) -> dict[str, Any]:
     """Return a year's applications, the bureau's messages, and what fresh values would decide."""
     lender = world.World(seed)
     frame = lender.applications(("2025-01", "2025-12"), n)
-    history = world.bureau_history(frame, seed=seed)
-    worth = lender.expected_profit(frame)
-    return {"frame": frame, "history": history, "worth": worth, "fresh": above(frame)}
+    known = {"worth": lender.expected_profit(frame), "fresh": above(frame)}
+    return {"frame": frame, "history": world.bureau_history(frame, seed=seed), **known}
 
 
 @cache

@@ -15,36 +15,25 @@ _PARTS = {"nights": style.BLUE, "live": style.ORANGE, "old values": style.RED}
 
 
 class PlanExplorer(Explorer):
-    """Euro a year by the days between two night jobs, for one band and two prices.
-
-    Parameters
-    ----------
-    seed : int, default 2025
-        The year.
-    """
-
-    def __init__(self, seed: int = 2025) -> None:
-        self.seed = seed
+    """Euro a year by the days between two night jobs, for one band and two prices."""
 
     def controls(self) -> dict[str, Any]:
         import ipywidgets as w
 
         wide: dict[str, Any] = {"style": {"description_width": "90px"}}
         days = [(f"{day}", day) for day in DAYS]
+        nights = {"options": [100, 500, 2_000], "value": NIGHT, "description": "night (€)"}
+        asked = {"options": [1.0, 3.0, 9.0], "value": QUESTION, "description": "question (€)"}
         return {
             "every": w.SelectionSlider(options=days, value=7, description="days between", **wide),
             "band": w.FloatSlider(0.0, min=0, max=2, step=0.1, description="live band", **wide),
-            "night": w.Dropdown(
-                options=[100, 500, 2_000], value=NIGHT, description="night (€)", **wide
-            ),
-            "ask": w.Dropdown(
-                options=[1.0, 3.0, 9.0], value=QUESTION, description="question (€)", **wide
-            ),
+            "night": w.Dropdown(**nights, **wide),
+            "ask": w.Dropdown(**asked, **wide),
         }
 
     def describe(self, every: int, band: float, night: float, ask: float) -> str:
-        cost = price(every, band, self.seed, night, ask)
-        live = price(None, 0, self.seed, night, ask)["total"]
+        cost = price(every, band, night=night, ask=ask)
+        live = price(None, 0, night=night, ask=ask)["total"]
         return (
             f"A night job every {every} days, and live questions within {band:.1f} of the line: "
             f"{cost['total']:,.0f} euro a year. Nights {cost['nights']:,.0f}, live "
@@ -55,12 +44,12 @@ class PlanExplorer(Explorer):
 
     def plot(self, every: int, band: float, night: float, ask: float, ax: Any = None) -> Any:
         ax = subplots(ax, (7.6, 3.6))
-        costs = [price(day, band, self.seed, night, ask) for day in DAYS]
+        costs = [price(day, band, night=night, ask=ask) for day in DAYS]
         parts = [np.array([cost[name] for cost in costs]) / 1_000 for name in _PARTS]
         ax.stackplot(DAYS, parts, colors=_PARTS.values(), labels=_PARTS, alpha=0.85)
-        live = price(None, 0, self.seed, night, ask)["total"] / 1_000
+        live = price(None, 0, night=night, ask=ask)["total"] / 1_000
         ax.axhline(live, color=style.BLACK, ls="--", label="all live")
-        total = price(every, band, self.seed, night, ask)["total"] / 1_000
+        total = price(every, band, night=night, ask=ask)["total"] / 1_000
         ax.plot(every, min(total, 196), "D", color=style.BLACK, ms=9, label="this plan")
         ax.set(xscale="log", xlim=(1, 90), ylim=(0, 200), ylabel="1,000 euro a year")
         ax.set_xticks(DAYS, [str(day) for day in DAYS])
