@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from helpers.base import style
 from helpers.course.lesson_4_2.plans import NIGHT, QUESTION, price
 from helpers.course.views import Explorer, subplots
@@ -45,7 +43,7 @@ class PlanExplorer(Explorer):
     def plot(self, every: int, band: float, night: float, ask: float, ax: Any = None) -> Any:
         ax = subplots(ax, (7.6, 3.6))
         costs = [price(day, band, night=night, ask=ask) for day in DAYS]
-        parts = [np.array([cost[name] for cost in costs]) / 1_000 for name in _PARTS]
+        parts = [[max(cost[name], 0) / 1_000 for cost in costs] for name in _PARTS]
         ax.stackplot(DAYS, parts, colors=_PARTS.values(), labels=_PARTS, alpha=0.85)
         live = price(None, 0, night=night, ask=ask)["total"] / 1_000
         ax.axhline(live, color=style.BLACK, ls="--", label="all live")
