@@ -63,7 +63,7 @@ def _rescue(answer: Any) -> str | None:
 
     for n, bad in ((400, {123}), (400, {0, 200, 399}), (1, {0}), (0, set()), (37, {0, 36}),
                    (1, set()), (3, {0, 1, 2}), (399, {5, 6})):  # fmt: skip
-        rows = [{"application_id": i, "income": "n/a" if i in bad else 1.0} for i in range(n)]
+        rows = [{"application_id": i, "income": "unknown" if i in bad else 1.0} for i in range(n)]
         calls = []
 
         def infer(some: list[dict], calls: list = calls) -> list[float]:
@@ -113,7 +113,7 @@ def _reconcile(answer: Any) -> str | None:
         columns = ["application_id", "version", "offer"]
         letters = pd.DataFrame(sent + again + again[2:4], columns=columns)
         letters = letters.sample(frac=1, random_state=seed)
-        rows = [{"application_id": i, "income": "n/a"} for i in ids[:45]]
+        rows = [{"application_id": i, "income": "unknown"} for i in ids[:45]]
         dead = [(rows[:20], "ValueError"), (rows[20:44], "ValueError"), (rows[44:], "TypeError")]
         about = f"300 ids, {len(letters)} letters and {len(dead)} dead letters with 45 rows"
         got = run(answer, pd.Series(ids), letters, dead, about=about)
