@@ -48,6 +48,20 @@ def plans(seed):
     return {name: price(*plan, seed)["total"] for name, plan in told.items()}
 
 
+def many(seeds=(2025, *range(1, 20))):
+    """Return the range over 20 years: two plans, and what a band of 0.5 saves at 30 days."""
+    rows = {}
+    for seed in seeds:
+        old = [price(30, band, seed)["old values"] for band in (0, 0.5)]
+        rows[seed] = {
+            "every 7 days": price(7, 0, seed)["total"],
+            "all live": price(None, 0, seed)["total"],
+            "share of old values that a band of 0.5 saves": 1 - old[1] / old[0],
+        }
+    return pd.DataFrame(rows).agg(["min", "max"], axis=1).round(2)
+
+
 if __name__ == "__main__":
     for function in (letters, late, plans):
         print(f"{function.__name__}\n{table(function)}\n")
+    print(f"many\n{many()}")

@@ -51,7 +51,7 @@ def _handler(answer: Any) -> str | None:
                 return f"{text} expects one result for each element, here for each frame."
             for frame, risks in zip(frames, got, strict=True):
                 if np.ravel(risks).tolist() != (frame["income"] / 1e6).tolist():
-                    return f"{about}: the result for the frame with {len(frame)} rows is not its."
+                    return f"{about}: not the risks of its {len(frame)} rows. Cut by length?"
             if len(calls) != 1:
                 text = f"{about}: the model was called {len(calls)} times. That is the loop which"
                 return f"{text} batches are to replace: one call for all rows of the batch."
