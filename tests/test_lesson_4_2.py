@@ -103,7 +103,7 @@ def test_each_control_changes_words_and_picture():
     view = PlanExplorer().view()
     assert "62,886 euro a year" in words(view).value
     for label, value in (
-        ("days between", 30), ("live band", 0.8), ("question (€)", 9.0), ("night (€)", 2_000)
+        ("days apart", 30), ("live band", 0.8), ("question (€)", 9.0), ("night (€)", 2_000)
     ):  # fmt: skip
         before = picture(view).value, words(view).value
         controls(view)[label].value = value

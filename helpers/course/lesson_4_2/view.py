@@ -23,7 +23,7 @@ class PlanExplorer(Explorer):
         nights = {"options": [100, 500, 2_000], "value": NIGHT, "description": "night (€)"}
         asked = {"options": [1.0, 3.0, 9.0], "value": QUESTION, "description": "question (€)"}
         return {
-            "every": w.SelectionSlider(options=days, value=7, description="days between", **wide),
+            "every": w.SelectionSlider(options=days, value=7, description="days apart", **wide),
             "band": w.FloatSlider(0.0, min=0, max=2, step=0.1, description="live band", **wide),
             "night": w.Dropdown(**nights, **wide),
             "ask": w.Dropdown(**asked, **wide),
