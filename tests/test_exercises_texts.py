@@ -34,7 +34,7 @@ def test_the_example_in_the_documentation_can_be_read(written):
     assert share["kind"] == "code" and len(share["hints"]) == 2
     assert share["solution"].startswith("def share(loans):\n    return")
     assert share["wrong"][1][0] == share["solution"].replace("mean", "sum")
-    assert share["replies"][0][0] == "0"
+    assert list(share["replies"]) == ["0"]
 
 
 def test_a_text_of_several_lines_is_one_line_and_code_keeps_its_lines(written):
@@ -93,7 +93,7 @@ def test_texts_and_judges_belong_together(monkeypatch, present, words):
 
 def test_replies_are_read_in_their_order_and_number_takes_their_names_for_numbers(written):
     text = ONE + 'replies."0.5" = "Half\\n of it."\nreplies.2 = "All."\n'
-    assert written(text)["9.9-a"]["replies"] == (("0.5", "Half of it."), ("2", "All."))
+    assert written(text)["9.9-a"]["replies"] == {"0.5": "Half of it.", "2": "All."}
     judge = number(1, replies=texts.replies("3.4-a"))
     assert judge(13) == "That is March." and judge(1) is None
 

@@ -232,7 +232,9 @@ def test_monitor_windows(frame, days, seed):
         if len(window) >= 30:
             compared = drift.compare(frame, window[frame.columns], joint=False).to_frame()
             plain[number] = compared["psi"].max()
-    assert set(np.round(result.values, 9)) <= set(np.round(list(plain.values()), 9))
+    whole = [plain[number] for number in sorted(plain) if number < (days_in.max() + 1)]
+    assert len(result.values) in (len(whole), len(whole) - 1)  # the last window may be incomplete
+    assert result.values == pytest.approx(whole[: len(result.values)])
 
 
 @several(60)
@@ -248,7 +250,7 @@ def test_score(days, onset):
     before = [day for day in days if onset is None or day < onset]
     after = [day - onset for day in days if onset is not None and day >= onset]
     assert result.false_alarms == len(before)
-    assert result.delay_days == (min(after) if after else None) or np.isnan(result.delay_days)
+    assert result.delay_days == pytest.approx(min(after) if after else np.nan, nan_ok=True)
 
 
 # --------------------------------------------------------------------------------------- fairness
@@ -292,6 +294,7 @@ def test_audit(groups, seed, weighted, order):
     w = rng.integers(0, 3, n) if weighted else np.ones(n)
     labels = pd.Series(y, groups.index)
     labels = {"same": labels, "reversed": labels[::-1], "none": y}[order]
+    y = np.asarray(labels)
     result = tried(
         fairness.audit,
         labels,
@@ -319,9 +322,10 @@ def test_audit(groups, seed, weighted, order):
             if weighted and not w[rows].sum():
                 continue
             got = row[(metric, "value")]
-            both = {round(got, 9), round(expected, 9)} if not np.isnan(got + expected) else set()
-            # fairlearn's and scikit-learn's value of nothing among nothing is 0
-            assert len(both) == 1 or (np.isnan(expected) and (np.isnan(got) or got == 0)), metric
+            if np.isnan(expected):  # fairlearn's and scikit-learn's value of nothing among nothing
+                assert np.isnan(got) or got == 0, metric
+            else:
+                assert got == pytest.approx(expected, abs=1e-9), metric
 
 
 @several(80)

@@ -15,6 +15,8 @@ Header = tuple[bytes, bytes]
 class Connections:
     """HTTP connections that are kept, and that send what they are given without adding to it.
 
+    A header that is not UTF-8 is read as Latin-1 and sent in UTF-8. An answer may have 128 headers.
+
     Examples
     --------
     >>> import asyncio
@@ -72,7 +74,7 @@ class Connections:
         to = URL(base)
         url = URL.build(
             scheme=to.scheme,
-            authority=to.raw_authority,
+            authority=to.raw_authority.rpartition("@")[2],  # a user's name is not sent
             path=to.raw_path.rstrip("/") + path,
             query_string=query,
             encoded=True,
@@ -82,11 +84,11 @@ class Connections:
         try:
             try:
                 return await self._ask(*request)
-            except (aiohttp.ClientOSError, aiohttp.ServerDisconnectedError) as ended:
-                if isinstance(ended, aiohttp.ClientConnectorError):  # there was no connection
-                    raise
+            except aiohttp.ClientConnectionError as ended:
+                if isinstance(ended, aiohttp.ClientConnectorError) or method != "POST":
+                    raise  # there was no connection; or aiohttp has repeated it
                 return await self._ask(*request)
-        except aiohttp.ClientError as error:
+        except (aiohttp.ClientError, ValueError) as error:  # and what aiohttp cannot send
             raise ConnectionError(f"{type(error).__name__}: {error}".rstrip(": ")) from None
 
     async def close(self) -> None:

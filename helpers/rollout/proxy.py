@@ -421,11 +421,12 @@ async def _serve(settings: dict[str, Any], listener: socket.socket) -> None:
     process.end_with_parent(end, carry_out, seconds=_GRACE_SECONDS + 1)
     work = asyncio.create_task(proxy.work())
     _send({"order": 0, "port": listener.getsockname()[1]})
-    await server.serve(sockets=[listener])
-    work.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await work
-    await proxy.close()
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        await proxy.close()
 
 
 def main() -> None:

@@ -72,6 +72,8 @@ def predict(
     ------
     ServingError
         If the server refuses or cannot be reached.
+    ValueError
+        If an input is missing, or has values that cannot be sent.
 
     Examples
     --------
@@ -190,7 +192,7 @@ def _grpc(address: str, target: Target, rows: Any, timeout: float) -> Outputs:
             dtype = tf.dtypes.as_dtype(inputs[name].dtype)
             try:
                 proto = tf.make_tensor_proto(array.tolist(), dtype)
-            except (TypeError, ValueError):
+            except (OverflowError, TypeError, ValueError):
                 raise ValueError(f"rows {_has(name, array)}; expected {dtype.name}") from None
             request.inputs[name].CopyFrom(proto)
         response = stub.Predict(request, timeout=timeout)

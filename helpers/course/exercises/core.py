@@ -54,8 +54,6 @@ class Exercise:
     kind : {"code", "design", "number", "choice"}, optional
         What the learner does: writes code that is run on unseen data, designs something that is
         judged over many worlds, reports a number, or chooses.
-    replies : tuple of (str, str), optional
-        Typical answers, or parts of them, and what the judge says about each.
     """
 
     id: str
@@ -66,7 +64,6 @@ class Exercise:
     wrong: tuple[tuple[str, str], ...]
     right: str = "That is right."
     kind: str = ""
-    replies: tuple[tuple[str, str], ...] = ()
 
     def feedback(self, answer: object) -> Feedback:
         """Judge an answer of any type; a wrong answer never raises."""
@@ -124,7 +121,11 @@ def _load(lesson: str) -> list[Exercise]:
     """Read the texts of a lesson: a report must not wait for its judges, and what they import."""
     texts = read(path(lesson)) if path(lesson).exists() else {}
     return [
-        Exercise(id=id, judge=functools.partial(_judge, lesson, id), **fields)
+        Exercise(
+            id=id,
+            judge=functools.partial(_judge, lesson, id),
+            **{name: text for name, text in fields.items() if name != "replies"},
+        )
         for id, fields in texts.items()
     ]
 

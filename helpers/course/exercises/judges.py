@@ -218,7 +218,10 @@ def as_numbers(answer: Any, shape: tuple[int, ...], what: str, *, gaps: bool = F
     import numpy as np
 
     try:
-        values = np.asarray(answer, float)
+        raw = np.asarray(answer)
+        if raw.dtype.kind not in "biufO" or any(isinstance(one, str) for one in raw.flat):
+            raise TypeError
+        values = raw.astype(float)
     except (TypeError, ValueError):
         found = kind_of(answer)
     else:
@@ -258,7 +261,7 @@ def as_names(
     """
     expected, known = f"Expected names of {what}", list(among)
     single = isinstance(answer, str | bytes | Mapping) or hasattr(answer, "columns")
-    if single or not isinstance(answer, Iterable) or getattr(answer, "ndim", 1) != 1:
+    if single or not isinstance(answer, Collection) or getattr(answer, "ndim", 1) != 1:
         raise ReplyError(f"{expected}, got {kind_of(answer)}. {more}")
     names = list(answer)
     if names and not isinstance(names[0], str) and {*map(str, names)} <= {"True", "False"}:

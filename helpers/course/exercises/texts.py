@@ -61,7 +61,7 @@ def replies(id: str) -> dict[str, str]:
     >>> replies("2.7-a")["E"]
     'E: fields are matched by name. Does their order matter?'
     """
-    return dict(read(path(id.partition("-")[0]))[id]["replies"])
+    return read(path(id.partition("-")[0]))[id]["replies"]
 
 
 def read(path: Path) -> dict[str, dict[str, Any]]:
@@ -94,6 +94,8 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
 
 def _fields(table: Any) -> dict[str, Any]:
     _keys(table, ("question", "hints", "solution", "wrong"), optional=("right", "kind", "replies"))
+    if not table["hints"]:
+        raise ValueError("hints is empty; expected at least one")
     solution = _code(table["solution"])
     fields = {
         "question": _line(table["question"]),
@@ -105,7 +107,7 @@ def _fields(table: Any) -> dict[str, Any]:
         fields["right"] = _line(table["right"])
     if "replies" in table:
         texts = _is(dict, table["replies"]).items()
-        fields["replies"] = tuple((answer, _line(text)) for answer, text in texts)
+        fields["replies"] = {answer: _line(text) for answer, text in texts}
     if "kind" in table:
         fields["kind"] = _is(str, table["kind"])
         if fields["kind"] not in KINDS:

@@ -143,7 +143,7 @@ def _point_in_time(answer: Any) -> str | None:
             return "Expected a DataFrame with the columns late_payments and utilization."
         right = as_known(requests, news(history))[BUREAU].to_numpy(float)
         mine = got[BUREAU].to_numpy(object, na_value=np.nan)
-        mine = as_numbers(mine, mine.shape, "late payments and utilizations", gaps=True)
+        mine = as_numbers(mine, mine.shape, "numbers in late_payments and utilization", gaps=True)
         if mine.shape != right.shape or not np.allclose(mine, right, equal_nan=True):
             return f"{replies('2.7-d')[name]} It was called with\n{shown}"
     return None
@@ -208,15 +208,14 @@ def _plan(answer: Any) -> str | None:
     if refresh is None or ttl is None or not 0.5 <= refresh <= 365 or not 1 <= ttl <= 10_000:
         return "Expected numbers of days: refresh_days from 0.5 to 365, ttl_days from 1."
     found = pd.DataFrame([price(refresh, ttl, seed) for seed in range(11, 16)]).mean()
-    paid, lost, total, missing, days = found
+    paid, lost, total = found[["refreshes", "worse decisions", "total"]]
+    missing, days = found[["usually missing", "silent feed noticed after"]]
     if total <= 1.3 * 45_000:  # about the best plan in these years
         return None
     costs = f"In five unseen years it costs {total:,.0f} euro a year on average: {paid:,.0f} for "
     costs += f"refreshes, {lost:,.0f} for worse decisions. "
     if missing > 0.02:
-        return (
-            f"{costs}Even in quiet weeks {missing:.0%} of the applications find an expired value."
-        )
+        return f"{costs}Even in quiet weeks {missing:.0%} of applications find an expired value."
     if paid > lost:
         return f"{costs}The refreshes cost more than the staleness that they save."
     if days > 35:

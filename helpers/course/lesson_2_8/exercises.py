@@ -110,7 +110,7 @@ def _calibrate(answer: Any) -> str | None:
             return f"{text} You give every loan the same risk: right on average, and nothing else."
         return f"{text} The hand labels have not helped: they say how risks should be bent."
     if mine < best + 0.35 * (before - best):
-        return f"{text} The level is right, and one number. Are risks spread as they should be?"
+        return f"{text} The level is right. But are risks spread as they should be?"
     return f"{text} Better. But 100 labels carry two numbers, not a staircase, and need a scale."
 
 
