@@ -1,0 +1,305 @@
+"""The exercises of lesson 3.2, Shrink."""
+
+from __future__ import annotations
+
+import tempfile
+from collections.abc import Collection, Mapping
+from functools import cache
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from helpers.course.exercises.calls import ReplyError, kind_of, run
+from helpers.course.exercises.judges import as_number
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+
+@cache
+def _trained(units: int = 96) -> tuple[bytes, np.ndarray, np.ndarray]:
+    """Return the file of a compiled network with its optimizer, 50 rows and their scores."""
+    import keras
+    import numpy as np
+
+    rng = np.random.default_rng(32)
+    hidden = [keras.layers.Dense(units, "relu") for _ in range(2)]
+    model = keras.Sequential([keras.Input((7,)), *hidden, keras.layers.Dense(1, "sigmoid")])
+    model.set_weights([rng.normal(0, w.shape[0] ** -0.5, w.shape) for w in model.get_weights()])
+    model.compile("adam", "binary_crossentropy")
+    model.optimizer.build(model.trainable_variables)
+    rows = rng.standard_normal((50, 7)).astype("float32")
+    with tempfile.TemporaryDirectory() as folder:
+        model.save(path := Path(folder, "trained.keras"))
+        return path.read_bytes(), rows, np.asarray(model(rows))[:, 0]
+
+
+def _compact(answer: Any) -> str | None:
+    import keras
+    import numpy as np
+
+    content, rows, score = _trained()
+    with tempfile.TemporaryDirectory() as folder:
+        source, target = Path(folder, "trained.keras"), Path(folder, "compact.keras")
+        source.write_bytes(content)
+        about = "the file of a trained network and the name of a file that is not there yet."
+        run(answer, source, target, seconds=30, about=about)
+        if source.read_bytes() != content:
+            return "The file it was given has changed: write to the second name only."
+        if not target.exists():
+            return "There is no file by the second name. Does your function save?"
+        try:
+            model = keras.models.load_model(target)
+        except Exception as error:
+            return f"keras.models.load_model does not read your file ({type(error).__name__})."
+        size = target.stat().st_size
+    got = np.asarray(model(rows))[:, 0]
+    if np.abs(got - score).max() > 0.05:
+        return "Its scores are others than those of the network it was given."
+    held = {str(w.dtype) for layer in model.layers for w in layer.weights}
+    told = f"The file went from {len(content) / 1_000:.0f} to {size / 1_000:.0f} kB, and "
+    if getattr(model, "optimizer", None) is not None:
+        return told + "still has the optimizer: a loaded network that is compiled brings it along."
+    return None if "int8" in held else told + f"its weights are {', '.join(sorted(held))}."
+
+
+# low, high, scale, zero point, reply
+_RANGES = [
+    (-1.0, 1.55, 0.01, -28, "Numbers below 0 and above it."),
+    (0.0, 255.0, 1.0, -128, "The smallest number, 0, gets the code -128."),
+    (-2.55, 0.0, 0.01, 127, "The largest number, 0, gets the code 127."),
+    (20.0, 51.0, 0.2, -128, "All numbers are above 0: 0 must have a code all the same."),
+    (-51.0, -20.0, 0.2, 127, "All numbers are below 0: 0 must have a code all the same."),
+    (-0.602, 1.438, 0.008, -53, "0 must have a code of its own: the zero point is a whole number."),
+]
+
+
+def _scale(answer: Any) -> str | None:
+    for low, high, scale, zero, reply in _RANGES:
+        about = f"{low:g} and {high:g}"
+        got = run(answer, low, high, about=about)
+        pair = [as_number(one) for one in got] if isinstance(got, tuple | list) else []
+        if len(pair) != 2 or None in pair:
+            return f"Expected two numbers, the scale and the zero point, got {kind_of(got)}."
+        told = f"{reply} For {about} your function gave a scale of {pair[0]:g} and a zero point of "
+        if abs(pair[0] - scale) > 1e-6 * scale or abs(pair[1] - zero) > 1e-9:
+            steps = "It counts 256 steps; how many lie between 256 codes? "
+            counted = abs(pair[0] * 256 - scale * 255) < 1e-6 * scale
+            return (steps if counted else "") + f"{told}{pair[1]:g}."
+    return None
+
+
+@cache
+def _terminals() -> list[tuple[bytes, np.ndarray, np.ndarray]]:
+    """Return int8 networks, rows and the scores that their own scales give, by the definition."""
+    import io
+    import os
+    from contextlib import redirect_stderr, redirect_stdout
+
+    import keras
+    import numpy as np
+    import tensorflow as tf
+
+    found, rng = [], np.random.default_rng(3)
+    for inputs, spread, shift in ((5, 1.0, 0.0), (9, 30.0, 12.0)):
+        layer = keras.layers.Dense(1, "sigmoid")
+        model = keras.Sequential([keras.Input((inputs,)), layer])
+        kernel = rng.standard_normal((inputs, 1)) / spread
+        layer.set_weights([kernel, -shift * kernel.sum(axis=0)])
+        rows = (shift + spread * rng.standard_normal((400, inputs))).astype("float32")
+        rows[-3:] *= 3  # beyond what the calibration has seen
+        with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as quiet:
+            path = Path(folder, "model.tflite")
+            with redirect_stdout(io.StringIO()), redirect_stderr(quiet):
+                model.export(
+                    path,
+                    format="litert",
+                    verbose=False,
+                    optimizations=[tf.lite.Optimize.DEFAULT],
+                    representative_dataset=lambda rows=rows: ([row[None]] for row in rows[:300]),
+                    target_spec={"supported_ops": [tf.lite.OpsSet.TFLITE_BUILTINS_INT8]},
+                    inference_input_type=tf.int8,
+                    inference_output_type=tf.int8,
+                )
+            found.append((path.read_bytes(), rows, np.asarray(model(rows))[:, 0]))
+    return found
+
+
+def _terminal(answer: Any) -> str | None:
+    import numpy as np
+
+    for content, rows, score in _terminals():
+        about = f"the bytes of a network for int8 and {rows.shape} numbers as float32."
+        got = run(answer, content, rows, seconds=20, about=about)
+        try:
+            got = np.asarray(got, dtype=float)
+        except (TypeError, ValueError):
+            return f"Expected an array of scores, got {kind_of(got)}."
+        if got.size != len(rows):
+            return f"Expected {len(rows)} scores, one a row, got an array of shape {got.shape}."
+        got = got.ravel()
+        if got.min() < -0.01 or got.max() > 1.01:
+            return (
+                f"Your scores lie between {got.min():.3g} and {got.max():.3g}. The terminal "
+                "answers in codes; they have a scale and a zero point of their own."
+            )
+        beyond = np.abs(rows).max(axis=1) > np.abs(rows[:300]).max()
+        if np.abs(got - score)[~beyond].max() > 0.06:
+            worst = np.abs(got - score)[~beyond].max()
+            return (
+                f"A score differs from that of the unshrunk network by up to {worst:.2f}; rounding "
+                "explains 0.06. Are scale and zero point those of *this* network, and of its input?"
+            )
+        if np.abs(got - score).max() > 0.5:
+            return "A row beyond the range came out far away: clip to -128 and 127 before the cast."
+    return None
+
+
+def _blind(answer: Any) -> str | None:
+    import numpy as np
+    import pandas as pd
+
+    rng = np.random.default_rng(4)
+    n = 500
+    usual = pd.DataFrame(
+        {
+            "share": rng.random(n),
+            "age": rng.integers(18, 76, n).astype(float),
+            "income": rng.lognormal(10.4, 0.4, n).clip(6_000, 150_000),
+        }
+    )
+    scaled = (usual - usual.mean()) / usual.std()
+    one = scaled.copy()
+    one.loc[17, "income"] = 4_000.0
+    years = {"opened": rng.integers(2_000, 2_026, n), "born": rng.integers(1_945, 2_008, n)}
+    cases = [
+        (usual, {"share", "age"}, "In euro, income reaches far beyond 100,000."),
+        (scaled, set(), "Columns of one size: each has many codes."),
+        (one, set(one), "One row of 500 has a huge income; the range is of all rows."),
+        (pd.DataFrame(years), {"opened"}, "Years are far from 0, which must be in the range too."),
+    ]
+    for frame, expected, reply in cases:
+        about = f"500 rows of {list(frame)}."
+        got = run(answer, frame, about=about)
+        names = got if isinstance(got, Collection | pd.Index | pd.Series | np.ndarray) else None
+        if names is None or isinstance(got, str | Mapping | pd.DataFrame):
+            return f"Expected names of columns, got {kind_of(got)}. {about}"
+        if set(names) != expected:
+            listed = ", ".join(map(str, names)) or "no column"
+            return f"{reply} For {about[:-1]} your function returned {listed}."
+    return None
+
+
+def _prune(answer: Any) -> str | None:
+    import numpy as np
+
+    rng = np.random.default_rng(5)
+    shapes = [(6, 40, 0.2), (40, 30, 1.0), (30, 1, 3.0)]
+    weights = []
+    for rows, columns, spread in shapes:
+        weights += [rng.normal(0, spread, (rows, columns)), rng.normal(0, 0.01, columns)]
+    for share in (0.0, 0.5, 0.9):
+        about = f"the 6 arrays of get_weights() and a share of {share:g}."
+        got = run(answer, [w.copy() for w in weights], share, seconds=5, about=about)
+        if not isinstance(got, list | tuple) or len(got) != len(weights):
+            return f"Expected a list of {len(weights)} arrays, got {kind_of(got)}."
+        try:
+            got = [np.asarray(w, dtype=float) for w in got]
+        except (TypeError, ValueError):
+            return "Expected a list of arrays of numbers."
+        if [w.shape for w in got] != [w.shape for w in weights]:
+            return "The arrays have other shapes now: zeros stay where they are."
+        if any((g != w).any() for g, w in zip(got[1::2], weights[1::2], strict=True)):
+            return "A bias has changed. There are few of them; only kernels are pruned."
+        flat = np.concatenate([w.ravel() for w in weights[::2]])
+        new = np.concatenate([w.ravel() for w in got[::2]])
+        zeros = np.mean(new == 0)
+        if ((new != 0) & (new != flat)).any():
+            return "A weight that is kept has another value now."
+        if abs(zeros - share) > 0.002:
+            return f"{zeros:.1%} of the kernels' weights are 0; asked for: {share:.0%}."
+        if share and np.abs(flat[new == 0]).max() > np.abs(flat[new != 0]).min() + 1e-12:
+            return (
+                "A weight was set to 0 that is larger than one that was kept, in another layer or "
+                "by its sign. One threshold for all kernels, on the absolute value."
+            )
+    return None
+
+
+BUDGET = 4_000  # bytes
+MOST_LOST = 6.0  # euro an application, on average over the worlds
+MOST_FLIPS = 0.02
+
+
+def _plan(answer: Any) -> str | None:
+    from helpers.course.lesson_3_2.view import networks
+
+    table = networks()
+    names = ["width", "bits", "zeros"]
+    if not isinstance(answer, Mapping) or set(answer) != set(names):
+        return f"Expected a dict with the keys {', '.join(names)}, got {kind_of(answer)}."
+    for name in names:
+        known = sorted(set(table[name]))
+        if as_number(answer[name]) not in known:
+            return f"{name} was {answer[name]!r}; tried were {', '.join(map(str, known))}."
+    chosen = table[(table[names] == [as_number(answer[name]) for name in names]).all(axis=1)]
+    full = table.query("width == 512 and bits == 32 and zeros == 0")
+    lost = (full["euro"].to_numpy() - chosen["euro"].to_numpy()).mean()
+    size, flips = chosen["bytes"].max(), chosen["flips"].mean() / 24_000
+    told = (
+        f"It has up to {size / 1_000:.1f} kB, loses {lost:.1f} euro an application on average over "
+        f"the worlds, and shrinking changes {flips:.1%} of its decisions. "
+    )
+    raise ReplyError(told) if size > BUDGET else None
+
+
+@cache
+def _tables() -> list[tuple[np.ndarray, np.ndarray, list[int]]]:
+    """Return tables of 8 columns, labels, and the positions of the components that matter."""
+    import numpy as np
+
+    found = []
+    for seed, matter in ((6, [1, 7]), (7, [0, 5, 6])):
+        rng = np.random.default_rng(seed)
+        hidden = rng.standard_normal((3_000, 8))
+        log_odds = hidden[:, matter] @ np.array([1.2, -1.5, 0.9])[: len(matter)]
+        label = (rng.random(3_000) < 1 / (1 + np.exp(-log_odds))).astype(int)
+        turned = np.linalg.qr(rng.standard_normal((8, 8)))[0]
+        found.append((5 + hidden * 0.6 ** np.arange(8) @ turned, label, matter))
+    return found
+
+
+def _keep(answer: Any) -> str | None:
+    import numpy as np
+
+    for X, y, matter in _tables():
+        k = len(matter)
+        about = f"1,500 rows of 8 numbers, and k = {k}."
+        got = run(answer, X[:1_500], y[:1_500], k, seconds=10, about=about)
+        if not isinstance(got, list | tuple | set | np.ndarray):
+            return f"Expected {k} positions from 0 to 7, got {kind_of(got)}. {about}"
+        places = [as_number(one) for one in got]
+        if len(places) != k or not set(places) <= set(range(8)) or len(set(places)) < k:
+            return f"Expected {k} different positions from 0 to 7, got {list(got)}. {about}"
+        if set(places) == set(range(k)):
+            return "Those are the components of largest variance; PCA has not seen the label."
+        if set(places) == set(range(8 - k, 8)):
+            return "Those are the components of least variance: no better rule than the largest."
+        if set(places) != set(matter):
+            missing = len(set(matter) - set(places))
+            return (
+                f"{missing} of the {k} components that drive the label are not among yours. Are "
+                "the components judged, and each on one scale with the others?"
+            )
+    return None
+
+
+JUDGES = {
+    "3.2-a": _compact,
+    "3.2-b": _scale,
+    "3.2-c": _terminal,
+    "3.2-d": _blind,
+    "3.2-e": _prune,
+    "3.2-f": _plan,
+    "3.2-g": _keep,
+}
