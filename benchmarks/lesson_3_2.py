@@ -94,7 +94,7 @@ def rounded(w, bits):
     top = 2 ** (bits - 1) - 1
     step = np.maximum(np.abs(w).max(axis=0), 1e-12) / top
     codes = np.round(w / step).astype(np.int8)
-    parts = (codes.ravel() & (2**bits - 1)).astype(np.uint8)
+    parts = codes.ravel().view(np.uint8) & (2**bits - 1)
     per = 8 // bits
     parts = np.pad(parts, (0, -len(parts) % per)).reshape(-1, per)
     packed = (parts << (bits * np.arange(per, dtype=np.uint8))).sum(axis=1).astype(np.uint8)

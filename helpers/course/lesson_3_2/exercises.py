@@ -226,31 +226,43 @@ def _prune(answer: Any) -> str | None:
     return None
 
 
-BUDGET = 4_000  # bytes
-MOST_LOST = 6.0  # euro an application, on average over the worlds
-MOST_FLIPS = 0.02
+MOST_LOST = {4: 1.0, 1: 5.0}  # euro an application on average over the worlds, by kB
+_NAMES = ["width", "bits", "zeros"]
 
 
 def _plan(answer: Any) -> str | None:
+    if not isinstance(answer, Mapping) or set(answer) != set(MOST_LOST):
+        return f"Expected a dict with the keys 4 and 1, got {kind_of(answer)}."
+    for budget, most in MOST_LOST.items():
+        size, lost = _measured(answer[budget])
+        told = (
+            f"For {budget} kB: up to {size / 1_000:.1f} kB, and {lost:.1f} euro an application "
+            "lost on average over the worlds. "
+        )
+        if size > 1_000 * budget:
+            return told + "It does not fit in each world."
+        if lost > 100:
+            return told + "It refuses nearly everybody: nothing here was trained after the zeros."
+        if lost > most:
+            return told + f"At most {most:g} may be lost: what else fits, wider or with more bits?"
+    return None
+
+
+def _measured(chosen: Any) -> tuple[int, float]:
+    """Return the largest size of a chosen network, and the euro it loses on average."""
     from helpers.course.lesson_3_2.view import networks
 
     table = networks()
-    names = ["width", "bits", "zeros"]
-    if not isinstance(answer, Mapping) or set(answer) != set(names):
-        return f"Expected a dict with the keys {', '.join(names)}, got {kind_of(answer)}."
-    for name in names:
+    if not isinstance(chosen, Mapping) or set(chosen) != set(_NAMES):
+        raise ReplyError(f"Expected the keys {', '.join(_NAMES)}, got {kind_of(chosen)}.")
+    for name in _NAMES:
         known = sorted(set(table[name]))
-        if as_number(answer[name]) not in known:
-            return f"{name} was {answer[name]!r}; tried were {', '.join(map(str, known))}."
-    chosen = table[(table[names] == [as_number(answer[name]) for name in names]).all(axis=1)]
+        if as_number(chosen[name]) not in known:
+            listed = ", ".join(map(str, known))
+            raise ReplyError(f"The value of {name} was {chosen[name]!r}; the view has {listed}.")
+    rows = table[(table[_NAMES] == [chosen[name] for name in _NAMES]).all(axis=1)]
     full = table.query("width == 512 and bits == 32 and zeros == 0")
-    lost = (full["euro"].to_numpy() - chosen["euro"].to_numpy()).mean()
-    size, flips = chosen["bytes"].max(), chosen["flips"].mean() / 24_000
-    told = (
-        f"It has up to {size / 1_000:.1f} kB, loses {lost:.1f} euro an application on average over "
-        f"the worlds, and shrinking changes {flips:.1%} of its decisions. "
-    )
-    raise ReplyError(told) if size > BUDGET else None
+    return rows["bytes"].max(), float(full["euro"].mean() - rows["euro"].mean())
 
 
 @cache

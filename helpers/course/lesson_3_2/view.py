@@ -49,7 +49,7 @@ class Shrinker(Explorer):
             "width": choice("units", sorted(set(table["width"])), 512),
             "bits": choice("bits", [32, 8, 4, 2], 8),
             "zeros": choice("set to 0", sorted(set(table["zeros"])), 0, " %"),
-            "budget": choice("budget", [512, 64, 16, 8, 4], 512, " kB"),
+            "budget": choice("budget", [512, 64, 16, 4, 1], 512, " kB"),
         }
 
     def describe(self, width: int, bits: int, zeros: int, budget: float) -> str:
@@ -87,5 +87,5 @@ class Shrinker(Explorer):
         ticks = [0.1, 1, 10, 100, 1_000]
         ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
         ax.set_title(f"{len(table)} networks; those below {floor} euro are drawn at {floor}")
-        ax.legend(loc="lower right", fontsize=9, ncols=2)
+        ax.legend(loc="center", bbox_to_anchor=(0.66, 0.34), fontsize=9, ncols=2)
         return ax
