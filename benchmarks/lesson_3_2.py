@@ -156,11 +156,12 @@ def measure(seed, table):
         yield f"{name}: flips", np.sum(now != then)
         yield f"{name}: euro that moved", np.abs(expected[now != then]).sum() / len(test)
 
+    networks = {}
     for width in WIDTHS:
         model = fit(network(X.shape[1], width), X, y, 4 if width == 512 else 8, seed=1)
         weights = model.get_weights()
         before = forward(weights, Z)
-        big = (model, before) if width == 512 else big
+        networks[width] = model, before
         yield f"width {width}: AUC", auc(test["defaulted"], before)[0][0]
         yield f"width {width}: euro", np.mean(expected * granted(before))
         for bits in BITS:
@@ -168,9 +169,12 @@ def measure(seed, table):
                 small, size = shrunk(weights, bits, zeros)
                 score = forward(small, Z)
                 row = [seed, width, bits, zeros, size, auc(test["defaulted"], score)[0][0]]
-                row += [np.mean(expected * granted(score)), np.sum(granted(score) != granted(before))]
+                row += [
+                    np.mean(expected * granted(score)),
+                    np.sum(granted(score) != granted(before)),
+                ]
                 table.append(row)
-    model, before = big
+    model, before = networks[512]
     contents = {
         "float": lite(model),
         "dynamic range": lite(model, optimizations=[tf.lite.Optimize.DEFAULT]),
@@ -191,7 +195,11 @@ def measure(seed, table):
     mean = np.append(scaler.mean_, np.zeros(X.shape[1] - len(NUMBERS)))
     spread = np.append(scaler.var_, np.ones(X.shape[1] - len(NUMBERS)))
     inside = keras.Sequential(
-        [keras.Input((X.shape[1],)), layers.Normalization(mean=mean, variance=spread), *model.layers]
+        [
+            keras.Input((X.shape[1],)),
+            layers.Normalization(mean=mean, variance=spread),
+            *model.layers,
+        ]
     )
     raw, raw_test = ((rows * spread**0.5 + mean).astype("float32") for rows in (X, Z))
     score = run(lite(inside, representative_dataset=sample(raw), **INT8), raw_test)
@@ -233,8 +241,9 @@ def measure(seed, table):
     for k in (5, 6, 7):
         yield f"component {k + 1}: share of variance", share[k]
         yield f"component {k + 1}: euro more", money[k] - money[k - 1]
-    yield "component 7: correlation with burden", abs(
-        np.corrcoef(B[:, 6], np.log(world.burden(test)))[0, 1]
+    yield (
+        "component 7: correlation with burden",
+        abs(np.corrcoef(B[:, 6], np.log(world.burden(test)))[0, 1]),
     )
 
 

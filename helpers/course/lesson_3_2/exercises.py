@@ -13,7 +13,6 @@ from helpers.course.exercises.judges import as_number
 
 if TYPE_CHECKING:
     import numpy as np
-    import pandas as pd
 
 
 @cache
@@ -108,7 +107,7 @@ def _terminals() -> list[tuple[bytes, np.ndarray, np.ndarray]]:
         layer.set_weights([kernel, -shift * kernel.sum(axis=0)])
         rows = (shift + spread * rng.standard_normal((400, inputs))).astype("float32")
         rows[-3:] *= 3  # beyond what the calibration has seen
-        with tempfile.TemporaryDirectory() as folder, open(os.devnull, "w") as quiet:
+        with tempfile.TemporaryDirectory() as folder, Path(os.devnull).open("w") as quiet:
             path = Path(folder, "model.tflite")
             with redirect_stdout(io.StringIO()), redirect_stderr(quiet):
                 model.export(

@@ -58,14 +58,15 @@ class Shrinker(Explorer):
         full = table.query("width == 512 and bits == 32 and zeros == 0").iloc[0]
         fits = table[table["bytes"] <= 1_000 * budget]
         better = fits[(fits["bytes"] < here["bytes"]) & (fits["euro"] >= here["euro"])]
+        within = "within" if here["bytes"] <= 1_000 * budget else "over"
         return (
-            f"2 x {width} units, {bits} bits, {zeros} % of the weights set to 0: "
-            f"{here['bytes'] / 1_000:.1f} kB after gzip, "
-            f"{'within' if here['bytes'] <= 1_000 * budget else 'over'} the budget of {budget} kB; "
+            f"2 x {width} units, weights of {bits} bits, {zeros} % of them 0: "
+            f"{here['bytes'] / 1_000:.1f} kB after gzip, {within} the budget of {budget} kB. "
             f"AUC {here['auc']:.3f}, {here['euro']:.0f} euro an application, "
-            f"{here['euro'] - full['euro']:+.0f} against the large network; {here['flips']:,.0f} of "
-            f"24,000 decisions differ from this network's own with 32 bits. Of the {len(fits)} that "
-            f"fit, {len(better)} are smaller and earn as much."
+            f"{here['euro'] - full['euro']:+.0f} against 512 units with 32 bits. {here['flips']:,.0f} "
+            f"of 24,000 decisions differ from those of {width} units with 32 bits and no zeros. "
+            f"{len(fits)} of {len(table)} networks fit. Smaller than this one, and earning as "
+            f"much: {len(better)}."
         )
 
     def plot(self, width: int, bits: int, zeros: int, budget: float, ax: Any = None) -> Any:
