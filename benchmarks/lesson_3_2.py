@@ -207,6 +207,10 @@ def measure(seed, table):
     yield "int8, raw inputs: distinct scores", len(np.unique(score))
 
     weights = model.get_weights()
+    longer = network(X.shape[1], 512)
+    longer.set_weights(weights)
+    longer = fit(longer, X, y, 1, seed=2).get_weights()
+    yield from compared("1 epoch more", forward(longer, Z), before)
     for percent in (80, 90, 95):
         masks = [np.abs(w) >= np.quantile(np.abs(w), percent / 100) for w in weights[:4:2]]
         again = network(X.shape[1], 512, masks=[Mask(mask) for mask in masks])
@@ -220,8 +224,9 @@ def measure(seed, table):
         FakeQuantDense.top = top
         again = network(X.shape[1], 512, FakeQuantDense)
         again.set_weights(weights)
-        ends = [fit(again, X, y, 1, seed=2).get_weights(), weights]
-        for how, held in zip(("trained for it", "after training"), ends, strict=True):
+        ends = {"trained for it": fit(again, X, y, 1, seed=2).get_weights()}
+        ends |= {"after training": weights, "1 epoch more": longer}
+        for how, held in ends.items():
             cut = [rounded(w, bits)[0] if i in (0, 2) else w for i, w in enumerate(held)]
             yield from compared(f"int{bits}, {how}", forward(cut, Z), before)
     again = fit(keras.models.clone_model(model), X, y, 4, seed=2)

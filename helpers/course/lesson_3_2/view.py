@@ -63,10 +63,10 @@ class Shrinker(Explorer):
             f"2 x {width} units, weights of {bits} bits, {zeros} % of them 0: "
             f"{here['bytes'] / 1_000:.1f} kB after gzip, {within} the budget of {budget} kB. "
             f"AUC {here['auc']:.3f}, {here['euro']:.0f} euro an application, "
-            f"{here['euro'] - full['euro']:+.0f} against 512 units with 32 bits. {here['flips']:,.0f} "
-            f"of 24,000 decisions differ from those of {width} units with 32 bits and no zeros. "
-            f"{len(fits)} of {len(table)} networks fit. Smaller than this one, and earning as "
-            f"much: {len(better)}."
+            f"{here['euro'] - full['euro']:+.0f} against 512 units with 32 bits. Of 24,000 "
+            f"decisions, {here['flips']:,.0f} differ from those of {width} units with 32 bits and "
+            f"no zeros. {len(fits)} of {len(table)} networks fit. Smaller than this one, and "
+            f"earning as much: {len(better)}."
         )
 
     def plot(self, width: int, bits: int, zeros: int, budget: float, ax: Any = None) -> Any:
