@@ -84,10 +84,13 @@ def _scale(answer: Any) -> str | None:
         if len(pair) != 2 or None in pair:
             return f"Expected two numbers, the scale and the zero point, got {kind_of(got)}."
         told = f"{reply} For {about} your function gave a scale of {pair[0]:g} and a zero point of "
+        if pair[0] == zero:
+            return "The scale comes first, then the zero point."
+        if abs(pair[0] * 256 - scale * 255) < 1e-6 * scale:
+            return f"How many steps lie between 256 codes? {told}{pair[1]:g}."
         if abs(pair[0] - scale) > 1e-6 * scale or abs(pair[1] - zero) > 1e-9:
-            steps = "It counts 256 steps; how many lie between 256 codes? "
-            counted = abs(pair[0] * 256 - scale * 255) < 1e-6 * scale
-            return (steps if counted else "") + f"{told}{pair[1]:g}."
+            code = min(low, 0) / pair[0] + pair[1] if pair[0] else float("nan")
+            return f"{told}{pair[1]:g}. The smallest number would get the code {code:.2f}."
     return None
 
 
@@ -195,12 +198,14 @@ def _blind(answer: Any) -> str | None:
     one.loc[17, "income"] = 4_000.0
     years = {"opened": rng.integers(2_000, 2_026, n), "born": rng.integers(1_945, 2_008, n)}
     counted = {"wide": np.arange(n) % 256.0, "four": np.arange(n) % 4, "five": np.arange(n) % 5}
+    signed = {"wide": np.linspace(-60_000, 60_000, n), "four": np.linspace(270, 2_090, n)}
     cases = [
-        (usual, {"share", "age"}, "In euro, income reaches far beyond 100,000."),
+        (usual, {"share", "age"}, "One scale for the whole table, set by its largest number."),
         (scaled, set(), "Columns of one size: each has many codes."),
         (one, set(one), "One row of 500 has a huge income; the range is of all rows."),
         (pd.DataFrame(years), {"opened"}, "Years are far from 0, which must be in the range too."),
         (pd.DataFrame(counted), {"four"}, "From 0 to 255 a step is 1: 0 to 3 have 4 codes."),
+        (pd.DataFrame(signed), {"four"}, "From -60,000 to 60,000 a step is 471: 4 codes."),
     ]
     for frame, expected, reply in cases:
         about = f"500 rows of {list(frame)}."
@@ -224,7 +229,7 @@ def _prune(answer: Any) -> str | None:
         weights += [rng.normal(0, spread, (rows, columns)), rng.normal(0, 0.01, columns)]
     for share in (0.0, 0.5, 0.9):
         about = f"the 6 arrays of get_weights() and a share of {share:g}."
-        got = run(answer, [w.copy() for w in weights], share, seconds=5, about=about)
+        got = run(answer, handed := [w.copy() for w in weights], share, seconds=5, about=about)
         if not isinstance(got, list | tuple) or len(got) != len(weights):
             return f"Expected a list of {len(weights)} arrays, got {kind_of(got)}."
         try:
@@ -235,13 +240,17 @@ def _prune(answer: Any) -> str | None:
             return "The arrays have other shapes now: zeros stay where they are."
         if any((g != w).any() for g, w in zip(got[1::2], weights[1::2], strict=True)):
             return "A bias has changed. There are few of them; only kernels are pruned."
+        if any((h != w).any() for h, w in zip(handed, weights, strict=True)):
+            return "The weights that it was given have changed: return new arrays."
         flat = np.concatenate([w.ravel() for w in weights[::2]])
         new = np.concatenate([w.ravel() for w in got[::2]])
         zeros = np.mean(new == 0)
         if ((new != 0) & (new != flat)).any():
             return "A weight that is kept has another value now."
         if abs(zeros - share) > 0.002:
-            return f"{zeros:.1%} of the kernels' weights are 0; asked for: {share:.0%}."
+            return (
+                f"{zeros:.1%} of the kernels' weights are 0; asked for: {share:.0%} of all of them."
+            )
         if share and np.abs(flat[new == 0]).max() > np.abs(flat[new != 0]).min() + 1e-12:
             return (
                 "A weight was set to 0 that is larger than one that was kept, in another layer or "
@@ -331,7 +340,7 @@ def _keep(answer: Any) -> str | None:
             missing = len(set(matter) - set(places))
             return (
                 f"{missing} of the {k} components that drive the label are not among yours. Are "
-                "the components judged, and each on one scale with the others?"
+                "the components judged, each on one scale with the others and whatever its sign?"
             )
     return None
 

@@ -58,15 +58,15 @@ class Shrinker(Explorer):
         full = table.query("width == 512 and bits == 32 and zeros == 0").iloc[0]
         fits = table[table["bytes"] <= 1_000 * budget]
         better = fits[(fits["bytes"] < here["bytes"]) & (fits["euro"] >= here["euro"])]
+        gain = round(here["euro"] - full["euro"])
         within = "within" if here["bytes"] <= 1_000 * budget else "over"
         return (
             f"2 x {width} units, weights of {bits} bits, {zeros} % of them 0: "
             f"{here['bytes'] / 1_000:.1f} kB after gzip, {within} the budget of {budget} kB. "
             f"AUC {here['auc']:.3f}, {here['euro']:.0f} euro an application, "
-            f"{here['euro'] - full['euro']:+.0f} against 512 units with 32 bits. Of 24,000 "
-            f"decisions, {here['flips']:,.0f} differ from those of {width} units with 32 bits and "
-            f"no zeros. {len(fits)} of {len(table)} networks fit. Smaller than this one, and "
-            f"earning as much: {len(better)}."
+            f"{gain:+d} against 512 units with 32 bits. Of 24,000 decisions, {here['flips']:,.0f} "
+            f"differ from those of {width} units with 32 bits and no zeros. {len(fits)} of "
+            f"{len(table)} networks fit. Smaller than this one, and earning as much: {len(better)}."
         )
 
     def plot(self, width: int, bits: int, zeros: int, budget: float, ax: Any = None) -> Any:
@@ -76,17 +76,17 @@ class Shrinker(Explorer):
         for kind, part in table.groupby("bits"):
             look = {"color": _COLOURS[kind], "s": 22, "alpha": 0.75, "label": f"{kind} bits"}
             ax.scatter(part["kB"], part["euro"].clip(lower=floor), **look)
-        best = front(table)
-        best = best[best["euro"] >= floor]
-        ax.step(best["kB"], best["euro"], where="post", color=style.GREY, lw=1, label="best so far")
+        best = front(table).query("euro >= @floor")
+        ax.step(
+            best["kB"], best["euro"], where="post", color=style.GREY, lw=1, label="Pareto front"
+        )
         here = table.query("width == @width and bits == @bits and zeros == @zeros")
         look = {"s": 170, "facecolors": "none", "edgecolors": style.RED, "linewidths": 2.5}
         ax.scatter(here["kB"], here["euro"].clip(lower=floor), zorder=3, label="chosen", **look)
         ax.axvline(budget, color=style.ORANGE, ls="--", lw=2, label="budget")
         ax.set(xscale="log", xlim=(0.1, 1_500), xlabel="kB after gzip")
         ax.set(ylabel="euro an application", ylim=(floor - 10, 890))
-        ticks = [0.1, 1, 10, 100, 1_000]
-        ax.set_xticks(ticks, [f"{tick:g}" for tick in ticks])
+        ax.xaxis.set_major_formatter("{x:g}")
         ax.set_title(f"{len(table)} networks; those below {floor} euro are drawn at {floor}")
         ax.legend(loc="center", bbox_to_anchor=(0.66, 0.34), fontsize=9, ncols=2)
         return ax
