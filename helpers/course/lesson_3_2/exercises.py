@@ -213,7 +213,7 @@ def _blind(answer: Any) -> str | None:
         names = got if isinstance(got, Collection | pd.Index | pd.Series | np.ndarray) else None
         if names is None or isinstance(got, str | Mapping | pd.DataFrame):
             return f"Expected names of columns, got {kind_of(got)}. {about}"
-        if set(names) != expected:
+        if {str(name) for name in names} != expected:
             listed = ", ".join(map(str, names)) or "no column"
             return f"{reply} For {about[:-1]} your function returned {listed}."
     return None
