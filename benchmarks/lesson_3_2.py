@@ -114,7 +114,7 @@ def shrunk(weights, bits, percent):
 
 def lite(model, **options):
     path = Path(tempfile.mkdtemp()) / "model.tflite"
-    model.export(path, format="litert", verbose=False, **options)
+    model.export(str(path), format="litert", verbose=False, **options)
     return path.read_bytes()
 
 

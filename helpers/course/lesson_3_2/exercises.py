@@ -117,7 +117,7 @@ def _terminals() -> list[tuple[bytes, np.ndarray, np.ndarray]]:
             path = Path(folder, "model.tflite")
             with redirect_stdout(io.StringIO()), redirect_stderr(quiet):
                 model.export(
-                    path,
+                    str(path),
                     format="litert",
                     verbose=False,
                     optimizations=[tf.lite.Optimize.DEFAULT],
