@@ -168,8 +168,8 @@ def main(seeds: list[int]) -> None:
             print(f"\n{table.__name__}, seed {seed}\n{found[-1].round(3)}", flush=True)
     for table, found in tables.items():
         every = pd.concat(found).groupby(level=0, sort=False)
-        summary = every.mean().round(3).astype(str) + " (" + every.min().round(3).astype(str)
-        print(f"\n{table.__name__}, all\n{(summary + '..' + every.max().round(3).astype(str) + ')').to_string()}")
+        ends = {"mean": every.mean(), "lowest": every.min(), "highest": every.max()}
+        print(f"\n{table.__name__}, all\n{pd.concat(ends, axis=1).round(3).to_string()}")
 
 
 if __name__ == "__main__":
