@@ -47,7 +47,8 @@ def _space(answer: Any) -> str | None:
     import keras_tuner
 
     hp = keras_tuner.HyperParameters()
-    run(answer, hp, seconds=5, about="a keras_tuner.HyperParameters object.")
+    asked = functools.partial(answer, hp) if callable(answer) else answer  # not on a copy of hp
+    run(asked, seconds=5, about="a keras_tuner.HyperParameters object.")
     space = {one.name: one for one in hp.space}
     for wanted in ("learning_rate", "optimizer", "momentum"):
         if wanted not in space:
