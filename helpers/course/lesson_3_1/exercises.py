@@ -362,6 +362,51 @@ answer = ship
     Exercise(
         id="3.1-b",
         kind="code",
+        question="A function interval(y, a, b): the 95 % interval of AUC(b) minus AUC(a), paired.",
+        judge=_interval,
+        hints=(
+            "Bootstrap: draw row numbers with replacement, and take both AUCs on the same rows.",
+            "`np.quantile(differences, [0.025, 0.975])` of some 300 draws.",
+        ),
+        solution="""
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+
+def interval(y, a, b):
+    rng, differences = np.random.default_rng(0), []
+    for _ in range(400):
+        rows = rng.integers(len(y), size=len(y))
+        differences.append(roc_auc_score(y[rows], b[rows]) - roc_auc_score(y[rows], a[rows]))
+    return np.quantile(differences, [0.025, 0.975])
+
+
+answer = interval
+""",
+        wrong=(
+            (
+                "import numpy as np\nfrom sklearn.metrics import roc_auc_score as auc\n\n\n"
+                "def answer(y, a, b):\n    rng = np.random.default_rng(0)\n    n = len(y)\n"
+                "    r = rng.integers(n, size=(300, 2, n))\n"
+                "    d = [auc(y[j], b[j]) - auc(y[i], a[i]) for i, j in r]\n"
+                "    return np.quantile(d, [0.025, 0.975])",
+                "as wide as if",
+            ),
+            (
+                "import numpy as np\nfrom sklearn.metrics import roc_auc_score as auc\n\n\n"
+                "def answer(y, a, b):\n    d = auc(y, b) - auc(y, a)\n    return d, d",
+                "too narrow",
+            ),
+            (
+                "from sklearn.metrics import roc_auc_score as auc\n"
+                "answer = lambda y, a, b: auc(y, b) - auc(y, a)",
+                "Expected two numbers",
+            ),
+        ),
+    ),
+    Exercise(
+        id="3.1-c",
+        kind="code",
         question="A function build(hp) that asks KerasTuner's hp for the three hyperparameters.",
         judge=_space,
         hints=(
@@ -403,7 +448,7 @@ answer = build
         ),
     ),
     Exercise(
-        id="3.1-c",
+        id="3.1-d",
         kind="code",
         question="A function successive_halving(candidates, train, first, factor).",
         judge=_halving,
@@ -451,7 +496,7 @@ answer = successive_halving
         right="That is right. Most of the epochs go to the few that have earned them.",
     ),
     Exercise(
-        id="3.1-d",
+        id="3.1-e",
         kind="design",
         question="A plan of successive halving for 150 epochs: a dict of three whole numbers.",
         judge=_plan,
@@ -466,51 +511,6 @@ answer = successive_halving
             ('{"candidates": 81, "first": 1, "factor": 3}', "there are 150"),
             ('{"candidates": 27}', "keys"),
             ("150", "Expected a dict"),
-        ),
-    ),
-    Exercise(
-        id="3.1-e",
-        kind="code",
-        question="A function interval(y, a, b): the 95 % interval of AUC(b) minus AUC(a), paired.",
-        judge=_interval,
-        hints=(
-            "Bootstrap: draw row numbers with replacement, and take both AUCs on the same rows.",
-            "`np.quantile(differences, [0.025, 0.975])` of some 300 draws.",
-        ),
-        solution="""
-import numpy as np
-from sklearn.metrics import roc_auc_score
-
-
-def interval(y, a, b):
-    rng, differences = np.random.default_rng(0), []
-    for _ in range(400):
-        rows = rng.integers(len(y), size=len(y))
-        differences.append(roc_auc_score(y[rows], b[rows]) - roc_auc_score(y[rows], a[rows]))
-    return np.quantile(differences, [0.025, 0.975])
-
-
-answer = interval
-""",
-        wrong=(
-            (
-                "import numpy as np\nfrom sklearn.metrics import roc_auc_score as auc\n\n\n"
-                "def answer(y, a, b):\n    rng = np.random.default_rng(0)\n    n = len(y)\n"
-                "    r = rng.integers(n, size=(300, 2, n))\n"
-                "    d = [auc(y[j], b[j]) - auc(y[i], a[i]) for i, j in r]\n"
-                "    return np.quantile(d, [0.025, 0.975])",
-                "as wide as if",
-            ),
-            (
-                "import numpy as np\nfrom sklearn.metrics import roc_auc_score as auc\n\n\n"
-                "def answer(y, a, b):\n    d = auc(y, b) - auc(y, a)\n    return d, d",
-                "too narrow",
-            ),
-            (
-                "from sklearn.metrics import roc_auc_score as auc\n"
-                "answer = lambda y, a, b: auc(y, b) - auc(y, a)",
-                "Expected two numbers",
-            ),
         ),
     ),
     Exercise(
