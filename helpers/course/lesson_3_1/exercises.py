@@ -331,6 +331,72 @@ def _plan(answer: Any) -> str | None:
     return f"{told}. The budget can be divided better: move one of the three numbers at a time."
 
 
+_INTERVAL = """
+import numpy as np
+from sklearn.metrics import roc_auc_score
+
+
+def interval(y, a, b):
+    rng, differences = np.random.default_rng(0), []
+    for _ in range(400):
+        rows = rng.integers(len(y), size=len(y))
+        differences.append(roc_auc_score(y[rows], b[rows]) - roc_auc_score(y[rows], a[rows]))
+    return np.quantile(differences, [0.025, 0.975])
+
+
+answer = interval
+"""
+
+_SPACE = """
+def build(hp):
+    hp.Float("learning_rate", 1e-4, 0.3, sampling="log")
+    hp.Choice("optimizer", ["adam", "sgd"])
+    with hp.conditional_scope("optimizer", ["sgd"]):
+        hp.Float("momentum", 0.0, 0.99)
+
+
+answer = build
+"""
+
+_HALVING = """
+def successive_halving(candidates, train, first, factor):
+    epochs = first
+    while len(candidates) > 1:
+        scores = [train(one, epochs) for one in candidates]
+        order = sorted(range(len(scores)), key=lambda i: scores[i], reverse=True)
+        candidates = [candidates[i] for i in order[: max(1, len(order) // factor)]]
+        epochs *= factor
+    return candidates[0]
+
+
+answer = successive_halving
+"""
+
+_RECORD = """
+import mlflow
+
+
+def record(trials, data):
+    for trial in trials:
+        with mlflow.start_run():
+            mlflow.log_params({**trial["params"], "seed": trial["seed"]})
+            mlflow.log_metric("auc", trial["auc"])
+            mlflow.set_tag("data", data)
+
+
+answer = record
+"""
+
+_PICK = """
+def pick(runs, data):
+    good = runs[(runs["status"] == "FINISHED") & (runs["tags.data"] == data)]
+    good = good.dropna(subset="metrics.auc")
+    return None if good.empty else good.loc[good["metrics.auc"].idxmax(), "run_id"]
+
+
+answer = pick
+"""
+
 EXERCISES = [
     Exercise(
         id="3.1-a",
@@ -368,40 +434,18 @@ answer = ship
             "Bootstrap: draw row numbers with replacement, and take both AUCs on the same rows.",
             "`np.quantile(differences, [0.025, 0.975])` of some 300 draws.",
         ),
-        solution="""
-import numpy as np
-from sklearn.metrics import roc_auc_score
-
-
-def interval(y, a, b):
-    rng, differences = np.random.default_rng(0), []
-    for _ in range(400):
-        rows = rng.integers(len(y), size=len(y))
-        differences.append(roc_auc_score(y[rows], b[rows]) - roc_auc_score(y[rows], a[rows]))
-    return np.quantile(differences, [0.025, 0.975])
-
-
-answer = interval
-""",
+        solution=_INTERVAL,
         wrong=(
             (
-                "import numpy as np\nfrom sklearn.metrics import roc_auc_score as auc\n\n\n"
-                "def answer(y, a, b):\n    rng = np.random.default_rng(0)\n    n = len(y)\n"
-                "    r = rng.integers(n, size=(300, 2, n))\n"
-                "    d = [auc(y[j], b[j]) - auc(y[i], a[i]) for i, j in r]\n"
-                "    return np.quantile(d, [0.025, 0.975])",
+                _INTERVAL.replace(
+                    "y[rows], a[rows]",
+                    "*(lambda r: (y[r], a[r]))(rng.integers(len(y), size=len(y)))",
+                ),
                 "as wide as if",
             ),
-            (
-                "import numpy as np\nfrom sklearn.metrics import roc_auc_score as auc\n\n\n"
-                "def answer(y, a, b):\n    d = auc(y, b) - auc(y, a)\n    return d, d",
-                "too narrow",
-            ),
-            (
-                "from sklearn.metrics import roc_auc_score as auc\n"
-                "answer = lambda y, a, b: auc(y, b) - auc(y, a)",
-                "Expected two numbers",
-            ),
+            (_INTERVAL.replace("0.025, 0.975", "0.4, 0.6"), "too narrow"),
+            (_INTERVAL.replace("[0.025, 0.975]", "0.5"), "Expected two numbers"),
+            ("0.02", "Expected a function"),
         ),
     ),
     Exercise(
@@ -413,35 +457,19 @@ answer = interval
             "`hp.Float` takes `sampling`; `hp.Choice` takes a list.",
             "`with hp.conditional_scope('optimizer', [...]):` and ask for the momentum inside.",
         ),
-        solution="""
-def build(hp):
-    hp.Float("learning_rate", 1e-4, 0.3, sampling="log")
-    hp.Choice("optimizer", ["adam", "sgd"])
-    with hp.conditional_scope("optimizer", ["sgd"]):
-        hp.Float("momentum", 0.0, 0.99)
-
-
-answer = build
-""",
+        solution=_SPACE,
         wrong=(
+            (_SPACE.replace(', sampling="log"', ""), "evenly by its factor"),
             (
-                "def answer(hp):\n    hp.Float('learning_rate', 1e-4, 0.3)\n"
-                "    hp.Choice('optimizer', ['adam', 'sgd'])\n    hp.Float('momentum', 0.0, 0.9)",
-                "evenly by its factor",
-            ),
-            (
-                "def answer(hp):\n    hp.Float('learning_rate', 1e-4, 0.3, sampling='log')\n"
-                "    hp.Choice('optimizer', ['adam', 'sgd'])\n    hp.Float('momentum', 0.0, 0.9)",
+                _SPACE.replace('with hp.conditional_scope("optimizer", ["sgd"])', "if hp"),
                 "does not use it",
             ),
+            (_SPACE.replace("1e-4, 0.3", "1e-3, 0.01"), "range of the learning rate"),
             (
-                "def answer(hp):\n    hp.Float('learning_rate', 1e-3, 1e-2, sampling='log')\n"
-                "    hp.Choice('optimizer', ['adam', 'sgd'])\n    hp.Float('momentum', 0.0, 0.9)",
-                "range of the learning rate",
-            ),
-            (
-                "def answer(hp):\n    hp.Choice('learning_rate', [1e-4, 1e-2, 0.1])\n"
-                "    hp.Choice('optimizer', ['adam', 'sgd'])\n    hp.Float('momentum', 0.0, 0.9)",
+                _SPACE.replace(
+                    'Float("learning_rate", 1e-4, 0.3, sampling="log")',
+                    'Choice("learning_rate", [1e-4, 0.3])',
+                ),
                 "any number in a range",
             ),
             ("answer = lambda hp: {'learning_rate': 0.01}", "not asked from hp"),
@@ -456,39 +484,13 @@ answer = build
             "A loop: train all that are left, order them by score, keep the best part, raise.",
             "`ranked[: max(1, len(ranked) // factor)]`, and `epochs *= factor`.",
         ),
-        solution="""
-def successive_halving(candidates, train, first, factor):
-    epochs = first
-    while len(candidates) > 1:
-        scores = [train(one, epochs) for one in candidates]
-        order = sorted(range(len(scores)), key=lambda i: scores[i], reverse=True)
-        candidates = [candidates[i] for i in order[: max(1, len(order) // factor)]]
-        epochs *= factor
-    return candidates[0]
-
-
-answer = successive_halving
-""",
+        solution=_HALVING,
         wrong=(
+            (_HALVING.replace("reverse=True", "reverse=False"), "Which end"),
+            (_HALVING.replace("        epochs *= factor\n", ""), "never trained for longer"),
             (
-                "def answer(candidates, train, first, factor):\n    epochs = first\n"
-                "    while len(candidates) > 1:\n"
-                "        ranked = sorted(candidates, key=lambda one: train(one, epochs))\n"
-                "        candidates = ranked[: max(1, len(ranked) // factor)]\n"
-                "        epochs *= factor\n    return candidates[0]",
-                "Which end",
-            ),
-            (
-                "def answer(candidates, train, first, factor):\n"
-                "    while len(candidates) > 1:\n        ranked = sorted(candidates, "
-                "key=lambda one: train(one, first), reverse=True)\n"
-                "        candidates = ranked[: max(1, len(ranked) // factor)]\n"
-                "    return candidates[0]",
-                "never trained for longer",
-            ),
-            (
-                "def answer(candidates, train, first, factor):\n"
-                "    return max(candidates, key=lambda one: train(one, 27))",
+                "answer = lambda candidates, train, first, factor: "
+                "max(candidates, key=lambda one: train(one, 27))",
                 "must not be trained on",
             ),
             ("27", "Expected a function"),
@@ -544,44 +546,15 @@ answer = successive_halving
             "`with mlflow.start_run():` inside the loop, so that each trial is a run of its own.",
             "`log_params`, `log_param`, `log_metric` and `set_tag`, once each.",
         ),
-        solution="""
-import mlflow
-
-
-def record(trials, data):
-    for trial in trials:
-        with mlflow.start_run():
-            mlflow.log_params({**trial["params"], "seed": trial["seed"]})
-            mlflow.log_metric("auc", trial["auc"])
-            mlflow.set_tag("data", data)
-
-
-answer = record
-""",
+        solution=_RECORD,
         wrong=(
-            (
-                "import mlflow\n\n\ndef answer(trials, data):\n    for trial in trials:\n"
-                "        with mlflow.start_run():\n"
-                "            mlflow.log_params({**trial['params'], 'seed': trial['seed']})\n"
-                "            mlflow.log_metric('auc', trial['auc'])",
-                "which rows",
-            ),
-            (
-                "import mlflow\n\n\ndef answer(trials, data):\n    for trial in trials:\n"
-                "        with mlflow.start_run():\n            mlflow.log_params(trial['params'])\n"
-                "            mlflow.log_metric('auc', trial['auc'])",
-                "can be repeated",
-            ),
+            (_RECORD.replace('            mlflow.set_tag("data", data)\n', ""), "which rows"),
+            (_RECORD.replace(', "seed": trial["seed"]', ""), "can be repeated"),
+            (_RECORD.replace('log_metric("auc"', 'log_param("auc"'), "kept as text"),
             (
                 "import mlflow\n\n\ndef answer(trials, data):\n    with mlflow.start_run():\n"
                 "        for trial in trials:\n            mlflow.log_metric('auc', trial['auc'])",
                 "a trial is a run",
-            ),
-            (
-                "import mlflow\n\n\ndef answer(trials, data):\n    for trial in trials:\n"
-                "        with mlflow.start_run():\n"
-                "            mlflow.log_params({**trial['params'], 'auc': trial['auc']})",
-                "kept as text",
             ),
         ),
         right="That is right. Lesson 4.4 reads such a record, and decides by it.",
@@ -595,31 +568,12 @@ answer = record
             "Three conditions: finished, on these rows, with a score. Then the highest.",
             "`idxmax` returns a label of the index; an empty frame has none.",
         ),
-        solution="""
-def pick(runs, data):
-    good = runs[(runs["status"] == "FINISHED") & (runs["tags.data"] == data)]
-    good = good.dropna(subset="metrics.auc")
-    return None if good.empty else good.loc[good["metrics.auc"].idxmax(), "run_id"]
-
-
-answer = pick
-""",
+        solution=_PICK,
         wrong=(
-            (
-                "answer = lambda runs, data: runs.loc[runs['metrics.auc'].idxmax(), 'run_id']",
-                "Run e",
-            ),
-            (
-                "def answer(runs, data):\n    good = runs[runs['tags.data'] == data]\n"
-                "    return good.loc[good['metrics.auc'].idxmax(), 'run_id']",
-                "Run b",
-            ),
-            (
-                "def answer(runs, data):\n    good = runs[(runs['tags.data'] == data) & "
-                "(runs['status'] != 'FAILED')]\n"
-                "    return good.loc[good['metrics.auc'].idxmax(), 'run_id']",
-                "Run g",
-            ),
+            (_PICK.replace(' & (runs["tags.data"] == data)', ""), "Run e"),
+            (_PICK.replace('(runs["status"] == "FINISHED") & ', ""), "Run b"),
+            (_PICK.replace('== "FINISHED"', '!= "FAILED"'), "Run g"),
+            (_PICK.replace("None if good.empty else ", ""), "raised"),
         ),
     ),
 ]
