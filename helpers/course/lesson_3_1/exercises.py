@@ -187,7 +187,7 @@ def _interval(answer: Any) -> str | None:
         middle = values[1] - values[0]
         half = 1.96 * np.sqrt(covariance[0, 0] + covariance[1, 1] - 2 * covariance[0, 1])
         apart = 1.96 * np.sqrt(covariance[0, 0] + covariance[1, 1])
-        got = run(answer, y, a, b, seconds=6, about="500 labels and two arrays of scores.")
+        got = run(answer, y, a, b, seconds=10, about="500 labels and two arrays of scores.")
         ends = [as_number(one) for one in got] if isinstance(got, tuple | list | np.ndarray) else []
         if len(ends) != 2 or None in ends:
             return "Expected two numbers: the lower and the upper end of the interval."
@@ -338,7 +338,7 @@ from sklearn.metrics import roc_auc_score
 
 def interval(y, a, b):
     rng, differences = np.random.default_rng(0), []
-    for _ in range(400):
+    for _ in range(200):
         rows = rng.integers(len(y), size=len(y))
         differences.append(roc_auc_score(y[rows], b[rows]) - roc_auc_score(y[rows], a[rows]))
     return np.quantile(differences, [0.025, 0.975])
@@ -432,7 +432,7 @@ answer = ship
         judge=_interval,
         hints=(
             "Bootstrap: draw row numbers with replacement, and take both AUCs on the same rows.",
-            "`np.quantile(differences, [0.025, 0.975])` of some 300 draws.",
+            "`np.quantile(differences, [0.025, 0.975])` of some 200 draws.",
         ),
         solution=_INTERVAL,
         wrong=(
