@@ -16,7 +16,8 @@ def networks() -> pd.DataFrame:
     -------
     pandas.DataFrame
         One row for each ``(learning_rate, units, l2)``; the columns 1 to 27 are the AUC on 500
-        validation rows after so many epochs, ``"true"`` is the true AUC after 27.
+        validation rows after so many epochs; ``"true_1"``, ``"true_3"``, ``"true_9"`` and
+        ``"true_27"`` are the true AUC.
     """
     frame = pd.read_csv(Path(__file__).parent / "networks.csv")
     frame = frame.set_index(["learning_rate", "units", "l2"])

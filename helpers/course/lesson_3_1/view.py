@@ -40,7 +40,8 @@ class SearchExplorer(Explorer):
 
     def _measure(self, rows: int, sample: int) -> np.ndarray:
         """Return the AUC of every trial on one sample of the validation rows."""
-        drawn = np.random.default_rng(sample).permutation(len(self.y))[:rows]
+        order = np.arange(len(self.y))
+        drawn = (order if sample == 1 else np.random.default_rng(sample).permutation(order))[:rows]
         return auc(self.y[drawn], *self.scores[:, drawn])[0]
 
     def best_so_far(self, rows: int, sample: int) -> tuple[np.ndarray, np.ndarray]:
@@ -51,7 +52,7 @@ class SearchExplorer(Explorer):
         rows : int
             Validation rows.
         sample : int
-            Which ones: a seed.
+            Which ones: 1 for the first, otherwise a seed.
         """
         seen = self._seen(rows, sample)
         best = [int(np.argmax(seen[: k + 1])) for k in range(len(seen))]
