@@ -90,6 +90,7 @@ class SearchExplorer(Explorer):
         best = np.maximum.accumulate(self.truth[:trials])
         ax.step(at, best, where="post", color=style.GREY, ls="--", label="best so far, in truth")
         ax.set(xlabel="trials", ylabel="AUC", xlim=(0.5, len(self.truth) + 0.5))
-        ax.set_ylim(min(0.70, seen.min() - 0.01), max(0.84, seen.max() + 0.01))
-        ax.legend(loc="lower right", ncols=2)
+        shown = np.concatenate([self._seen(rows, sample), self.truth])
+        ax.set_ylim(shown.min() - 0.01, shown.max() + 0.01)
+        ax.legend(loc="lower center", bbox_to_anchor=(0.5, 1), ncols=4, columnspacing=1.2)
         return ax
