@@ -9,29 +9,20 @@ from __future__ import annotations
 
 import numpy as np
 import pandas as pd
-from sklearn.compose import make_column_transformer
-from sklearn.impute import SimpleImputer
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
-from sklearn.preprocessing import OneHotEncoder, StandardScaler
 
 from helpers import world
 from helpers.base.stats import auc
+from helpers.course.linear import features
 
 SEEDS = (2025, 1, 2, 3, 4)
-NUMBERS = ["age", "income", "years_employed", "amount", "term_months"]
-NUMBERS += ["utilization", "late_payments", "credit_history_years"]
-TEXTS = ["employment", "purpose", "channel"]
 FROM_BUREAU = ["late_payments", "utilization"]
 
 
 def fit(frame, label):
     """Fit the linear model to labels, or to probabilities: each row then counts on both sides."""
-    prepare = make_column_transformer(
-        (make_pipeline(SimpleImputer(), StandardScaler()), NUMBERS),
-        (OneHotEncoder(handle_unknown="ignore", sparse_output=False), TEXTS),
-    )
-    model = make_pipeline(prepare, LogisticRegression(solver="newton-cholesky"))
+    model = make_pipeline(features(), LogisticRegression(solver="newton-cholesky"))
     label = np.asarray(label, float)
     both, weight = pd.concat([frame, frame]), np.r_[label, 1 - label]
     side = np.repeat([1, 0], len(frame))

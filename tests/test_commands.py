@@ -19,6 +19,7 @@ ROOT = Path(__file__).resolve().parents[1]
 PAGES = [ROOT / "README.md", ROOT / "docs" / "instructors.md", ROOT / "data" / "README.md"]
 PAGES += [ROOT / "docs" / "faq.md", ROOT / "CONTRIBUTING.md", ROOT / "CHANGELOG.md"]
 TEXTS = [*PAGES, *(ROOT / "helpers").rglob("*.py"), *(ROOT / "tools").glob("*.py")]
+TEXTS += (ROOT / "helpers").rglob("*.toml")
 LESSONS = [lesson.path for lesson in resources.lessons()]
 IN_LAB = pytest.mark.skipif(
     Path(sys.prefix) != ROOT / ".venv", reason="not run by the .venv of this checkout"

@@ -43,7 +43,7 @@ def test_the_solution_is_right_and_the_placeholder_is_not_attempted(exercise):
 
 
 @pytest.mark.parametrize(
-    ("exercise", "answer", "words"), WRONG, ids=[f"{e.id}: {a[:40]}" for e, a, _ in WRONG]
+    ("exercise", "answer", "words"), WRONG, ids=[f"{e.id}: {words}" for e, _, words in WRONG]
 )
 def test_each_wrong_answer_gets_the_reply_that_is_meant_for_it(exercise, answer, words):
     feedback = exercise.feedback(evaluate(answer))

@@ -322,7 +322,6 @@ def of_kinds(*kinds):
     [
         (("choice", "choice", "number", "code", "design"), "2 of 5 exercises run"),
         (("choice", "number", "code", "code", "code"), "something is designed"),
-        (("choice", "number", "code", "quiz", "design"), "of kind 'quiz'"),
     ],
 )
 def test_most_exercises_run_code_and_one_designs(draft, monkeypatch, kinds, words):

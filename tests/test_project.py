@@ -142,8 +142,10 @@ def test_a_lesson_does_not_import_another_lessons_room():
 
 
 def test_every_lesson_has_a_room_with_its_exercises():
-    rooms = {path.parent.name for path in ROOT.glob("helpers/course/lesson_*/exercises.py")}
-    assert rooms == {f"lesson_{lesson.number.replace('.', '_')}" for lesson in resources.lessons()}
+    lessons = {f"lesson_{lesson.number.replace('.', '_')}" for lesson in resources.lessons()}
+    for name in ("exercises.toml", "exercises.py"):
+        rooms = {path.parent.name for path in ROOT.glob(f"helpers/course/lesson_*/{name}")}
+        assert rooms == lessons
 
 
 def test_importing_the_package_loads_nothing_heavy():
@@ -164,7 +166,7 @@ def test_an_unknown_helper_is_answered_with_those_that_exist():
         helpers.fairnes
 
 
-def test_the_wheel_carries_data_and_locks(tmp_path):
+def test_the_wheel_carries_data_locks_and_exercises(tmp_path):
     uv = Path(sys.executable).with_name("uv")
     command = [uv, "build", "--wheel", "--no-build-isolation", "--out-dir", tmp_path, ROOT]
     subprocess.run(command, check=True, capture_output=True)
@@ -174,9 +176,10 @@ def test_the_wheel_carries_data_and_locks(tmp_path):
     assert (tmp_path / "installed" / "helpers" / "rollout" / "templates" / "argo.yaml").exists()
     program = (
         "import helpers, helpers.datasets as d\n"
+        "from helpers.course.exercises.core import exercises_by_lesson\n"
         "from helpers.tfx.environment import Recipe\n"
         "print(helpers.__file__, len(d.load('loans', months='2025-01')),"
-        " len(Recipe('tfx-1.16', ()).locks))"
+        " len(Recipe('tfx-1.16', ()).locks), len(exercises_by_lesson()))"
     )
     done = subprocess.run(
         [sys.executable, "-c", program],
@@ -184,9 +187,9 @@ def test_the_wheel_carries_data_and_locks(tmp_path):
         capture_output=True,
         text=True,
     )
-    place, rows, locks = done.stdout.split()
+    place, rows, locks, lessons = done.stdout.split()
     assert Path(place).is_relative_to(tmp_path), "the checkout was imported, not the wheel"
-    assert (rows, locks) == ("2000", "2")
+    assert (rows, locks, lessons) == ("2000", "2", str(len(resources.lessons())))
 
 
 @pytest.mark.parametrize("path", NOTEBOOKS, ids=lambda path: path.stem)

@@ -728,6 +728,8 @@ def test_a_csv_file_of_another_country_can_be_read(tmp_path):
         generate_statistics(tmp_path / "a.csv", sep=";")
     with pytest.raises(ValueError, match="sep is for CSV files"):
         generate_statistics(pd.DataFrame({"x": [1]}), sep=";")
+    with pytest.raises(ValueError, match="sep is for CSV files"):
+        wrong_rows(pd.DataFrame({"x": [1]}), Schema(), sep=";")
 
 
 @pytest.mark.parametrize("damage", ["cut off", "not gzip", "zeros"])

@@ -20,10 +20,7 @@ import threading
 import time
 from collections.abc import Callable, Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
-
-if TYPE_CHECKING:
-    import asyncio
+from typing import Any
 
 _PARENT = "MLOPS_PARENT"
 _ROOT = str(Path(__file__).resolve().parents[2])
@@ -52,17 +49,6 @@ def clean_environ(python: str | Path | None = None) -> dict[str, str]:
     if python is not None:
         kept["PATH"] = os.pathsep.join([str(Path(python).parent), kept.get("PATH", os.defpath)])
     return kept
-
-
-def new_event_loop() -> asyncio.AbstractEventLoop:
-    """Return an event loop for a server: uvloop's where it is installed, which is faster."""
-    import asyncio
-
-    try:
-        import uvloop
-    except ImportError:
-        return asyncio.new_event_loop()
-    return uvloop.new_event_loop()
 
 
 class Child(subprocess.Popen):

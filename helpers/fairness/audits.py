@@ -339,10 +339,12 @@ class _Study:
         cells = np.full((self.cells, len(self.metrics)), np.nan)
         wholes = np.full((self.shape[0], len(self.metrics)), np.nan)
         once = np.ones(len(self.y), dtype=np.int64)
+        weighted = self.counts
+        if self.weight is not None:
+            weighted = confusion(*self.rows, self.weight)
         for i, metric in enumerate(self.metrics):
             if metric.formula:
-                weight = None if metric.fast == "count" else self.weight
-                counts = confusion(*self.rows, weight)
+                counts = self.counts if metric.fast == "count" else weighted
                 totals = counts.reshape(*self.shape, 4).sum(axis=1)
                 cells[:, i], wholes[:, i] = rate(metric.fast, counts), rate(metric.fast, totals)
             else:

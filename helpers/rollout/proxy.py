@@ -22,6 +22,8 @@ from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
 from typing import Any, NamedTuple
 
+import uvloop
+
 from helpers.base import process
 
 MAX_BODY = 64 * 2**20  # bytes; TensorFlow Serving's own limit
@@ -473,8 +475,7 @@ def main() -> None:
     except OSError as error:
         _send({"order": 0, "error": f"port {settings['port']} cannot be used: {error.strerror}"})
         return
-    with asyncio.Runner(loop_factory=process.new_event_loop) as runner:
-        runner.run(_serve(settings, listener))
+    uvloop.run(_serve(settings, listener))
 
 
 if __name__ == "__main__":

@@ -12,6 +12,8 @@ import sys
 from pathlib import Path
 from typing import Any
 
+import uvloop
+
 from helpers.base import files, process
 from helpers.serving.batching import Limits
 
@@ -35,7 +37,7 @@ def main() -> int:
     # own imports would take two fifths of the start.
     sys.modules["keras"] = None
     stop = asyncio.Event()
-    loop = process.new_event_loop()
+    loop = uvloop.new_event_loop()
 
     def end() -> None:
         with contextlib.suppress(RuntimeError):

@@ -109,8 +109,6 @@ def _target(match: re.Match) -> Target:
 
 
 async def _body(request: Request) -> bytes:
-    message = f"The body has more than {MAX_BODY // 2**20} MiB; send fewer rows at a time"
-    too_large = RequestError("INVALID_ARGUMENT", message, http=413)
     size, chunks = 0, []
     async for chunk in request.stream():
         size += len(chunk)
@@ -121,7 +119,7 @@ async def _body(request: Request) -> bytes:
             if size > _MAX_READ:
                 break
     if size > MAX_BODY:
-        raise too_large
+        raise _too_large()
     body = b"".join(chunks)
     if "gzip" not in request.headers.get("content-encoding", ""):
         return body
@@ -131,10 +129,15 @@ async def _body(request: Request) -> bytes:
     except zlib.error as error:
         raise invalid(f"The body is not gzip data, as its Content-Encoding says: {error}") from None
     if len(body) > MAX_BODY:
-        raise too_large
+        raise _too_large()
     if not unzip.eof:
         raise invalid("The body ends in the middle of its gzip data")
     return body
+
+
+def _too_large() -> RequestError:
+    message = f"The body has more than {MAX_BODY // 2**20} MiB; send fewer rows at a time"
+    return RequestError("INVALID_ARGUMENT", message, http=413)
 
 
 def _error(error: RequestError) -> Response:

@@ -92,12 +92,8 @@ def generate_statistics(
     by = [slice_by] if isinstance(slice_by, str) else list(slice_by or [])
     options = {k: v.proto if isinstance(v, Schema) else v for k, v in options.items()}
     reading = {name: options.pop(name) for name in inputs.READING if name in options}
-    if reading and (beam_options is not None or isinstance(data, pd.DataFrame)):
-        raise ValueError(
-            f"{next(iter(reading))} is for CSV files that pandas reads; leave it out with a "
-            "DataFrame, and with beam_options, where TFDV reads them"
-        )
     if beam_options is not None:
+        _refuse(reading)
         if not isinstance(data, str | os.PathLike):
             raise TypeError(
                 f"data is a {type(data).__name__}, but with beam_options a Beam pipeline reads "
@@ -116,9 +112,7 @@ def generate_statistics(
     texts = []
     if options.get("infer_type_from_schema") and "schema" in options:
         texts = [f.name for f in options["schema"].feature if f.type == schema_pb2.BYTES]
-    is_frame = isinstance(data, pd.DataFrame)
-    frame = data if is_frame else inputs.read_frame(data, texts, **reading)
-    with _stored(inputs.to_arrow(frame, by)) as path:
+    with _stored(inputs.to_arrow(_frame(data, texts, reading), by)) as path:
         return Statistics(_call("statistics_of_table", path, by, options))
 
 
@@ -149,7 +143,7 @@ def infer_schema(
     for feature in schema:  # for numbers that it counts as categories, TFDV drafts a list of texts
         values = feature.domain if feature.type != "BYTES" else None
         if values:
-            feature._forget_domain()
+            feature.domain = None
             if set(values) <= {"0", "1"}:
                 feature.proto.bool_domain.SetInParent()
     return schema
@@ -229,11 +223,26 @@ def wrong_rows(
         such as a column that is absent.
     """
     _check_schema(schema, environment)
-    frame = data if isinstance(data, pd.DataFrame) else inputs.read_frame(data, **reading)
-    with _stored(inputs.to_arrow(frame, [])) as path:
+    with _stored(inputs.to_arrow(_frame(data, [], reading), [])) as path:
         found = _call("wrong_rows", path, schema.proto, environment)
     table = pd.DataFrame(found, columns=["row", "feature", "what", "details"])
     return table.sort_values("row", kind="stable", ignore_index=True)
+
+
+def _frame(data: Any, texts: Sequence[str], reading: dict[str, Any]) -> pd.DataFrame:
+    """Return a table, read from files with the options of `reading` if it is not one already."""
+    if not isinstance(data, pd.DataFrame):
+        return inputs.read_frame(data, texts, **reading)
+    _refuse(reading)
+    return data
+
+
+def _refuse(reading: dict[str, Any]) -> None:
+    if reading:
+        raise ValueError(
+            f"{next(iter(reading))} is for CSV files that pandas reads; leave it out with a "
+            "DataFrame, and with beam_options, where TFDV reads them"
+        )
 
 
 @contextlib.contextmanager

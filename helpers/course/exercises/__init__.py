@@ -7,27 +7,22 @@ In a notebook::
 
 How to write one
 ----------------
-The exercises of lesson 2.1 are the list ``EXERCISES`` in
-``helpers/course/lesson_2_1/exercises.py``. An exercise is data and one function, the judge, which
-returns None for a right answer and otherwise explains what was misunderstood. ``judges`` has judges
-for the common kinds of answer. ``wrong`` lists answers that people really give, each with words
-from the reply intended for it; the tests try all of them, and the solution too. A judge that runs
-what the learner wrote calls it through ``calls.run``: on copies, for a limited time.
+An exercise is texts and one function, the judge. The texts of lesson 2.1 are in
+``helpers/course/lesson_2_1/exercises.toml``; ``texts`` describes the file. ``wrong`` lists answers
+that people really give, each with words from the reply intended for it; the tests try all of them,
+and the solution too.
 
->>> from helpers.course.exercises.core import Exercise
+The judges are the dict ``JUDGES`` in ``exercises.py`` beside it, loaded when the first answer is
+there. A judge returns None for a right answer and otherwise explains what was misunderstood.
+``judges`` makes judges for the common kinds of answer. One that runs what the learner wrote calls
+it through ``calls.run``: on copies, for a limited time.
+
 >>> from helpers.course.exercises.judges import number
->>> sixteen = Exercise(
-...     id="9.9-a",
-...     question="How many columns has the loan book? A whole number.",
-...     judge=number(16, replies={15: "That leaves the label out."}),
-...     hints=("`loans.shape` has rows and columns.",),
-...     solution="answer = 16",
-...     wrong=(("15", "the label"), ("2_000", "too large")),
-... )
->>> sixteen.feedback(15)
-[wrong] 9.9-a: That leaves the label out.
->>> sixteen.feedback(...)
-[not attempted] 9.9-a: Replace the ... with your answer and run the cell again.
+>>> JUDGES = {"9.9-a": number(16, replies={15: "That leaves the label out."})}
+>>> JUDGES["9.9-a"](15)
+'That leaves the label out.'
+>>> find("2.1-a").feedback(...)
+[not attempted] 2.1-a: Replace the ... with your answer and run the cell again.
 """
 
 from __future__ import annotations

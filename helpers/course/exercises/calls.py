@@ -42,8 +42,9 @@ def run(answer: Callable, *arguments: Any, seconds: float = 10.0, about: str = "
     2
     """
     if isinstance(answer, type) or not callable(answer):
-        kind = "None" if answer is None else f"an answer of type {type(answer).__name__}"
-        raise ReplyError(f"Expected a function (its name, without calling it), got {kind}.")
+        raise ReplyError(
+            f"Expected a function (its name, without calling it), got {kind_of(answer)}."
+        )
     called = "It was called with " + (about or "\n" + "\n".join(map(str, arguments)))
     try:
         with time_limit(seconds):
@@ -78,6 +79,11 @@ def time_limit(seconds: float) -> Iterator[None]:
     finally:
         signal.setitimer(signal.ITIMER_REAL, 0)
         signal.signal(signal.SIGALRM, before)
+
+
+def kind_of(answer: Any) -> str:
+    """Return what an answer is, for the reply to one of the wrong type."""
+    return "None" if answer is None else f"an answer of type {type(answer).__name__}"
 
 
 class _TooSlow(BaseException):

@@ -3,20 +3,23 @@
 from __future__ import annotations
 
 import difflib
+import functools
 import importlib
 import os
-import pkgutil
 import re
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 from helpers.course.exercises.calls import ReplyError
+from helpers.course.exercises.judges import Judge
 from helpers.course.exercises.panel import Feedback
+from helpers.course.exercises.texts import read
 
 # Set by the tests: an exception in a judge is then raised instead of turned into a reply.
 RAISE = "MLOPS_EXERCISES_RAISE"
-KINDS = ("code", "design", "number", "choice")
+_COURSE = Path(__file__).resolve().parents[1]
 
 
 class UnknownExerciseError(KeyError):
@@ -85,17 +88,20 @@ class Exercise:
 
 
 def find(id: str) -> Exercise:
-    """Return the exercise with this id; the lesson's module is loaded on first use.
+    """Return the exercise with this id; the judges of its lesson are loaded on first use.
 
     Raises
     ------
     UnknownExerciseError
         Naming the nearest ids.
+    ValueError
+        If a judge of its lesson is without texts, or the other way round.
     """
     found = re.fullmatch(r"([0-9.]+)-[a-z]", id) if isinstance(id, str) else None
     if found:
         for exercise in _load(found[1]):
             if exercise.id == id:
+                _judges(found[1])  # here a fault of the module is not taken for one of the answer
                 return exercise
     known = [exercise.id for exercises in exercises_by_lesson().values() for exercise in exercises]
     near = difflib.get_close_matches(str(id), known, n=3, cutoff=0.3) or known[:3]
@@ -104,19 +110,36 @@ def find(id: str) -> Exercise:
 
 def exercises_by_lesson() -> dict[str, list[Exercise]]:
     """Return all exercises by lesson, in the order of the lessons."""
-    from helpers import course
-
-    rooms = (module.name for module in pkgutil.iter_modules(course.__path__))
-    numbers = [room.removeprefix("lesson_") for room in rooms if room.startswith("lesson_")]
-    numbers.sort(key=lambda number: [int(part) for part in number.split("_")])
-    return {number.replace("_", "."): _load(number.replace("_", ".")) for number in numbers}
+    rooms = (path.parent.name for path in _COURSE.glob("lesson_*/exercises.toml"))
+    lessons = [room.removeprefix("lesson_").replace("_", ".") for room in rooms]
+    lessons.sort(key=lambda lesson: [int(part) for part in lesson.split(".")])
+    return {lesson: _load(lesson) for lesson in lessons}
 
 
+@functools.cache
 def _load(lesson: str) -> list[Exercise]:
-    room = f"helpers.course.lesson_{lesson.replace('.', '_')}"
-    try:
-        return importlib.import_module(f"{room}.exercises").EXERCISES
-    except ModuleNotFoundError as error:
-        if error.name not in (room, f"{room}.exercises"):
-            raise
-        return []
+    """Read the texts of a lesson: a report must not wait for its judges, and what they import."""
+    path = _COURSE / _room(lesson) / "exercises.toml"
+    texts = read(path) if path.exists() else {}
+    return [
+        Exercise(id=id, judge=functools.partial(_judge, lesson, id), **fields)
+        for id, fields in texts.items()
+    ]
+
+
+def _judge(lesson: str, id: str, answer: Any) -> str | None:
+    return _judges(lesson)[id](answer)
+
+
+@functools.cache
+def _judges(lesson: str) -> Mapping[str, Judge]:
+    module = importlib.import_module(f"helpers.course.{_room(lesson)}.exercises")
+    texts = {exercise.id for exercise in _load(lesson)}
+    for id in sorted(texts ^ module.JUDGES.keys()):
+        missing = "judge" if id in texts else "text in exercises.toml"
+        raise ValueError(f"{module.__file__}: there is no {missing} of exercise {id}")
+    return module.JUDGES
+
+
+def _room(lesson: str) -> str:
+    return f"lesson_{lesson.replace('.', '_')}"

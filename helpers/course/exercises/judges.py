@@ -6,7 +6,7 @@ import numbers
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 
-from helpers.course.exercises.calls import ReplyError, run
+from helpers.course.exercises.calls import ReplyError, kind_of, run
 
 Judge = Callable[[Any], str | None]
 
@@ -26,7 +26,7 @@ def name(right: str, *, among: Collection[str], replies: Mapping[str, str] | Non
 
     def judge(answer: Any) -> str | None:
         if not isinstance(answer, str):
-            return f"Expected one name, a string in quotes, got {_kind(answer)}."
+            return f"Expected one name, a string in quotes, got {kind_of(answer)}."
         given = answer.strip()
         if given == right:
             return None
@@ -57,7 +57,7 @@ def number(
     def judge(answer: Any) -> str | None:
         value = as_number(answer)
         if value is None:
-            return f"Expected a number, got {_kind(answer)}."
+            return f"Expected a number, got {kind_of(answer)}."
         if abs(value - right) <= within:
             return None
         for typical, reply in (replies or {}).items():
@@ -90,7 +90,7 @@ def chosen(
 
     def judge(answer: Any) -> str | None:
         if isinstance(answer, str) or not isinstance(answer, Collection):
-            return f"Expected a set: names in quotes, between braces; got {_kind(answer)}."
+            return f"Expected a set: names in quotes, between braces; got {kind_of(answer)}."
         strange = [one for one in answer if one not in set(among)]
         if strange:
             return f"{strange[0]!r} is not one of them: {', '.join(sorted(among))}."
@@ -123,7 +123,7 @@ def assigned(
 
     def judge(answer: Any) -> str | None:
         if not isinstance(answer, Mapping):
-            return f"Expected a dict from name to {' or '.join(values)}, got {_kind(answer)}."
+            return f"Expected a dict from name to {' or '.join(values)}, got {kind_of(answer)}."
         unknown = [key for key in answer if key not in right]
         lacking = [key for key in right if key not in answer]
         if unknown or lacking:
@@ -156,8 +156,9 @@ def behaves(cases: Sequence[tuple[tuple, Any, str]]) -> Judge:
             try:
                 got = run(answer, *arguments)
             except ReplyError as failure:
-                more = f"\n{reply}" if isinstance(failure.__cause__, Exception) else ""
-                return f"{failure}{'' if isinstance(failure.__cause__, TypeError) else more}"
+                raised = failure.__cause__
+                its_fault = isinstance(raised, Exception) and not isinstance(raised, TypeError)
+                return f"{failure}\n{reply}" if its_fault else str(failure)
             if isinstance(expected, int | float) and not isinstance(expected, bool):
                 number = as_number(got)  # numpy's numbers too
                 got = (
@@ -165,7 +166,7 @@ def behaves(cases: Sequence[tuple[tuple, Any, str]]) -> Judge:
                 )
             if not isinstance(got, type(expected)):
                 kind = type(expected).__name__
-                return f"Expected a {kind}, got {_kind(got)}.\n{called}\nand returned {got!r}."
+                return f"Expected a {kind}, got {kind_of(got)}.\n{called}\nand returned {got!r}."
             if got != expected:
                 return f"{reply}\n{called}\nand returned {got!r}."
         return None
@@ -184,7 +185,3 @@ def as_number(answer: Any) -> float | None:
             return None
     value = float(answer)
     return None if value != value else value
-
-
-def _kind(answer: Any) -> str:
-    return "None" if answer is None else f"an answer of type {type(answer).__name__}"

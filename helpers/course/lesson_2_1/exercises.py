@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from helpers.course.exercises.core import Exercise
 from helpers.course.exercises.judges import as_number, assigned, behaves, chosen, name, number
 
 LETTERS = "ABCDEF"
@@ -124,306 +123,97 @@ def _decisions() -> Any:
     )
 
 
-EXERCISES = [
-    Exercise(
-        id="2.1-a",
-        question="The name of the column in which values are missing.",
-        judge=name(
-            "utilization",
-            among=COLUMNS,
-            replies={
-                "late_payments": "A zero is a value: most people have no late payment. Missing "
-                "values are counted in a column of their own.",
-                "defaulted": "A zero is a value: it says that the loan was paid back. Missing "
-                "values are counted in a column of their own.",
-                "years_employed": "A zero is a value: it says that a job is new. Missing values "
-                "are counted in a column of their own.",
-            },
-        ),
-        hints=(
-            "Look at the column of the table that is headed 'missing'.",
-            "All columns have 4,000 values but one.",
-        ),
-        solution='answer = "utilization"',
-        wrong=(
-            ('"late_payments"', "A zero is a value"),
-            ('"defaulted"', "paid back"),
-            ('"years_employed"', "a job is new"),
-            ('"Utilization"', "capital letters"),
-            ('"missing"', "is not one of them"),
-            ("0.02", "Expected one name"),
-        ),
-        right="That is right: about 2 in 100 applicants have no credit line to use.",
+JUDGES = {
+    "2.1-a": name(
+        "utilization",
+        among=COLUMNS,
+        replies={
+            "late_payments": "A zero is a value: most people have no late payment. Missing "
+            "values are counted in a column of their own.",
+            "defaulted": "A zero is a value: it says that the loan was paid back. Missing "
+            "values are counted in a column of their own.",
+            "years_employed": "A zero is a value: it says that a job is new. Missing values "
+            "are counted in a column of their own.",
+        },
     ),
-    Exercise(
-        id="2.1-b",
-        question="The factor by which the median that differs most is smaller, a number.",
-        judge=number(
-            12.0,
-            within=0.5,
-            replies={
-                0.08: "That is March over training. The question asks how many times smaller: "
-                "divide the other way round.",
-                92.0: "That is the reduction in percent. The question asks for a factor.",
-                0.92: "That is the reduction, as a share. The question asks for a factor.",
-                18.0: "That compares the largest values. The question is about the medians.",
-                28_594: "That is a difference. A factor is what one divides by.",
-            },
-        ),
-        hints=(
-            "Which row of the table differs by far more than the others?",
-            "Divide the median of training by the median of March, in the row of `income`.",
-            "It is close to the number of months in a year.",
-        ),
-        solution="""
-import pandas as pd
-from helpers import datasets
-
-train = datasets.load("loans", months=("2025-01", "2025-02"))
-march = pd.read_csv(datasets.path("incoming", "2026-03_partner.csv"))
-answer = train["income"].median() / march["income"].median()
-""",
-        wrong=(
-            ("0.08", "the other way round"),
-            ("92", "in percent"),
-            ("1", "too small"),
-            ("0.916", "as a share"),
-            ("18.0", "the largest values"),
-            ("31_200 - 2_606", "a difference"),
-            ("13.5", "too large"),
-            ('"income"', "Expected a number"),
-        ),
-        right="That is right, and twelve is no accident: the partner sends income per month now.",
+    "2.1-b": number(
+        12.0,
+        within=0.5,
+        replies={
+            0.08: "That is March over training. The question asks how many times smaller: "
+            "divide the other way round.",
+            92.0: "That is the reduction in percent. The question asks for a factor.",
+            0.92: "That is the reduction, as a share. The question asks for a factor.",
+            18.0: "That compares the largest values. The question is about the medians.",
+            28_594: "That is a difference. A factor is what one divides by.",
+        },
     ),
-    Exercise(
-        id="2.1-c",
-        question="The letters of what inference got wrong or left out, a set.",
-        judge=chosen(
-            "ACDF",
-            among=LETTERS,
-            extra={
-                "B": "B is not so: look at the second table. Where a text column has few different "
-                "values, inference lists them as its domain.",
-                "E": "E is not so: the type of `employment` is STRING. Types are what inference "
-                "gets right.",
-            },
-            missing={
-                "A": "It is about ranges: does the table say anywhere how small an income may be?",
-                "F": "It is about ranges: which values does the draft allow for a number?",
-                "C": "It is about presence: how often must a value be there that is 'optional'?",
-                "D": "You have just seen it: which anomaly did the file of March have, and was it "
-                "the file's fault?",
-            },
-        ),
-        hints=(
-            "Go through the letters with the table of the draft beside you: what does it say?",
-            "Inference sets types, presence and lists of text values. It never sets a range.",
-            "'optional' without a share accepts any share of missing values.",
-        ),
-        solution='answer = {"A", "C", "D", "F"}',
-        wrong=(
-            ('{"A", "B", "C", "D", "F"}', "lists them as its domain"),
-            ('{"A", "C", "D", "E", "F"}', "Types are what inference"),
-            ('{"C", "D", "F"}', "how small an income"),
-            ('{"A", "C", "D"}', "which values does the draft allow for a number"),
-            ('{"A", "D", "F"}', "how often must a value be there"),
-            ('{"A", "C", "F"}', "was it the file's fault"),
-            ('{"Z"}', "not one of them"),
-            ('"ACDF"', "Expected a set"),
-        ),
-        right="That is right: no ranges, no share that must be there, no late labels.",
+    "2.1-c": chosen(
+        "ACDF",
+        among=LETTERS,
+        extra={
+            "B": "B is not so: look at the second table. Where a text column has few different "
+            "values, inference lists them as its domain.",
+            "E": "E is not so: the type of `employment` is STRING. Types are what inference "
+            "gets right.",
+        },
+        missing={
+            "A": "It is about ranges: does the table say anywhere how small an income may be?",
+            "F": "It is about ranges: which values does the draft allow for a number?",
+            "C": "It is about presence: how often must a value be there that is 'optional'?",
+            "D": "You have just seen it: which anomaly did the file of March have, and was it "
+            "the file's fault?",
+        },
     ),
-    Exercise(
-        id="2.1-d",
-        question="A range for income, as a pair of numbers (low, high) in euro per year.",
-        judge=_income_range,
-        hints=(
-            "What is the smallest income a year that anybody can live on, and what is the largest "
-            "that you would believe?",
-            "Start from the minimum and the maximum of training, and leave room at the top: the "
-            "tail of incomes is long.",
-            "The file of March has incomes below 1,000. A low end of a few thousand catches them.",
-        ),
-        solution="answer = (5_000, 1_000_000)",
-        wrong=(
-            ("(0, 1_000_000)", "the file passes"),
-            ("(0, float('inf'))", "the file passes"),
-            ("(20_000, 1_000_000)", "what is impossible, not what is rare"),
-            ("(6_000, 187_550)", "not the largest that is possible"),
-            ("(5_000, 300_000)", "left room at the top, but too little"),
-            ("(501, 1_000_000)", "earned a little more"),
-            ("(1_000_000, 5_000)", "runs backwards"),
-            ("5_000", "Expected a pair"),
-            ("('low', 'high')", "Expected a pair"),
-        ),
-        right="That is right: good files pass, and the file of March does not.",
+    "2.1-d": _income_range,
+    "2.1-e": assigned(
+        {
+            "credit_history_years": "data",
+            "term_months": "data",
+            "age": "data",
+            "purpose": "schema",
+        },
+        values=("data", "schema"),
+        replies={
+            "credit_history_years": "People did not lose their credit history on the first of "
+            "April; a connection fails. A schema that accepts it hides the failure: the "
+            "model goes on without a feature that it was trained on, and nobody is told.",
+            "term_months": "A schema that accepts '36 months' as text moves the trouble into "
+            "every program that comes after. Ask for numbers: the sender can mend it.",
+            "age": "Nobody is 999 years old. To widen the range would make the model believe "
+            "it. If people may keep their age to themselves, the value is missing, not 999.",
+            "purpose": "Is a loan for a heat pump a mistake? Read what the owner says again: "
+            "the world has changed, and what you expect of it must change, too.",
+        },
     ),
-    Exercise(
-        id="2.1-e",
-        question='A dict from each of the four columns to "data" or "schema".',
-        judge=assigned(
-            {
-                "credit_history_years": "data",
-                "term_months": "data",
-                "age": "data",
-                "purpose": "schema",
-            },
-            values=("data", "schema"),
-            replies={
-                "credit_history_years": "People did not lose their credit history on the first of "
-                "April; a connection fails. A schema that accepts it hides the failure: the "
-                "model goes on without a feature that it was trained on, and nobody is told.",
-                "term_months": "A schema that accepts '36 months' as text moves the trouble into "
-                "every program that comes after. Ask for numbers: the sender can mend it.",
-                "age": "Nobody is 999 years old. To widen the range would make the model believe "
-                "it. If people may keep their age to themselves, the value is missing, not 999.",
-                "purpose": "Is a loan for a heat pump a mistake? Read what the owner says again: "
-                "the world has changed, and what you expect of it must change, too.",
-            },
+    "2.1-f": lambda answer: _decisions()(answer),
+    "2.1-g": chosen(
+        {"sent twice", "campaign", "recession"},
+        among=(
+            "monthly income",
+            "missing history",
+            "new purpose",
+            "utilization in percent",
+            "sent twice",
+            "campaign",
+            "recession",
         ),
-        hints=(
-            "Ask of each: is the value that arrived true?",
-            "Three of the four are false or lost on the way; one is true and new.",
-        ),
-        solution="""
-answer = {
-    "credit_history_years": "data",
-    "term_months": "data",
-    "age": "data",
-    "purpose": "schema",
+        extra={
+            "monthly income": "The corrected schema has a range for income. It was the "
+            "inferred one that never noticed.",
+            "missing history": "The corrected schema lets one in ten be missing, not more: "
+            "turn the strength up.",
+            "new purpose": "A value that is not in the domain is noticed. (You let the heat "
+            "pump in later; the view has the schema from before.)",
+            "utilization in percent": "40 is not between 0 and 1: the range notices.",
+        },
+        missing={
+            "campaign": "Every young applicant is possible, taken one by one. Only the mix "
+            "is new, and a schema looks at values, not at the mix.",
+            "recession": "In the recession the applications are the same, to the last digit; "
+            "what changes is who pays back. Can a look at the applications notice that?",
+            "sent twice": "Each copy of a row is a perfectly good row. Which rule of this "
+            "schema could a copy break?",
+        },
+    ),
 }
-""",
-        wrong=(
-            (
-                'dict(credit_history_years="data", term_months="data", age="data", purpose="data")',
-                "the world has changed",
-            ),
-            (
-                'dict(credit_history_years="schema", term_months="data", age="data",'
-                ' purpose="schema")',
-                "a connection fails",
-            ),
-            (
-                'dict(credit_history_years="data", term_months="schema", age="data",'
-                ' purpose="schema")',
-                "the sender can mend it",
-            ),
-            (
-                'dict(credit_history_years="data", term_months="data", age="schema",'
-                ' purpose="schema")',
-                "Nobody is 999",
-            ),
-            ('{"age": "data"}', "is missing"),
-            ('dict.fromkeys("abcd", "data")', "not one of them"),
-            (
-                'dict.fromkeys(["credit_history_years", "term_months", "age", "purpose"], "both")',
-                "the possible values are",
-            ),
-            ('"data"', "Expected a dict"),
-        ),
-        right="That is right. Each of these was settled by asking where the value comes from.",
-    ),
-    Exercise(
-        id="2.1-f",
-        question='A function of anomalies and used columns: "accept", "ask" or "quarantine".',
-        judge=lambda answer: _decisions()(answer),
-        hints=(
-            "Begin with the easy case: `len(anomalies) == 0`.",
-            'Which anomalies are in a column that is used? `anomalies["feature"].isin(used)`.',
-            "What is left when there are anomalies and none of them is in a column that is used?",
-        ),
-        solution="""
-def decide(anomalies, used):
-    if anomalies["feature"].isin(used).any():
-        return "quarantine"
-    return "ask" if len(anomalies) else "accept"
-
-
-answer = decide
-""",
-        wrong=(
-            ('lambda a, used: "quarantine" if len(a) else "accept"', "no reason to stop"),
-            ('lambda a, used: "quarantine"', "without anomalies is to be accepted"),
-            ('lambda a, used: "accept"', "puts a file into quarantine"),
-            (
-                'lambda a, used: "accept" if not len(a) else "quarantine"'
-                ' if any(u in a["feature"] for u in used) else "ask"',
-                "looks at the index",
-            ),
-            (
-                'lambda a, used: "accept" if not len(a) else "quarantine"'
-                ' if a["feature"].iloc[0] in used else "ask"',
-                "wherever it stands",
-            ),
-            (
-                'lambda a, used: "accept" if not len(a) else "quarantine"'
-                ' if a["feature"].isin(used).all() else "ask"',
-                "wherever it stands",
-            ),
-            (
-                'lambda a, used: "accept" if not len(a) else "quarantine"'
-                ' if a["feature"].isin(used).any() or len(a) > 1 else "ask"',
-                "still no stop",
-            ),
-            (
-                'lambda a, used: "accept" if not len(a) else "quarantine"'
-                ' if "income" in set(a["feature"]) else "ask"',
-                "is handed in",
-            ),
-            ('lambda a, used: "ask" if a["feature"][0] else ""', "raised KeyError"),
-            ("lambda: 1", "raised TypeError"),
-            ('lambda a, used: print("accept")', "returned None"),
-            ('"quarantine"', "Expected a function"),
-        ),
-        right="That is right: three outcomes, and the middle one is a person.",
-    ),
-    Exercise(
-        id="2.1-g",
-        question="The incidents that the corrected schema never notices, a set of names.",
-        judge=chosen(
-            {"sent twice", "campaign", "recession"},
-            among=(
-                "monthly income",
-                "missing history",
-                "new purpose",
-                "utilization in percent",
-                "sent twice",
-                "campaign",
-                "recession",
-            ),
-            extra={
-                "monthly income": "The corrected schema has a range for income. It was the "
-                "inferred one that never noticed.",
-                "missing history": "The corrected schema lets one in ten be missing, not more: "
-                "turn the strength up.",
-                "new purpose": "A value that is not in the domain is noticed. (You let the heat "
-                "pump in later; the view has the schema from before.)",
-                "utilization in percent": "40 is not between 0 and 1: the range notices.",
-            },
-            missing={
-                "campaign": "Every young applicant is possible, taken one by one. Only the mix "
-                "is new, and a schema looks at values, not at the mix.",
-                "recession": "In the recession the applications are the same, to the last digit; "
-                "what changes is who pays back. Can a look at the applications notice that?",
-                "sent twice": "Each copy of a row is a perfectly good row. Which rule of this "
-                "schema could a copy break?",
-            },
-        ),
-        hints=(
-            "In the view choose 'corrected', and look for the pictures without a shaded part.",
-            "A schema judges values. What can go wrong while every value is possible?",
-        ),
-        solution='answer = {"sent twice", "campaign", "recession"}',
-        wrong=(
-            ('{"sent twice", "campaign", "recession", "monthly income"}', "range for income"),
-            ('{"sent twice", "campaign", "recession", "missing history"}', "one in ten"),
-            ('{"sent twice", "campaign", "recession", "new purpose"}', "is not in the domain"),
-            ('{"sent twice", "campaign", "recession", "utilization in percent"}', "the range"),
-            ('{"sent twice", "recession"}', "Only the mix is new"),
-            ('{"sent twice", "campaign"}', "who pays back"),
-            ('{"campaign", "recession"}', "copy of a row"),
-            ('"recession"', "Expected a set"),
-        ),
-        right="That is right: a schema judges values, column by column. The rest is for others.",
-    ),
-]

@@ -5,7 +5,6 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from helpers.course.exercises.core import Exercise
 from helpers.course.exercises.judges import as_number, assigned, behaves, chosen
 
 MEASURED = (
@@ -134,305 +133,83 @@ def _tolerance(answer: Any) -> str | None:
     return None
 
 
-EXERCISES = [
-    Exercise(
-        id="2.5-a",
-        question="The columns that the selection drops, a set of names.",
-        judge=chosen(
-            {"amount", "channel", "purpose", "region", "term_months", "years_employed"},
-            among=MEASURED,
-            extra={
-                "credit_history_years": "`credit_history_years` tells more than 0.01 nats. The "
-                "first zero after the point is part of 0.01, too.",
-                "late_payments": "`late_payments` tells more than 0.01 nats. The first zero after "
-                "the point is part of 0.01, too.",
-            },
-            missing={
-                "amount": "What of a column whose estimate is below 0?",
-                "years_employed": "One is below the limit by very little. A limit has no mercy.",
-            },
-        ),
-        hints=(
-            "`least_information` is a limit: what is below it goes.",
-            "The table is sorted, so look for the place where 0.01 would stand.",
-        ),
-        solution="""
-answer = {"amount", "channel", "purpose", "region", "term_months", "years_employed"}
-""",
-        wrong=(
-            ('{"channel", "purpose", "region", "term_months", "years_employed"}', "below 0"),
-            ('{"amount", "channel", "purpose", "region", "term_months"}', "by very little"),
-            (
-                '{"amount", "channel", "purpose", "region", "term_months", "years_employed",'
-                ' "credit_history_years"}',
-                "first zero",
-            ),
-            ('{"income", "employment", "age"}', "does not belong here"),
-            ('{"sex"}', "not one of them"),
-            ('{"amount"}', "5 more are missing"),
-            ('"amount"', "Expected a set"),
-        ),
-        right="That is right. Half of the columns go, and one of them will be missed.",
+JUDGES = {
+    "2.5-a": chosen(
+        {"amount", "channel", "purpose", "region", "term_months", "years_employed"},
+        among=MEASURED,
+        extra={
+            "credit_history_years": "`credit_history_years` tells more than 0.01 nats. The "
+            "first zero after the point is part of 0.01, too.",
+            "late_payments": "`late_payments` tells more than 0.01 nats. The first zero after "
+            "the point is part of 0.01, too.",
+        },
+        missing={
+            "amount": "What of a column whose estimate is below 0?",
+            "years_employed": "One is below the limit by very little. A limit has no mercy.",
+        },
     ),
-    Exercise(
-        id="2.5-b",
-        question="What the network gets for a missing utilization, a pair of numbers.",
-        judge=_pair,
-        hints=(
-            "Read what `_filled` is said to do, in the text above the cell.",
-            "The mean is put in its place, and then it is a z-score: how far is it from the mean?",
-        ),
-        solution="answer = (0.0, 1.0)",
-        wrong=(
-            ("(float('nan'), 1.0)", "cannot compute"),
-            ("(None, 1)", "cannot compute"),
-            ("(0.33, 1.0)", "before scaling"),
-            ("(-1.5, 1.0)", "a true 0"),
-            ("(0.0, 0.0)", "say that a value is missing"),
-            ("(1.0, 0.0)", "Mind the order"),
-            ("(3.0, 1.0)", "distance from the mean"),
-            ("('0', '1')", "pair of numbers"),
-            ("0.0", "Expected a pair"),
-        ),
-        right="That is right: an average applicant, and a mark that says it is not known.",
+    "2.5-b": _pair,
+    "2.5-c": chosen(
+        {"Tuner", "Trainer"},
+        among=COMPONENTS,
+        extra={
+            "Evaluator": "The Evaluator is given `examples`: raw rows. Where does it get their "
+            "features from, if the graph is exported with the model?",
+            "Transform": "Transform writes the graph.",
+            "Pusher": "The Pusher copies a folder. What is in it, is not its business.",
+        },
+        missing={
+            "Tuner": "Which other component trains networks, and needs the features for it?",
+            "Trainer": "Which other component trains networks, and needs the features for it?",
+        },
     ),
-    Exercise(
-        id="2.5-c",
-        question="The components that take Transform's graph as an input, a set of names.",
-        judge=chosen(
-            {"Tuner", "Trainer"},
-            among=COMPONENTS,
-            extra={
-                "Evaluator": "The Evaluator is given `examples`: raw rows. Where does it get their "
-                "features from, if the graph is exported with the model?",
-                "Transform": "Transform writes the graph.",
-                "Pusher": "The Pusher copies a folder. What is in it, is not its business.",
-            },
-            missing={
-                "Tuner": "Which other component trains networks, and needs the features for it?",
-                "Trainer": "Which other component trains networks, and needs the features for it?",
-            },
-        ),
-        hints=(
-            'Look for `transform.outputs["transform_graph"]` in the code.',
-            "A component that asks the exported model has the graph already.",
-        ),
-        solution='answer = {"Tuner", "Trainer"}',
-        wrong=(
-            ('{"Tuner", "Trainer", "Evaluator"}', "raw rows"),
-            ('{"Tuner", "Trainer", "Transform"}', "writes the graph"),
-            ('{"Tuner", "Trainer", "Pusher"}', "copies a folder"),
-            ('{"Trainer"}', "trains networks"),
-            ('{"trainer"}', "not one of them"),
-            ('"Trainer"', "Expected a set"),
-        ),
-        right="That is right. All that come later get the graph inside of the model.",
+    "2.5-d": chosen(
+        "BD",
+        among="ABCD",
+        extra={
+            "A": "A is not so: look at the table. `ExampleValidator` ran to its end; it found "
+            "something and wrote it down. Who read that, and refused?",
+            "C": "C is not so: `admit` lets in a month or it does not. Half a month would be "
+            "another population, and nobody would know.",
+        },
+        missing={
+            "B": "What is an artifact, and when did the one of `StatisticsGen` come to be?",
+            "D": "What does `window` ask the metadata store for?",
+        },
     ),
-    Exercise(
-        id="2.5-d",
-        question="The letters of what is true after the stopped run, a set.",
-        judge=chosen(
-            "BD",
-            among="ABCD",
-            extra={
-                "A": "A is not so: look at the table. `ExampleValidator` ran to its end; it found "
-                "something and wrote it down. Who read that, and refused?",
-                "C": "C is not so: `admit` lets in a month or it does not. Half a month would be "
-                "another population, and nobody would know.",
-            },
-            missing={
-                "B": "What is an artifact, and when did the one of `StatisticsGen` come to be?",
-                "D": "What does `window` ask the metadata store for?",
-            },
-        ),
-        hints=(
-            "Which components stand in the table, and what does the error begin with?",
-            "`window` takes the months that were admitted.",
-        ),
-        solution='answer = {"B", "D"}',
-        wrong=(
-            ('{"A", "B", "D"}', "ran to its end"),
-            ('{"B", "C", "D"}', "Half a month"),
-            ('{"D"}', "What is an artifact"),
-            ('{"B"}', "ask the metadata store"),
-            ('{"E"}', "not one of them"),
-            ('"BD"', "Expected a set"),
-        ),
-        right="That is right: evidence is kept, and nothing is built upon it.",
+    "2.5-e": lambda answer: _gate()(answer),
+    "2.5-f": assigned(
+        {
+            "slice_tolerance": "Evaluator",
+            "module_file": "Transform",
+            "least_information": "select_features",
+            "the file of April": "CsvExampleGen",
+        },
+        values=COMPONENTS,
+        replies={
+            "slice_tolerance": "Think again about 'slice_tolerance': which component is it a "
+            "parameter of? The model does not depend on it.",
+            "module_file": "Think again about 'module_file': you saw that run in this section. "
+            "Which is the first component that calls a function of that file?",
+            "least_information": "Think again about 'least_information': in section 2 you "
+            "handed it over to a component yourself.",
+            "the file of April": "Think again about 'the file of April': who reads the file?",
+        },
     ),
-    Exercise(
-        id="2.5-e",
-        question="A function of two Series and two tolerances: the names at which a model fails.",
-        judge=lambda answer: _gate()(answer),
-        hints=(
-            "By how much did it fall? `before - after`, name by name.",
-            'Go through `before.index`: the tolerance of `"all"` is one, that of the rest another.',
-            "Collect the names in a list, and return the list.",
-        ),
-        solution="""
-def gate(before, after, tolerance, slice_tolerance):
-    fell = before - after
-    return [
-        name
-        for name in fell.index
-        if fell[name] > (tolerance if name == "all" else slice_tolerance)
-    ]
-
-
-answer = gate
-""",
-        wrong=(
-            ("lambda b, a, t, s: [n for n in b.index if abs(b[n] - a[n]) > s]", "fails nowhere"),
-            (
-                "lambda b, a, t, s: [n for n in b.index if abs(b[n] - a[n]) >"
-                " (t if n == 'all' else s)]",
-                "fails nowhere",
-            ),
-            (
-                "lambda b, a, t, s: ['all'] if b['all'] - a['all'] > t else []",
-                "does not make up",
-            ),
-            ("lambda b, a, t, s: [n for n in b.index if b[n] - a[n] > s]", "its own tolerance"),
-            (
-                "lambda b, a, t, s: [n for n in b.index if b[n] - a[n] >"
-                " (t if n == 'all' else max(t, s))]",
-                "may be the smaller",
-            ),
-            (
-                "lambda b, a, t, s: [n for n in b.index if b[n] - a[n] >"
-                " (t if n == 'all' else s)][:3 if s < 0.02 else 1]",
-                "Every name",
-            ),
-            (
-                "lambda b, a, t, s: [n for n in ('all', 'red', 'blue', 'green') if b[n] - a[n] >"
-                " (t if n == 'all' else s)]",
-                "raised KeyError",
-            ),
-            ("lambda b, a, t, s: True", "and returned True"),
-            ("lambda b, a: []", "raised TypeError"),
-            ('["East"]', "Expected a function"),
-        ),
-        right="That is right: it is what the Evaluator does with its change thresholds.",
+    "2.5-g": _tolerance,
+    "2.5-h": chosen(
+        "BD",
+        among="ABCDE",
+        extra={
+            "A": "A cannot be: the mean is a constant in the exported graph. The server "
+            "computes no mean.",
+            "C": "C cannot be: the vocabulary is a file inside of the exported model.",
+            "E": "E does not matter: the graph treats each row by itself, with constants from "
+            "training. You saw equal features, whatever the order of the rows.",
+        },
+        missing={
+            "B": "What happens to a value before it reaches the graph? Nobody there can tell.",
+            "D": "The graph takes the column as it comes. Does the column still mean the same?",
+        },
     ),
-    Exercise(
-        id="2.5-f",
-        question="A dict from each change to the first component that is not cached.",
-        judge=assigned(
-            {
-                "slice_tolerance": "Evaluator",
-                "module_file": "Transform",
-                "least_information": "select_features",
-                "the file of April": "CsvExampleGen",
-            },
-            values=COMPONENTS,
-            replies={
-                "slice_tolerance": "Think again about 'slice_tolerance': which component is it a "
-                "parameter of? The model does not depend on it.",
-                "module_file": "Think again about 'module_file': you saw that run in this section. "
-                "Which is the first component that calls a function of that file?",
-                "least_information": "Think again about 'least_information': in section 2 you "
-                "handed it over to a component yourself.",
-                "the file of April": "Think again about 'the file of April': who reads the file?",
-            },
-        ),
-        hints=(
-            "For each: which component takes it as an argument?",
-            "What comes before that component has the same inputs as before, and is cached.",
-        ),
-        solution="""
-answer = {
-    "slice_tolerance": "Evaluator",
-    "module_file": "Transform",
-    "least_information": "select_features",
-    "the file of April": "CsvExampleGen",
 }
-""",
-        wrong=(
-            (
-                'dict(zip(("slice_tolerance", "module_file", "least_information",'
-                ' "the file of April"), ("Trainer", "Transform", "select_features",'
-                ' "CsvExampleGen")))',
-                "does not depend on it",
-            ),
-            (
-                'dict(zip(("slice_tolerance", "module_file", "least_information",'
-                ' "the file of April"), ("Evaluator", "Trainer", "select_features",'
-                ' "CsvExampleGen")))',
-                "calls a function of that file",
-            ),
-            (
-                'dict(zip(("slice_tolerance", "module_file", "least_information",'
-                ' "the file of April"), ("Evaluator", "Transform", "Transform",'
-                ' "CsvExampleGen")))',
-                "in section 2",
-            ),
-            (
-                'dict(zip(("slice_tolerance", "module_file", "least_information",'
-                ' "the file of April"), ("Evaluator", "Transform", "select_features",'
-                ' "StatisticsGen")))',
-                "who reads the file",
-            ),
-            ('{"module_file": "Transform"}', "is missing"),
-            (
-                'dict.fromkeys(("slice_tolerance", "module_file", "least_information",'
-                ' "the file of April"), "window")',
-                "the possible values are",
-            ),
-            ('"Transform"', "Expected a dict"),
-        ),
-        right="That is right: what a change costs depends on how far up it stands.",
-    ),
-    Exercise(
-        id="2.5-g",
-        question="A slice tolerance that blesses mended and not hasty, a number.",
-        judge=_tolerance,
-        hints=(
-            "It has to be less than what the hasty model loses in the East.",
-            "And more than what the mended model loses in any slice of the four columns.",
-        ),
-        solution="answer = 0.04",
-        wrong=(
-            ("0", "the mended model is not blessed"),
-            ("0.005", "the mended model is not blessed"),
-            ("0.1", "the hasty model is blessed"),
-            ("-0.05", "not negative"),
-            ("5", "between 0 and 1"),
-            ('"East"', "Expected a number"),
-        ),
-        right="That is right. With another month's rows the window would be another one, though.",
-    ),
-    Exercise(
-        id="2.5-h",
-        question="The letters of what can still cause skew, a set.",
-        judge=chosen(
-            "BD",
-            among="ABCDE",
-            extra={
-                "A": "A cannot be: the mean is a constant in the exported graph. The server "
-                "computes no mean.",
-                "C": "C cannot be: the vocabulary is a file inside of the exported model.",
-                "E": "E does not matter: the graph treats each row by itself, with constants from "
-                "training. You saw equal features, whatever the order of the rows.",
-            },
-            missing={
-                "B": "What happens to a value before it reaches the graph? Nobody there can tell.",
-                "D": "The graph takes the column as it comes. Does the column still mean the same?",
-            },
-        ),
-        hints=(
-            "The graph begins at the raw column. Which of the five happen before that?",
-            "Constants and vocabularies travel with the model.",
-        ),
-        solution='answer = {"B", "D"}',
-        wrong=(
-            ('{"A", "B", "D"}', "a constant in the exported graph"),
-            ('{"B", "C", "D"}', "inside of the exported model"),
-            ('{"B", "D", "E"}', "each row by itself"),
-            ('{"D"}', "before it reaches the graph"),
-            ('{"B"}', "still mean the same"),
-            ('{"F"}', "not one of them"),
-            ('"BD"', "Expected a set"),
-        ),
-        right="That is right: the graph guards what comes after the raw column, not what it means.",
-    ),
-]

@@ -6,7 +6,6 @@ import datetime
 from collections.abc import Collection
 from typing import Any
 
-from helpers.course.exercises.core import Exercise
 from helpers.course.exercises.judges import as_number, behaves, name, number
 
 COLUMNS = (
@@ -142,227 +141,49 @@ def _deletable(answer: Any) -> str | None:
     )(answer)
 
 
-EXERCISES = [
-    Exercise(
-        id="2.6-a",
-        question="How many months' examples went into the Trainer that made the newest model: a "
-        "whole number.",
-        judge=number(
-            4,
-            replies={
-                1: "One line each. How many lines name examples?",
-                7: "So many months came in until then. Count what went into *this* execution.",
-                8: "Those are all inputs. Only the examples are months.",
-            },
-        ),
-        hints=(
-            "Each line of the output is one artifact that went in.",
-            "Count the lines whose type is Examples: a month is one artifact.",
-        ),
-        solution="answer = 4",
-        wrong=(("1", "One line each"), ("7", "until then"), ("8", "all inputs")),
-        right="Four, although seven months had come by then. Section 3 will show why that matters.",
+JUDGES = {
+    "2.6-a": number(
+        4,
+        replies={
+            1: "One line each. How many lines name examples?",
+            7: "So many months came in until then. Count what went into *this* execution.",
+            8: "Those are all inputs. Only the examples are months.",
+        },
     ),
-    Exercise(
-        id="2.6-b",
-        question="The number of the model that decided on the application: a whole number.",
-        judge=number(
-            63,
-            replies={
-                82: "That one was made on 1 June. But was it ever pushed?",
-                102: "It was pushed after the decision.",
-                120: "That is the newest one today, not the one in force on that day.",
-                44: "It was in force before. Which version does the log name?",
-            },
-        ),
-        hints=(
-            "`model_version` of the decision is the last part of one model's `pushed`.",
-            "Not the date decides, but the version in the log.",
-        ),
-        solution="answer = 63",
-        wrong=(
-            ("82", "ever pushed"),
-            ("120", "newest one today"),
-            ("44", "in force before"),
-            ("1_777_870_866", "too large"),
-        ),
-        right="The model of May. The one of 1 June never got into production.",
+    "2.6-b": number(
+        63,
+        replies={
+            82: "That one was made on 1 June. But was it ever pushed?",
+            102: "It was pushed after the decision.",
+            120: "That is the newest one today, not the one in force on that day.",
+            44: "It was in force before. Which version does the log name?",
+        },
     ),
-    Exercise(
-        id="2.6-c",
-        question="The column that the second version of the code loses: a name.",
-        judge=name(
-            "late_payments",
-            among=COLUMNS,
-            replies={
-                "credit_history_years": "It stands in both lines.",
-                "term_months": "It stands in both lines.",
-                "years_employed": "It stands in both lines.",
-                "income": "It does not stand in the lines that differ.",
-                "amount": "It does not stand in the lines that differ.",
-            },
-        ),
-        hints=(
-            "A line with - is of the older code, one with + of the newer.",
-            "The two lines are equal but for one name.",
-        ),
-        solution="answer = 'late_payments'",
-        wrong=(
-            ("'term_months'", "both lines"),
-            ("'income'", "that differ"),
-            ("'Late_payments'", "capital letters"),
-            ("'NUMBERS'", "not one of them"),
-        ),
-        right="One of the strongest signs of a default, lost in a tidy-up. The gate noticed.",
+    "2.6-c": name(
+        "late_payments",
+        among=COLUMNS,
+        replies={
+            "credit_history_years": "It stands in both lines.",
+            "term_months": "It stands in both lines.",
+            "years_employed": "It stands in both lines.",
+            "income": "It does not stand in the lines that differ.",
+            "amount": "It does not stand in the lines that differ.",
+        },
     ),
-    Exercise(
-        id="2.6-d",
-        question="All models that the wrong file touched, pushed or not: a set of numbers.",
-        judge=_tainted,
-        hints=(
-            "Start at the red-framed box and follow the arrows to their ends.",
-            "A model that began with the weights of a touched one is touched.",
-        ),
-        solution="answer = {44, 63, 82, 102, 120}",
-        wrong=(
-            ("{44, 63, 82, 102}", "only way"),
-            ("{44, 63, 102, 120}", "never pushed"),
-            ("{11, 27, 44, 63, 82, 102, 120}", "before the wrong file"),
-            ("{82}", "more are missing"),
-            ("44", "set of numbers"),
-        ),
-        right="All from April on. The newest model never read the file, and has it in its weights.",
+    "2.6-d": _tainted,
+    "2.6-e": _after,
+    "2.6-f": name(
+        "none",
+        among=PARTS,
+        replies={
+            "num_files": "It counts the files. There is still one.",
+            "total_bytes": "It is the size. How long is the file with another digit in it?",
+            "xor_checksum": "It is made of dates of change, in seconds, and not of contents. "
+            "The date was set back.",
+            "sum_checksum": "It is made of dates of change, in seconds, and not of contents. "
+            "The date was set back.",
+        },
     ),
-    Exercise(
-        id="2.6-e",
-        question="A function after(edges, start) that returns the set of all that came of start.",
-        judge=_after,
-        hints=(
-            "Keep a set of what is found and a list of what is still to be followed.",
-            "Take one from the list; each of its targets that is new goes into both.",
-        ),
-        solution="""\
-def answer(edges, start):
-    found, ahead = set(), [start]
-    while ahead:
-        one = ahead.pop()
-        for source, target in edges:
-            if source == one and target not in found:
-                found.add(target)
-                ahead.append(target)
-    return found
-""",
-        wrong=(
-            ("lambda edges, start: {t for s, t in edges if s == start}", "counts, too"),
-            ("lambda edges, start: {s for s, t in edges if t == start}", "counts, too"),
-            (
-                "def answer(edges, start):\n"
-                "    found = {start}\n"
-                "    for source, target in edges:\n"
-                "        if source in found:\n"
-                "            found.add(target)\n"
-                "    return found - {start}\n",
-                "any order",
-            ),
-            (
-                "def answer(edges, start):\n"
-                "    import networkx as nx\n"
-                "    return nx.node_connected_component(nx.Graph(edges), start) - {start}\n",
-                "from source to target",
-            ),
-        ),
-        right="That is all of lineage: a list of pairs and this loop. ML Metadata keeps the list.",
-    ),
-    Exercise(
-        id="2.6-f",
-        question="Which part of the fingerprint changes: one of the four names, or 'none'.",
-        judge=name(
-            "none",
-            among=PARTS,
-            replies={
-                "num_files": "It counts the files. There is still one.",
-                "total_bytes": "It is the size. How long is the file with another digit in it?",
-                "xor_checksum": "It is made of dates of change, in seconds, and not of contents. "
-                "The date was set back.",
-                "sum_checksum": "It is made of dates of change, in seconds, and not of contents. "
-                "The date was set back.",
-            },
-        ),
-        hints=(
-            "Look the checksums up: 1770001200 is a time, in seconds since 1970.",
-            "Ask of each part: is it made of what stands in the file?",
-        ),
-        solution="answer = 'none'",
-        wrong=(
-            ("'total_bytes'", "It is the size"),
-            ("'xor_checksum'", "not of contents"),
-            ("'num_files'", "still one"),
-            ("'None'", "capital letters"),
-        ),
-        right="It knows size and date. That is quick with a terabyte, and blind to an edit that "
-        "keeps both.",
-    ),
-    Exercise(
-        id="2.6-g",
-        question="A function changed(record, found) that returns a sorted list of file names.",
-        judge=_changed,
-        hints=(
-            "Go through the files of the record, not through those that are there.",
-            "`found.get(name)` is None where a file is gone.",
-        ),
-        solution="""\
-def answer(record, found):
-    return sorted(name for name in record if found.get(name) != record[name])
-""",
-        wrong=(
-            (
-                "lambda record, found: sorted(n for n in found if found[n] != record.get(n))",
-                "gone",
-            ),
-            ("lambda record, found: sorted(set(record) - set(found))", "another hash"),
-            (
-                "lambda record, found: sorted(n for n in record if found[n] != record[n])",
-                "gone",
-            ),
-            (
-                "lambda record, found: sorted({n for n, _ in record.items() ^ found.items()})",
-                "never read",
-            ),
-        ),
-        right="One line. Run it before each training, and once a month on old records.",
-    ),
-    Exercise(
-        id="2.6-h",
-        question="A function deletable(created, needed, today, days) that returns a sorted list of "
-        "numbers.",
-        judge=_deletable,
-        hints=(
-            "`(today - date).days` is an age in days.",
-            "Two conditions for each artifact: old enough, and not needed.",
-        ),
-        solution="""\
-def answer(created, needed, today, days):
-    old = {one for one, date in created.items() if (today - date).days > days}
-    return sorted(old - set(needed))
-""",
-        wrong=(
-            (
-                "lambda created, needed, today, days: "
-                "sorted(i for i, d in created.items() if (today - d).days > days)",
-                "however old",
-            ),
-            (
-                "lambda created, needed, today, days: sorted(i for i, d in created.items() "
-                "if (today - d).days >= days and i not in needed)",
-                "exactly so many",
-            ),
-            (
-                "lambda created, needed, today, days: "
-                "[i for i, d in created.items() if (today - d).days > days and i not in needed]",
-                "sorted",
-            ),
-        ),
-        right="A rule that a machine can keep. What `needed` is, lineage says: all upstream of the "
-        "model in force.",
-    ),
-]
+    "2.6-g": _changed,
+    "2.6-h": _deletable,
+}

@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
-from helpers.course.exercises.core import Exercise
 from helpers.course.exercises.judges import chosen, name, number
 
 if TYPE_CHECKING:  # a report of the exercises must not wait for them
@@ -115,277 +114,93 @@ def _design(answer: Any) -> str | None:
     return None
 
 
-EXERCISES = [
-    Exercise(
-        id="4.5-a",
-        question="Thousands of euro that version 2 would lose in a month: a number, within 25 %.",
-        judge=number(
-            940,
-            within=235,
-            replies={
-                0.94: "That is in millions. The question asks for thousands.",
-                94: "That is per application. A month has 10,000 of them; mind the unit.",
-                940_000: "That is in euro. The question asks for thousands.",
-                6_480: "That is what version 2 earns. How much less is it than version 1?",
-            },
-        ),
-        hints=(
-            "The last column of the table, one row less the other, is for one application.",
-            "Times 10,000 applications, divided by 1,000.",
-        ),
-        solution="answer = (742 - 648) * 10_000 / 1_000",
-        wrong=(("94", "per application"), ("940_000", "in euro"), ("6_480", "How much less")),
-        right="In one month, with every machine healthy. By the interval it may be half of it, or "
-        "half as much again.",
+JUDGES = {
+    "4.5-a": number(
+        940,
+        within=235,
+        replies={
+            0.94: "That is in millions. The question asks for thousands.",
+            94: "That is per application. A month has 10,000 of them; mind the unit.",
+            940_000: "That is in euro. The question asks for thousands.",
+            6_480: "That is what version 2 earns. How much less is it than version 1?",
+        },
     ),
-    Exercise(
-        id="4.5-b",
-        question="What could have noticed on Friday evening: a set of letters.",
-        judge=chosen(
-            {"B", "D", "F"},
-            among="ABCDEF",
-            extra={
-                "A": "Every request was answered with status 200: a wrong score is no error to a "
-                "server.",
-                "C": "The AUC needs to know who defaulted. When is that known of Friday's loans?",
-                "E": "Both versions answer equally fast.",
-            },
-            missing={
-                "B": "What happened to the mean score?",
-                "D": "What happened to the share that was granted?",
-                "F": "Version 1 was still there to be asked.",
-            },
-        ),
-        hints=(
-            "Which of them need no labels and look at what the model says?",
-            "Three of them.",
-        ),
-        solution="answer = {'B', 'D', 'F'}",
-        wrong=(
-            ("{'A', 'B', 'D', 'F'}", "status 200"),
-            ("{'B', 'C', 'D', 'F'}", "who defaulted"),
-            ("{'B', 'D'}", "Version 1"),
-        ),
-        right="Scores, decisions and disagreement are known at once; outcomes are not.",
+    "4.5-b": chosen(
+        {"B", "D", "F"},
+        among="ABCDEF",
+        extra={
+            "A": "Every request was answered with status 200: a wrong score is no error to a "
+            "server.",
+            "C": "The AUC needs to know who defaulted. When is that known of Friday's loans?",
+            "E": "Both versions answer equally fast.",
+        },
+        missing={
+            "B": "What happened to the mean score?",
+            "D": "What happened to the share that was granted?",
+            "F": "Version 1 was still there to be asked.",
+        },
     ),
-    Exercise(
-        id="4.5-c",
-        question="The most likely reason: one letter.",
-        judge=name(
-            "C",
-            among="ABCD",
-            replies={
-                "A": "That may be so too, but identical models would fail in the same way: you saw "
-                "how often.",
-                "B": "A higher level rolls back still more good models.",
-                "D": "With thousands of requests the trouble is the same: it is not their number.",
-            },
-        ),
-        hints=(
-            "What did forty looks do to two identical models?",
-            "How many looks are there in a day, at one a minute?",
-        ),
-        solution="answer = 'C'",
-        wrong=(("'A'", "identical"), ("'B'", "still more"), ("'D'", "not their number")),
-        right="Either look once, at a time that was fixed before, or use a test that may be looked "
-        "at always.",
+    "4.5-c": name(
+        "C",
+        among="ABCD",
+        replies={
+            "A": "That may be so too, but identical models would fail in the same way: you saw "
+            "how often.",
+            "B": "A higher level rolls back still more good models.",
+            "D": "With thousands of requests the trouble is the same: it is not their number.",
+        },
     ),
-    Exercise(
-        id="4.5-d",
-        question="An Analysis that stops three bad releases and lets an honest one pass.",
-        judge=_design,
-        hints=(
-            "Go through the four releases: which metric sees each of the three bad ones? The "
-            "margin of one of them has to let the honest release pass.",
-            "The margin lies between 0.10 and 0.27, with room on both sides: on a few hundred "
-            "requests chance moves a share by some hundredths.",
-            "Three steps within 1,000 requests: how many may one step ask for?",
-        ),
-        solution="""\
-from helpers.rollout import Analysis, Disagreement, ErrorRate, Latency
-
-answer = Analysis(
-    metrics=(
-        ErrorRate(margin=0.01),
-        Latency(95, factor=3.0),
-        Disagreement(threshold=0.18, margin=0.17),
+    "4.5-d": _design,
+    "4.5-e": number(
+        16,
+        within=0,
+        replies={
+            8: "That counts all loans for one half. Each half gets 3,000 a month.",
+            31: "That counts the loans of both halves against those of one.",
+            15: "After 15 months some loans are still missing: round up.",
+            1: "That is for 2 points. A quarter of the difference takes sixteen times as many.",
+        },
     ),
-    alpha=0.01,
-    step_requests=200,
-)
-""",
-        wrong=(
-            (
-                "from helpers.rollout import *\n"
-                "answer = Analysis((ErrorRate(), Latency(95, factor=3.0)), alpha=0.01)",
-                "convicted it",
-            ),
-            (
-                "from helpers.rollout import *\n"
-                "answer = Analysis((ErrorRate(), Latency(95, factor=3.0),\n"
-                "    Disagreement(threshold=0.18, margin=0.17)), alpha=0.05)",
-                "all metrics together",
-            ),
-            (
-                "from helpers.rollout import *\n"
-                "answer = Analysis((ErrorRate(), Latency(95, factor=3.0),\n"
-                "    Disagreement(threshold=0.18, margin=0.3)), alpha=0.01)",
-                "convicted it",
-            ),
-            (
-                "from helpers.rollout import *\n"
-                "answer = Analysis((ErrorRate(), Latency(95, factor=3.0),\n"
-                "    Disagreement(threshold=0.18, margin=0.05)), alpha=0.01)",
-                "one in ten differently",
-            ),
-            (
-                "from helpers.rollout import *\n"
-                "answer = Analysis((Latency(95, factor=3.0),\n"
-                "    Disagreement(threshold=0.18, margin=0.17)), alpha=0.01)",
-                "no number",
-            ),
-            (
-                "from helpers.rollout import *\n"
-                "answer = Analysis((ErrorRate(), Disagreement(threshold=0.18, margin=0.17)),\n"
-                "    alpha=0.01)",
-                "five times",
-            ),
-            (
-                "from helpers.rollout import *\n"
-                "answer = Analysis((ErrorRate(), Latency(95, factor=3.0),\n"
-                "    Disagreement(threshold=0.18, margin=0.17)), alpha=0.01, step_requests=5_000)",
-                "still waiting",
-            ),
-        ),
-        right="Each bad release needs a metric that sees it, and the honest one a margin that "
-        "leaves it room. How much news you expect of a release is your decision.",
+    "4.5-f": chosen(
+        {"A", "C"},
+        among="ABCDEF",
+        extra={
+            "B": "The difference is one of means. Most customers got the same decision from both.",
+            "D": "The 95 % are for one look. What did forty looks do in section 4?",
+            "E": "To have found no difference is not to have shown that there is none: the "
+            "interval says what else is possible.",
+            "F": "To lend more is neither good nor bad. What was the test made to measure?",
+        },
+        missing={
+            "A": "On which side of 0 does the whole interval lie?",
+            "C": "How does the width depend on the number in each half?",
+        },
     ),
-    Exercise(
-        id="4.5-e",
-        question="Months until both halves have enough loans: a whole number.",
-        judge=number(
-            16,
-            within=0,
-            replies={
-                8: "That counts all loans for one half. Each half gets 3,000 a month.",
-                31: "That counts the loans of both halves against those of one.",
-                15: "After 15 months some loans are still missing: round up.",
-                1: "That is for 2 points. A quarter of the difference takes sixteen times as many.",
-            },
-        ),
-        hints=(
-            "The last column of the table is for each half.",
-            "Divide it by 3,000 and round up.",
-        ),
-        solution="import math\n\nanswer = math.ceil(46_215 / 3_000)",
-        wrong=(("8", "Each half"), ("15", "round up"), ("1", "sixteen times")),
-        right="And the defaults are known a year after the last of these loans: more than two "
-        "years in all. By then there is a version 9.",
+    "4.5-g": chosen(
+        {"A", "C"},
+        among="ABCD",
+        extra={
+            "B": "The first server may have paid before it died: then it is paid twice.",
+            "D": "The first server may have sent it before it died: two letters.",
+        },
+        missing={
+            "A": "What does a prediction change?",
+            "C": "What happens when the order 4711 comes a second time?",
+        },
     ),
-    Exercise(
-        id="4.5-f",
-        question="What the result supports: a set of letters.",
-        judge=chosen(
-            {"A", "C"},
-            among="ABCDEF",
-            extra={
-                "B": "The difference is one of means. Most customers got the same decision from "
-                "both.",
-                "D": "The 95 % are for one look. What did forty looks do in section 4?",
-                "E": "To have found no difference is not to have shown that there is none: the "
-                "interval says what else is possible.",
-                "F": "To lend more is neither good nor bad. What was the test made to measure?",
-            },
-            missing={
-                "A": "On which side of 0 does the whole interval lie?",
-                "C": "How does the width depend on the number in each half?",
-            },
-        ),
-        hints=(
-            "Which of them could be said in one sentence with the interval in it?",
-            "The formula has the square of the difference: what does a fourth of n do to it?",
-        ),
-        solution="answer = {'A', 'C'}",
-        wrong=(
-            ("{'A', 'B', 'C'}", "same decision"),
-            ("{'A', 'C', 'D'}", "forty looks"),
-            ("{'A', 'C', 'E'}", "what else is possible"),
-            ("{'A', 'C', 'F'}", "neither good nor bad"),
-            ("{'A'}", "width"),
-        ),
-        right="One number with its interval, planned before and looked at once.",
+    "4.5-h": chosen(
+        {"B", "C", "F"},
+        among="ABCDEF",
+        extra={
+            "A": "Read the two numbers of rollingUpdate again: which of them may be missing?",
+            "D": "What does the readinessProbe ask for, and does it see a score?",
+            "E": "Read the comment above the file: who changes the number?",
+        },
+        missing={
+            "B": "What is asked before a pod gets requests?",
+            "C": "Put the numbers into the formula, with the target that stands in the file.",
+            "F": "What stands between `setWeight: 5` and `setWeight: 25`?",
+        },
     ),
-    Exercise(
-        id="4.5-g",
-        question="What may be sent again: a set of letters.",
-        judge=chosen(
-            {"A", "C"},
-            among="ABCD",
-            extra={
-                "B": "The first server may have paid before it died: then it is paid twice.",
-                "D": "The first server may have sent it before it died: two letters.",
-            },
-            missing={
-                "A": "What does a prediction change?",
-                "C": "What happens when the order 4711 comes a second time?",
-            },
-        ),
-        hints=(
-            "No answer does not mean that nothing was done.",
-            "Which may be carried out twice without harm?",
-        ),
-        solution="answer = {'A', 'C'}",
-        wrong=(
-            ("{'A', 'B'}", "paid twice"),
-            ("{'A'}", "4711"),
-            ("{'A', 'C', 'D'}", "two letters"),
-        ),
-        right="Such requests are called idempotent: once or twice, the result is the same.",
-    ),
-    Exercise(
-        id="4.5-h",
-        question="What the three files say: a set of letters.",
-        judge=chosen(
-            {"B", "C", "F"},
-            among="ABCDEF",
-            extra={
-                "A": "Read the two numbers of rollingUpdate again: which of them may be missing?",
-                "D": "What does the readinessProbe ask for, and does it see a score?",
-                "E": "Read the comment above the file: who changes the number?",
-            },
-            missing={
-                "B": "What is asked before a pod gets requests?",
-                "C": "Put the numbers into the formula, with the target that stands in the file.",
-                "F": "What stands between `setWeight: 5` and `setWeight: 25`?",
-            },
-        ),
-        hints=(
-            "For each of the statements there is one line of a file that decides it.",
-            "Three are so.",
-        ),
-        solution="answer = {'B', 'C', 'F'}",
-        wrong=(
-            ("{'A', 'B', 'C', 'F'}", "rollingUpdate"),
-            ("{'B', 'C', 'D', 'F'}", "see a score"),
-            ("{'B', 'C', 'E', 'F'}", "who changes"),
-            ("{'B', 'F'}", "formula"),
-        ),
-        right="Only one of the three can say no to a bad model, and only by what it measures.",
-    ),
-    Exercise(
-        id="4.5-i",
-        question="The steps of a careful release: a list of letters, the first step first.",
-        judge=_order,
-        hints=(
-            "From what costs nothing to what costs most, if the model is bad.",
-            "Two steps need no server at all; two touch customers.",
-        ),
-        solution="answer = ['E', 'B', 'D', 'A', 'C']",
-        wrong=(
-            ("['D', 'B', 'E', 'A', 'C']", "cheaper"),
-            ("['E', 'B', 'A', 'D', 'C']", "touches no customer"),
-            ("['E', 'B', 'D', 'C', 'A']", "little harm"),
-        ),
-        right="And version 2 would not have got past E.",
-    ),
-]
+    "4.5-i": _order,
+}

@@ -1,0 +1,1 @@
+"""Lesson 2.2: its exercises, its simulation of alarms and its view."""

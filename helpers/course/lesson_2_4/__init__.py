@@ -1,0 +1,1 @@
+"""Lesson 2.4: its exercises and its view."""

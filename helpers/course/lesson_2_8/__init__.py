@@ -1,0 +1,1 @@
+"""Lesson 2.8: its exercises and its view."""
