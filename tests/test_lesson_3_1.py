@@ -1,21 +1,28 @@
-"""Lesson 3.1: the view of a search, the store that opens at once, and the halving it teaches."""
+"""Lesson 3.1: the view of a search, the halving it teaches, and the record that 4.4 reads."""
+
+import hashlib
 
 import numpy as np
+import pandas as pd
 import pytest
 from views import controls, picture, words
 
-from helpers.course.lesson_3_1.exercises import Bench, halve, regret
-from helpers.course.lesson_3_1.store import EMPTY_REVISION, _revision, tracking_store
+from helpers import world
+from helpers.course import tracking
+from helpers.course.lesson_3_1.halving import Bench, halve, regret
+from helpers.course.lesson_3_1.networks import networks
 from helpers.course.lesson_3_1.view import SearchExplorer
 
 
 @pytest.fixture(scope="module")
 def explorer():
     rng = np.random.default_rng(0)
-    y = (rng.random(2_000) < 0.2).astype(int)
+    p = np.where(rng.random(2_000) < 0.2, 0.9, 0.05)
+    y = rng.random(2_000) < p
     skill = rng.uniform(0.8, 1.0, 20)
-    scores = skill[:, None] * y + rng.normal(0, 1, (20, 2_000))
-    return SearchExplorer(y, scores, 0.5 + skill / 4)
+    scores = skill[:, None] * (p > 0.5) + rng.normal(0, 1, (20, 2_000))
+    truth = [SearchExplorer(y, p, scores, skill).best_so_far(2_000, s)[0] for s in (1, 2)]
+    return SearchExplorer(y, p, scores, np.mean(truth, axis=0))
 
 
 def test_more_rows_bring_seen_and_true_together(explorer):
@@ -32,21 +39,23 @@ def test_the_best_seen_never_falls_and_the_first_trial_is_the_first_winner(explo
     assert true[0] == explorer.truth[0]
 
 
+def test_other_rows_have_other_outcomes_and_the_same_ones_each_time(explorer):
+    first, second = (explorer._measure(2_000, sample) for sample in (1, 2))
+    assert not np.allclose(first, second)
+    np.testing.assert_array_equal(second, explorer._measure(2_000, 2))
+
+
 def test_controls_change_words_and_picture(explorer):
     view = explorer.view()
     trials, rows, sample = controls(view).values()
     assert [value for _, value in rows.options] == [200, 500, 1_000, 2_000]
-    before, said = picture(view).value, words(view).value
+    before = picture(view).value
     trials.value = 5
     assert picture(view).value != before and "After 5 trials" in words(view).value
-    said = words(view).value
-    sample.value = 7
-    assert words(view).value != said
-
-
-def test_scores_of_another_shape_are_refused():
-    with pytest.raises(ValueError, match="one row for each"):
-        SearchExplorer([0, 1], np.zeros((2, 3)), [0.5, 0.5])
+    for control, value in ((sample, 7), (rows, 200)):
+        said, before = words(view).value, picture(view).value
+        control.value = value
+        assert words(view).value != said and picture(view).value != before
 
 
 def test_halving_spends_what_its_plan_says_and_keeps_the_best():
@@ -54,18 +63,62 @@ def test_halving_spends_what_its_plan_says_and_keeps_the_best():
     left = halve(bench.candidates, bench.train, 1, 3)
     assert bench.spent == 27 + 9 * 2 + 3 * 6
     assert bench.trained[left["trial"]] == 9
-    assert halve(bench.candidates[:1], bench.train) == bench.candidates[0]
+    assert halve(bench.candidates[:1], bench.train, 1, 3) == bench.candidates[0]
+    with pytest.raises(ValueError, match="factor is 1"):
+        halve(bench.candidates, bench.train, 1, 1)
 
 
 def test_giving_up_early_loses_more_than_waiting():
     assert regret(27, 1, 3)[0] > 1.5 * regret(15, 6, 3)[0]
 
 
+def test_the_later_winner_of_the_recorded_networks_starts_badly():
+    curves = networks()
+    assert len(curves) == 108 and curves.index.is_unique
+    ranks = curves[[1, 3, 9]].rank(ascending=False, method="min").loc[curves[27].idxmax()]
+    assert ranks.tolist() == [96, 85, 74]
+
+
 def test_the_shipped_store_is_that_of_the_installed_mlflow_and_is_kept(tmp_path):
     import mlflow
 
-    assert _revision() == EMPTY_REVISION, "remake empty_store.zip for the new MLflow"
-    client = mlflow.MlflowClient(tracking_store(tmp_path))
+    assert tracking._revision() == tracking.EMPTY_REVISION, "remake empty_store.zip"
+    client = mlflow.MlflowClient(tracking.tracking_store(tmp_path))
     client.create_experiment("mine", artifact_location=str(tmp_path))
-    again = mlflow.MlflowClient(tracking_store(tmp_path))
+    again = mlflow.MlflowClient(tracking.tracking_store(tmp_path))
     assert {one.name for one in again.search_experiments()} == {"Default", "mine"}
+
+
+def test_the_search_is_logged_once_and_completed_where_it_was_cut_off(tmp_path):
+    import mlflow
+
+    client = mlflow.MlflowClient(tracking.sixty_trials(tmp_path))
+    (made,) = [one for one in client.search_experiments() if one.name == tracking.SEARCH]
+    runs = client.search_runs([made.experiment_id], order_by=["metrics.auc DESC"])
+    assert len(runs) == 60 and runs[0].info.run_name == "trial 46"
+    client.delete_run(runs[7].info.run_id)
+    tracking.sixty_trials(tmp_path)
+    runs = client.search_runs([made.experiment_id])
+    assert len({run.info.run_name for run in runs}) == len(runs) == 60
+
+
+def test_the_record_is_of_the_rows_and_configurations_of_the_lesson():
+    from sklearn.ensemble import HistGradientBoostingClassifier
+    from sklearn.metrics import roc_auc_score
+
+    from helpers.course.linear import features
+
+    loans = world.World().applications(("2025-01", "2025-06"), n=3_000)
+    loans = loans.sample(frac=1, random_state=0)
+    train, valid = loans[:2_000], loans[8_000:8_500]
+    text = pd.concat([train, valid]).to_csv(index=False, lineterminator="\n")
+    record = pd.read_csv(tracking.TRIALS, index_col="trial")
+    assert set(record["data"]) == {hashlib.sha256(text.encode()).hexdigest()[:12]}
+    scale = features().fit(train)
+    fixed = {"early_stopping": False, "random_state": 0}
+    for name, row in record.iloc[[0, 45]].to_dict("index").items():
+        about = {key: row[key] for key in row.keys() - {"seed", "search_seed", "auc", "data"}}
+        model = HistGradientBoostingClassifier(**about, **fixed)
+        model.fit(scale.transform(train), train["defaulted"])
+        area = roc_auc_score(valid["defaulted"], model.predict_proba(scale.transform(valid))[:, 1])
+        assert area == pytest.approx(row["auc"], abs=0.003), name

@@ -1,1 +1,1 @@
-"""Lesson 3.1, Tune: exercises, the view of a search, and a tracking store that opens at once."""
+"""Lesson 3.1, Tune: exercises, the view of a search, and networks that were trained before."""

@@ -22,38 +22,28 @@ class SearchExplorer(Explorer):
     ----------
     y : array-like of shape (n,)
         Labels of many validation rows, of which a search uses the first ones.
+    p : array-like of shape (n,)
+        Their true probabilities, by which other samples draw their labels.
     scores : array-like of shape (trials, n)
         What each trial's model says of those rows.
     truth : array-like of shape (trials,)
         The true AUC of each trial.
     """
 
-    def __init__(self, y: ArrayLike, scores: ArrayLike, truth: ArrayLike) -> None:
-        self.y, self.scores = np.asarray(y), np.asarray(scores)
-        self.truth = np.asarray(truth)
-        if self.scores.shape != (len(self.truth), len(self.y)):
-            raise ValueError(
-                f"scores has the shape {self.scores.shape}; expected one row for each of the "
-                f"{len(self.truth)} trials and one column for each of the {len(self.y)} labels"
-            )
+    def __init__(self, y: ArrayLike, p: ArrayLike, scores: ArrayLike, truth: ArrayLike) -> None:
+        self.y, self.p, self.scores, self.truth = map(np.asarray, (y, p, scores, truth))
         self._seen = functools.cache(self._measure)
 
     def _measure(self, rows: int, sample: int) -> np.ndarray:
         """Return the AUC of every trial on one sample of the validation rows."""
-        order = np.arange(len(self.y))
-        drawn = (order if sample == 1 else np.random.default_rng(sample).permutation(order))[:rows]
-        return auc(self.y[drawn], *self.scores[:, drawn])[0]
+        if sample == 1:
+            return auc(self.y[:rows], *self.scores[:, :rows])[0]
+        rng = np.random.default_rng(sample)
+        drawn = rng.permutation(len(self.y))[:rows]
+        return auc(rng.random(rows) < self.p[drawn], *self.scores[:, drawn])[0]
 
     def best_so_far(self, rows: int, sample: int) -> tuple[np.ndarray, np.ndarray]:
-        """Return the best validation AUC after each trial, and the true AUC of its trial.
-
-        Parameters
-        ----------
-        rows : int
-            Validation rows.
-        sample : int
-            Which ones: 1 for the first, otherwise a seed.
-        """
+        """Return the best validation AUC after each trial, and the true AUC of that trial."""
         seen = self._seen(rows, sample)
         best = [int(np.argmax(seen[: k + 1])) for k in range(len(seen))]
         return seen[best], self.truth[best]
@@ -61,14 +51,12 @@ class SearchExplorer(Explorer):
     def controls(self) -> dict[str, Any]:
         import ipywidgets as w
 
-        wide = {"style": {"description_width": "130px"}, "layout": w.Layout(width="500px")}
-        sizes = [(f"{n:,}", n) for n in ROWS if n <= len(self.y)]
+        wide, n = {"style": {"description_width": "90px"}}, len(self.truth)
+        sizes = [(f"{rows:,}", rows) for rows in ROWS if rows <= len(self.y)]
         return {
-            "trials": w.IntSlider(
-                value=len(self.truth), min=1, max=len(self.truth), description="trials", **wide
-            ),
-            "rows": w.Dropdown(options=sizes, value=500, description="validation rows", **wide),
-            "sample": w.IntSlider(value=1, min=1, max=20, description="which rows", **wide),
+            "trials": w.IntSlider(n, 1, n, description="trials", **wide),
+            "rows": w.Dropdown(options=sizes, value=500, description="rows", **wide),
+            "sample": w.IntSlider(1, 1, 20, description="which rows", **wide),
         }
 
     def describe(self, trials: int, rows: int, sample: int) -> str:
