@@ -31,7 +31,7 @@ from threadpoolctl import threadpool_limits
 from helpers import world
 from helpers.base.stats import auc
 from helpers.course import lesson_3_1, tracking
-from helpers.course.lesson_3_1.networks import networks
+from helpers.course.lesson_3_1.curves import networks
 from helpers.course.linear import NUMBERS, features
 
 SPACE = {
@@ -82,6 +82,7 @@ class Search:
         self.on_valid = np.array([model.predict_proba(xv)[:, 1] for model in models])
         self.granted = np.array([world.profit(self.valid, p) > 0 for p in self.on_valid])
         self.truth = np.array([self.worth(model.predict_proba(xt)[:, 1]) for model in models])
+        self.on_same_months = np.array([true_auc(self.chance, p) for p in self.on_valid])
 
     def worth(self, p):
         """Return the true AUC and the true euro of an application."""
@@ -120,8 +121,9 @@ def optimism(search, samples=100):
     for n in (200, 500, 2_000, 5_000):
         for _ in range(samples):
             area, euro = search.seen(n, rng)
-            true, brings = search.truth[area.argmax()]
-            picks.append((n, area.max() - true, brings, search.truth[euro.argmax(), 1]))
+            best, by_euro = area.argmax(), euro.argmax()
+            gap = area[best] - search.on_same_months[best]
+            picks.append((n, gap, search.truth[best, 1], search.truth[by_euro, 1]))
     names = ["rows", "optimism", "euro, chosen by AUC", "euro, chosen by euro"]
     return pd.DataFrame(picks, columns=names).groupby("rows").mean()
 

@@ -9,8 +9,7 @@ from views import controls, picture, words
 
 from helpers import world
 from helpers.course import tracking
-from helpers.course.lesson_3_1.halving import Bench, halve, regret
-from helpers.course.lesson_3_1.networks import networks
+from helpers.course.lesson_3_1.curves import Bench, halve, networks, regret
 from helpers.course.lesson_3_1.view import SearchExplorer
 
 
@@ -62,7 +61,7 @@ def test_halving_spends_what_its_plan_says_and_keeps_the_best():
     bench = Bench(27, 1)
     left = halve(bench.candidates, bench.train, 1, 3)
     assert bench.spent == 27 + 9 * 2 + 3 * 6
-    assert bench.trained[left["trial"]] == 9
+    assert bench.trained[bench.candidates.index(left)] == 9
     assert halve(bench.candidates[:1], bench.train, 1, 3) == bench.candidates[0]
     with pytest.raises(ValueError, match="factor is 1"):
         halve(bench.candidates, bench.train, 1, 1)

@@ -62,9 +62,10 @@ class SearchExplorer(Explorer):
     def describe(self, trials: int, rows: int, sample: int) -> str:
         seen, true = (one[trials - 1] for one in self.best_so_far(rows, sample))
         best = self.truth[:trials].max()
+        mood = "optimistic" if seen > true else "pessimistic"
         return (
             f"After {trials} trials on {rows:,} rows the winner shows an AUC of {seen:.3f}; its "
-            f"true AUC is {true:.3f}, so the search is too optimistic by {seen - true:+.3f}. The "
+            f"true AUC is {true:.3f}, so the search is too {mood} by {abs(seen - true):.3f}. The "
             f"best of these trials has {best:.3f}: choosing lost {best - true:.3f}."
         )
 
