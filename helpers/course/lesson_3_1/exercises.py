@@ -83,7 +83,14 @@ def _interval(answer: Any) -> str | None:
 
 
 def _space(answer: Any) -> str | None:
-    asked = functools.partial(_explored, answer) if callable(answer) else answer
+    import keras_tuner
+
+    def explored() -> list:  # by a tuner, which builds once in each scope
+        goal = keras_tuner.Objective("auc", "max")
+        tuner = keras_tuner.RandomSearch(answer, goal, directory=tempfile.mkdtemp())
+        return tuner.oracle.get_space().space
+
+    asked = explored if callable(answer) else answer
     space = run(asked, seconds=20, about="a keras_tuner.HyperParameters object.")
     by_name = {key: [one for one in space if one.name == key] for key in _RANGES}
     scopes = {}  # the optimizers with which each is drawn
@@ -109,15 +116,6 @@ def _space(answer: Any) -> str | None:
 
 _BOTH = {"adam", "sgd"}
 _RANGES = {"optimizer": (), "learning_rate": (1e-4, 0.3), "momentum": (0.0, 0.99)}
-
-
-def _explored(build: Any) -> list:
-    """Return the space as a tuner finds it: it builds once in each scope."""
-    import keras_tuner
-
-    goal = keras_tuner.Objective("auc", "max")
-    tuner = keras_tuner.RandomSearch(build, goal, directory=tempfile.mkdtemp())
-    return tuner.oracle.get_space().space
 
 
 def _halving(answer: Any) -> str | None:
