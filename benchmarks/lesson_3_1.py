@@ -7,6 +7,7 @@ that are recorded, what KerasTuner's Hyperband finds.
 
 ``--record`` first trains the networks of five worlds again (about 5 minutes), prints the last table
 for each, and writes ``networks.csv`` of the lesson and ``sixty_trials.csv``, its search.
+``--store`` only writes ``empty_store.zip`` again, for a new MLflow.
 """
 
 from __future__ import annotations
@@ -14,7 +15,11 @@ from __future__ import annotations
 import hashlib
 import itertools
 import math
+import sqlite3
 import sys
+import tempfile
+import zipfile
+from contextlib import closing
 from pathlib import Path
 
 import numpy as np
@@ -227,6 +232,24 @@ def record_search():
     frame.to_csv(tracking.TRIALS, index=False, lineterminator="\n")
 
 
+def record_store(target=tracking.EMPTY):
+    """Write ``empty_store.zip`` for the installed MLflow, and print its revision."""
+    import mlflow
+
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder, "mlflow.db")
+        mlflow.MlflowClient(f"sqlite:///{path.as_posix()}").search_experiments()  # makes it
+        with closing(sqlite3.connect(path)) as store:
+            store.execute("update experiments set artifact_location = 'mlruns/0'")
+            store.execute("update experiments set creation_time = 0, last_update_time = 0")
+            store.commit()
+            store.execute("vacuum")
+        name = zipfile.ZipInfo("mlflow.db", (2026, 1, 1, 0, 0, 0))
+        with zipfile.ZipFile(target, "w", zipfile.ZIP_DEFLATED) as packed:
+            packed.writestr(name, path.read_bytes(), zipfile.ZIP_DEFLATED, 9)
+    print("tracking.EMPTY_REVISION is", tracking._revision())
+
+
 def main(seeds=(1, 2, 3, 4, 5), *, record=False):
     """Print the tables, and write what the lesson reads if that is asked for."""
     pd.set_option("display.width", 150)
@@ -250,5 +273,8 @@ def main(seeds=(1, 2, 3, 4, 5), *, record=False):
 
 
 if __name__ == "__main__":
-    with threadpool_limits(1):
-        main(record="--record" in sys.argv)
+    if "--store" in sys.argv:
+        record_store()
+    else:
+        with threadpool_limits(1):
+            main(record="--record" in sys.argv)

@@ -82,7 +82,7 @@ def test_the_later_winner_of_the_recorded_networks_starts_badly():
 def test_the_shipped_store_is_that_of_the_installed_mlflow_and_is_kept(tmp_path):
     import mlflow
 
-    assert tracking._revision() == tracking.EMPTY_REVISION, "remake empty_store.zip"
+    assert tracking._revision() == tracking.EMPTY_REVISION, "benchmarks.lesson_3_1 --store"
     client = mlflow.MlflowClient(tracking.tracking_store(tmp_path))
     client.create_experiment("mine", artifact_location=str(tmp_path))
     again = mlflow.MlflowClient(tracking.tracking_store(tmp_path))
