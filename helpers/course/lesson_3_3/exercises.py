@@ -56,9 +56,6 @@ def _bound(answer: Any) -> str | None:
             k: "Only the computing becomes k times as fast; the rest of the step stays.",
             _faster(later, 1e9): "That is the limit for an endlessly fast computer.",
             1 / right: "That is the new time as a share of the old. Which of them is on top?",
-            value
-            if value < 1
-            else 0: "That is a share, and not how many times as fast it becomes.",
             _faster(log, k): "Step 0 builds the graph: it comes once in a night. Leave it out.",
         }
         last = "The clock runs from the first start to the last end, also where nothing is logged."
