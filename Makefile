@@ -3,7 +3,7 @@ SHELL := bash
 .SHELLFLAGS := -euo pipefail -c
 .DEFAULT_GOAL := help
 .PHONY: help lab update my-page uninstall test test-weekly test-colab colab-freeze test-browser site \
-	test-site notebooks lint-notebooks pictures stamp bench lock clean environments
+	test-site notebooks lint-notebooks pictures stamp bench bench-rivals lock clean environments
 
 # Threads that spin while they wait starve each other where notebooks run side by side.
 export OMP_WAIT_POLICY := passive
@@ -75,6 +75,12 @@ bench: environments ## measure what the design promises: prints a table, and wri
 	$(PYTHON) -m benchmarks.times
 	$(PYTHON) -m benchmarks
 
+bench-rivals: environments ## measure the server against LitServe and KServe, too
+	.venv/bin/uv venv --quiet --allow-existing --python $(PYTHON) .venv-rivals
+	.venv/bin/uv pip install --quiet --python .venv-rivals/bin/python --require-hashes \
+		--requirement requirements/rivals.txt
+	MLOPS_SERVING_RIVALS="$(CURDIR)/.venv-rivals/bin/python" $(PYTHON) -m benchmarks serving
+
 lock: environments ## compile the lock files, with hashes (UPGRADE= keeps what is locked)
 	$(COMPILE) --universal --python-version 3.11 --extra lessons --extra lab --extra test \
 		--group bench pyproject.toml -o requirements/lab.txt
@@ -88,10 +94,11 @@ lock: environments ## compile the lock files, with hashes (UPGRADE= keeps what i
 		-o requirements/browser.txt
 	$(COMPILE) --universal --python-version 3.11 --group site --constraints requirements/lab.txt \
 		--constraints requirements/browser.txt -o requirements/site.txt
+	$(COMPILE) --universal --python-version 3.11 --group rivals -o requirements/rivals.txt
 	$(PYTHON) tools/environment_yml.py
 
 clean: ## remove .venv and all caches of this checkout
-	rm -rf .venv .venv-uv .venv-site .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
+	rm -rf .venv .venv-uv .venv-site .venv-rivals .pytest_cache .ruff_cache .hypothesis build dist *.egg-info
 	find . -name __pycache__ -prune -exec rm -rf {} + -o -name .ipynb_checkpoints -prune -exec rm -rf {} +
 
 environments:

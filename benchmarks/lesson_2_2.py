@@ -17,7 +17,6 @@ from helpers.course.lesson_2_2.alarms import (
     Plan,
     Years,
     banded,
-    bands,
     damage,
 )
 from helpers.course.linear import linear
@@ -76,16 +75,16 @@ def euro(seed: int) -> pd.DataFrame:
     training = lender.applications(("2025-01", "2025-12"))
     model = linear(training, NUMBERS, WORDS)
     year = lender.applications(("2026-01", "2026-10"))
-    earns, edges = lender.expected_profit(year), bands(training)
+    earns = lender.expected_profit(year)
 
     def earned(seen: pd.DataFrame) -> float:
         risk = model.predict_proba(seen)[:, 1]
         return np.mean(earns * (world.profit(year, risk) > 0))
 
-    a, rows = banded(training, edges), {}
+    a, rows = banded(training, training), {}
     for fault in FAULTS:
         seen = damage(year, fault)
-        b = banded(seen, edges)
+        b = banded(seen, training)
         distance = max(l_infinity(a[name], b[name]) for name in WATCHED)
         rows[fault] = {"distance": round(distance, 3), "euro": round(earned(year) - earned(seen))}
     return pd.DataFrame(rows).T
@@ -95,13 +94,12 @@ def slices(seed: int) -> dict[str, float]:
     """Return distances of the Islands' doubled counts and of a month with many students."""
     lender = world.World(seed)
     training = lender.applications(("2025-01", "2025-12"))
-    edges = bands(training)
     june = lender.applications("2026-06")
     june["late_payments"] *= np.where(june["region"] == "Islands", 2, 1)
     pool = lender.applications("2026-09", 20_000)
     weights = np.where(pool["employment"] == "student", 4, 1)
     september = pool.sample(2_000, weights=weights, random_state=5)
-    a, b, c = (banded(frame, edges) for frame in (training, june, september))
+    a, b, c = (banded(frame, training) for frame in (training, june, september))
     one = [frame["region"] == "Islands" for frame in (training, june)]
     salaried = [frame["employment"] == "salaried" for frame in (training, september)]
     late = (a["late_payments"], b["late_payments"])
@@ -126,7 +124,7 @@ def plans(seed: int) -> pd.DataFrame:
         Plan(1, {"income": 0.17, "channel": 0.25, "purpose": 0.22}, 10),
     ):
         outcome = years.run(plan)
-        missed = (outcome.to_frame()["found"] < 0.95).sum()
+        missed = (outcome.faults["found"] < 0.95).sum()
         rows[str(plan)] = (round(outcome.false_alarms, 2), missed, round(outcome.euro, -3))
     return pd.DataFrame(rows, index=["false alarms", "missed", "euro"]).T
 

@@ -9,6 +9,11 @@ import sys
 
 import tensorflow as tf
 
+try:
+    from litserve import LitAPI
+except ModuleNotFoundError:  # only the process that runs it has it
+    LitAPI = object
+
 
 def columns_of(rows):
     return {name: tf.constant([row[name] for row in rows]) for name in rows[0]}
@@ -32,32 +37,35 @@ def fastapi(predict, port):
     uvicorn.run(app, port=port, log_level="warning")
 
 
+class Batched(LitAPI):
+    """Called in a process that LitServe spawns, so it stands where that can import it."""
+
+    def setup(self, device):
+        self.model = tf.saved_model.load(sys.argv[2])
+        self.call = self.model.signatures["serving_default"]
+
+    def decode_request(self, request):
+        (row,) = request["instances"]
+        return row
+
+    def batch(self, inputs):
+        return columns_of(inputs)
+
+    def predict(self, batch):
+        return rows_of(self.call(**batch))
+
+    def unbatch(self, output):
+        return output
+
+    def encode_response(self, output):
+        return {"predictions": [output]}
+
+
 def litserve(predict, port):
-    import litserve as package
-
-    class Batched(package.LitAPI):
-        def setup(self, device):
-            self.model = tf.saved_model.load(sys.argv[2])  # each worker is a process of its own
-            self.call = self.model.signatures["serving_default"]
-
-        def decode_request(self, request):
-            (row,) = request["instances"]
-            return row
-
-        def batch(self, inputs):
-            return columns_of(inputs)
-
-        def predict(self, batch):
-            return rows_of(self.call(**batch))
-
-        def unbatch(self, output):
-            return output
-
-        def encode_response(self, output):
-            return {"predictions": [output]}
+    from litserve import LitServer
 
     api = Batched(max_batch_size=64, batch_timeout=0.002)
-    package.LitServer(api, accelerator="cpu").run(port=port, log_level="warning")
+    LitServer(api, accelerator="cpu").run(port=port, log_level="warning")
 
 
 def kserve(predict, port):

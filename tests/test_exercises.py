@@ -9,9 +9,17 @@ import pytest
 
 from helpers.course import exercises
 from helpers.course.exercises import UnknownExerciseError, check, hint, progress, solution
-from helpers.course.exercises.calls import ReplyError, run
+from helpers.course.exercises.calls import ReplyError, function, run
 from helpers.course.exercises.core import RAISE, Exercise, exercises_by_lesson, find
-from helpers.course.exercises.judges import assigned, behaves, chosen, name, number
+from helpers.course.exercises.judges import (
+    as_names,
+    as_numbers,
+    assigned,
+    behaves,
+    chosen,
+    name,
+    number,
+)
 from helpers.course.exercises.panel import Progress
 from helpers.course.exercises.store import ProgressFile
 
@@ -151,6 +159,9 @@ def test_a_function_gets_copies_and_its_errors_become_replies():
         run(lambda row: row["income"], {})
     with pytest.raises(ReplyError, match="Expected a function .*got None"):
         run(None)
+    with pytest.raises(ReplyError, match="Expected a function .*type type"):
+        function(int)
+    assert function(len) is len
 
     def budget():
         raise ReplyError("That was one check too many.")
@@ -293,3 +304,51 @@ def test_a_function_cannot_change_the_argument_of_the_next_case():
     shared = [1, 2]
     judge = behaves([((shared,), 2, ""), ((shared,), 2, "")])
     assert judge(lambda values: values.pop()) is None
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("None", "Expected 2 x 3 shares; got None"),
+        ("'ab'", "got an answer of type str"),
+        ("[[1, 2, 3]]", "of shape (1, 3)"),
+        ("[[1, 2, None], [4, 5, 6]]", "got 1 NaN"),
+        ("[[1, 2], [3]]", "got an answer of type list"),
+    ],
+)
+def test_numbers_of_a_shape_are_read_or_the_reply_says_what_was_found(answer, words):
+    with pytest.raises(ReplyError) as error:
+        as_numbers(evaluate(answer), (2, 3), "shares")
+    assert words in str(error.value)
+
+
+def test_numbers_may_be_of_any_kind_and_gaps_may_be_allowed():
+    assert as_numbers([True, 2], (2,), "digits").tolist() == [1.0, 2.0]
+    assert as_numbers([None, 2], (2,), "digits", gaps=True)[1] == 2
+
+
+@pytest.mark.parametrize(
+    "answer",
+    ["['a', 'b']", "{'a', 'b'}", "('b', 'a', 'b')", "{'a': 1, 'b': 2}.keys()",
+     "__import__('numpy').array(['a', 'b'])", "__import__('pandas').Index(['a', 'b'])"],
+)  # fmt: skip
+def test_names_may_come_in_any_collection(answer):
+    assert as_names(evaluate(answer), "abc") == {"a", "b"}
+
+
+@pytest.mark.parametrize(
+    ("answer", "words"),
+    [
+        ("'ab'", "Expected names of sources, got an answer of type str. Called with x"),
+        ("{'a': 1}", "of type dict"),
+        ("__import__('numpy').array(1)", "of type ndarray"),
+        ("__import__('pandas').DataFrame({'a': [1]})", "of type DataFrame"),
+        ("__import__('numpy').array([True, False])", "a mask of True and False"),
+        ("['a', 'd']", "'d' is not in a, b, c"),
+        ("['a', 3]", "3 is not in a, b, c"),
+    ],
+)
+def test_what_is_not_a_list_of_known_names_gets_a_reply(answer, words):
+    with pytest.raises(ReplyError) as error:
+        as_names(evaluate(answer), "abc", "sources", more="Called with x")
+    assert words in str(error.value)

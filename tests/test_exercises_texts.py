@@ -7,6 +7,7 @@ import textwrap
 import pytest
 
 from helpers.course.exercises import check, core, texts
+from helpers.course.exercises.judges import number
 from helpers.course.lesson_0 import exercises as judges
 
 ONE = """
@@ -33,6 +34,7 @@ def test_the_example_in_the_documentation_can_be_read(written):
     assert share["kind"] == "code" and len(share["hints"]) == 2
     assert share["solution"].startswith("def share(loans):\n    return")
     assert share["wrong"][1][0] == share["solution"].replace("mean", "sum")
+    assert list(share["replies"]) == ["0"]
 
 
 def test_a_text_of_several_lines_is_one_line_and_code_keeps_its_lines(written):
@@ -63,6 +65,8 @@ def test_a_wrong_answer_may_change_the_solution_in_several_places(written):
         ("answer = '2'", "change = '2'", "expected a table, got '2'"),
         ("{ answer = '2', reply = \"two\" }", "'2'", "expected a table, got '2'"),
         ('question = "One?"', 'question = "One?"\nkind = "quiz"', "there is no kind 'quiz'"),
+        ("wrong =", "replies = 'No.'\nwrong =", "expected a table, got 'No.'"),
+        ("wrong =", "replies.2 = 2\nwrong =", "expected a text, got 2"),
     ],
 )
 def test_a_mistake_is_said_with_its_file_and_exercise(written, old, new, words):
@@ -85,6 +89,13 @@ def test_texts_and_judges_belong_together(monkeypatch, present, words):
     core._judges.cache_clear()
     with pytest.raises(ValueError, match=f"lesson_0.exercises.py: there is {words}"):
         check("0-a", 1)
+
+
+def test_replies_are_read_in_their_order_and_number_takes_their_names_for_numbers(written):
+    text = ONE + 'replies."0.5" = "Half\\n of it."\nreplies.2 = "All."\n'
+    assert written(text)["9.9-a"]["replies"] == {"0.5": "Half of it.", "2": "All."}
+    judge = number(1, replies=texts.replies("3.4-a"))
+    assert judge(13) == "That is March." and judge(1) is None
 
 
 def test_a_report_does_not_wait_for_the_judges():

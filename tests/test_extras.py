@@ -106,7 +106,7 @@ def test_the_message_names_what_is_missing(monkeypatch):
     with pytest.raises(ImportError, match="^helpers.fairness needs fairlearn: in the checkout"):
         extras.require("fairness", by="helpers.fairness")
     monkeypatch.setattr(extras, "_installed", lambda name: False)
-    with pytest.raises(ImportError, match="needs grpcio, httptools, httpx and 9 more: in the"):
+    with pytest.raises(ImportError, match="needs aiohttp, grpcio, httptools and 11 more: in the"):
         extras.require("serving", by="helpers.serving")
 
 

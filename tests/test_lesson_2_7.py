@@ -7,8 +7,7 @@ import pytest
 from views import controls, picture, words
 
 from helpers import world
-from helpers.course.lesson_2_7.exercises import _as_known
-from helpers.course.lesson_2_7.plans import BUREAU, REFRESH, _seen, _year, price
+from helpers.course.lesson_2_7.plans import BUREAU, REFRESH, _seen, _year, as_known, news, price
 from helpers.course.lesson_2_7.view import Timeline
 
 
@@ -43,15 +42,16 @@ def test_what_was_known_does_not_depend_on_when_the_table_is_built(timeline):
 def test_by_both_times_a_join_gives_what_the_loan_book_has():
     frame = world.World(3).applications("2025-03", 500)
     history = world.bureau_history(frame, seed=3).sample(frac=1, random_state=0)
-    np.testing.assert_array_equal(_as_known(frame, history), frame[BUREAU].to_numpy(float))
+    known = as_known(frame, news(history))
+    np.testing.assert_array_equal(known[BUREAU].to_numpy(float), frame[BUREAU].to_numpy(float))
 
 
 def test_a_plan_sees_what_has_arrived_and_not_expired():
     year = _year(7, 50)
     book = year["frame"][BUREAU].to_numpy(float)
     np.testing.assert_array_equal(_seen(year, year["at"], 1e9), book)
-    assert np.isnan(_seen(year, year["at"], 0)).all()
-    assert np.isnan(_seen(year, year["at"] - 1_000, 1e9)).all(), "nothing had arrived by then"
+    assert _seen(year, year["at"], 0).isna().all(axis=None)
+    assert _seen(year, year["at"] - 1_000, 1e9).isna().all(axis=None), "nothing had arrived by then"
 
 
 def test_a_plan_pays_for_refreshes_staleness_and_expired_values():

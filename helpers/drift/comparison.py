@@ -5,7 +5,7 @@ from __future__ import annotations
 import itertools
 import numbers
 import re
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
 
@@ -226,7 +226,7 @@ def compare(
 
     named = {"columns": columns, "categories": categories, "identifiers": identifiers}
     for name, frame in (("reference", reference), ("current", current)):
-        _check_sample(name, frame, named)
+        check_sample(name, frame, named)
     if both := set(categories) & set(identifiers):
         raise ValueError(f"categories and identifiers both have {sorted(both)}; name each once")
     alpha = checks.share("alpha", alpha, ends=False)
@@ -266,7 +266,32 @@ def compare(
     return Comparison(table, together, sizes, alpha, float(least))
 
 
-def _check_sample(name: str, frame: pd.DataFrame, named: dict[str, Sequence[str] | None]) -> None:
+def check_sample(
+    name: str, frame: pd.DataFrame, named: Mapping[str, Sequence[str] | None] | None = None
+) -> None:
+    """Refuse what is no table, has no rows, repeats a column or lacks one that an argument names.
+
+    Parameters
+    ----------
+    name : str
+        Name of the argument.
+    frame : pandas.DataFrame
+    named : mapping of str to sequence of str, optional
+        Arguments, and the columns that each names.
+
+    Raises
+    ------
+    TypeError
+        If it is not a DataFrame.
+    ValueError
+        Otherwise.
+
+    Examples
+    --------
+    >>> check_sample("current", pd.DataFrame({"a": []}))
+    Traceback (most recent call last):
+    ValueError: current has no rows; expected one or more
+    """
     if not isinstance(frame, pd.DataFrame):
         kind = type(frame).__name__
         raise TypeError(f"{name} is a {kind}; expected a DataFrame (series.to_frame() makes one)")
@@ -275,7 +300,7 @@ def _check_sample(name: str, frame: pd.DataFrame, named: dict[str, Sequence[str]
     twice = list(frame.columns[frame.columns.duplicated()])
     if twice:
         raise ValueError(f"{name} has {twice} more than once; expected each column once")
-    for argument, columns in named.items():
+    for argument, columns in (named or {}).items():
         if isinstance(columns, str):
             raise ValueError(f"{argument} is the text {columns!r}; expected a list: [{columns!r}]")
         lacking = [column for column in columns or () if column not in frame]

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.base import checks, style
-from helpers.drift.comparison import compare
+from helpers.drift.comparison import check_sample, compare
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes
@@ -366,6 +366,8 @@ def monitor_windows(
     checks.one_of("statistic", statistic, _STATISTICS)
     days = checks.whole("days", days, 1)
     default, below = _STATISTICS[statistic]
+    check_sample("reference", reference)
+    check_sample("stream", stream)
     if isinstance(times, str):
         if times not in stream:
             raise ValueError(f"times is {times!r}, which the stream lacks; it has {list(stream)}")

@@ -18,7 +18,7 @@ if TYPE_CHECKING:
 
 METHODS = ("tree", "linear", "gradient", "permutation")
 OUTPUTS = ("probability", "log-odds", "margin", "prediction")
-CHUNK = 100  # rows between two steps of the progress bar
+CHUNK = 250  # rows between two steps of the progress bar
 TOLERANCE = {"tree": 1e-3, "linear": 1e-6, "permutation": 1e-4, "gradient": 0.05}
 _GRADIENT_SAMPLES = 500
 _PERMUTATIONS = 5  # each in both directions; the sum is exact with any number

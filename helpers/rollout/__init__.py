@@ -4,7 +4,8 @@ A :class:`Router` divides requests among variants of a model, mirrors them, keep
 variant and switches to another when a server dies. A :class:`Rollout` gives a candidate a growing
 share of the users and promotes it or rolls it back automatically; the chance of rolling back a
 candidate that is not worse is bounded (see ``helpers.rollout.analysis``). :func:`plan` returns the
-same roll-out for Kubernetes, KServe and Argo Rollouts.
+same roll-out for Kubernetes, KServe and Argo Rollouts; ``helpers.rollout.autoscaler`` replays how
+Kubernetes changes the number of pods.
 
 Examples
 --------

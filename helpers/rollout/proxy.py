@@ -10,7 +10,6 @@ from __future__ import annotations
 import asyncio
 import contextlib
 import hashlib
-import importlib.util
 import itertools
 import json
 import math
@@ -20,11 +19,14 @@ import sys
 import time
 from collections.abc import Awaitable, Callable, Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import uvloop
 
 from helpers.base import process
+
+if TYPE_CHECKING:
+    from helpers.rollout.connections import Connections
 
 MAX_BODY = 64 * 2**20  # bytes; TensorFlow Serving's own limit
 MAX_READ = 2**20  # bytes of an answer; reading scores of larger ones would delay other requests
@@ -95,11 +97,9 @@ class Proxy:
     """An ASGI application that forwards requests to variants."""
 
     def __init__(self, settings: dict[str, Any]) -> None:
-        import httpx
+        from helpers.rollout.connections import Connections
 
-        if importlib.util.find_spec("sniffio") is None:
-            sys.modules["sniffio"] = None  # otherwise httpcore searches the disk for it each time
-        self.upstreams = {name: httpx.URL(url) for name, url in settings["upstreams"].items()}
+        self.upstreams: dict[str, str] = settings["upstreams"]
         self.sticky_by: str | None = settings["sticky_by"]
         self.salt: str = settings["salt"]
         self.timeout: float = settings["timeout"]
@@ -111,18 +111,8 @@ class Proxy:
         self.mirrored = self.dropped = 0
         self._random = random.Random(settings["seed"])
         self._requests = itertools.count(1)
-        self._httpx = httpx
-        # Users and mirrors never wait for each other's connections. Idle connections are closed
-        # before a server closes them (uvicorn: after 5 s), which could lose a request.
-        limits = httpx.Limits(
-            max_connections=None, max_keepalive_connections=100, keepalive_expiry=2
-        )
-        # Certificates take long to load and are not needed on one machine.
-        secure = any(url.scheme == "https" for url in self.upstreams.values())
-        context = httpx.create_ssl_context(verify=secure)
-        self._users, self._mirror, self._probe = (
-            httpx.AsyncHTTPTransport(verify=context, limits=limits) for _ in range(3)
-        )
+        # Users and mirrors never wait for each other's connections.
+        self._users, self._mirror, self._probe = (Connections() for _ in range(3))
         self._queue: asyncio.Queue = asyncio.Queue(settings["shadow_queue"])
         # Buffered by line: each line reaches the file whole, whenever this process ends.
         self._log = open(settings["log"], "a", 1) if settings["log"] else None  # noqa: SIM115, PTH123
@@ -136,9 +126,7 @@ class Proxy:
             return
         if len(body) > MAX_BODY:
             return await _refuse(send, 413, f"the body is larger than {MAX_BODY:,} bytes")
-        try:
-            self._url(next(iter(self.upstreams)), scope)
-        except (ValueError, self._httpx.InvalidURL):
+        if not scope["raw_path"].startswith(b"/") or not scope["raw_path"].isascii():
             return await _refuse(send, 400, "the path cannot be understood")
         key = self._key(scope["headers"], body)
         request = Request(next(self._requests), scope, body, self.split, key)
@@ -175,6 +163,11 @@ class Proxy:
                 self._queue.put_nowait((shadow, request, scores))
             except asyncio.QueueFull:
                 self.dropped += 1
+
+    async def close(self) -> None:
+        """Close the connections to the variants."""
+        for connections in (self._users, self._mirror, self._probe):
+            await connections.close()
 
     async def work(self) -> None:
         """Send mirrored requests and probe variants that do not answer, for ever."""
@@ -239,17 +232,9 @@ class Proxy:
         share = self.split.shadow_share
         return share >= 1 or self._random.random() < share
 
-    def _url(self, variant: str, scope: dict[str, Any]) -> Any:
-        """Return the URL for a request; whatever its path is, never on another host."""
-        base, path, query = self.upstreams[variant], scope["raw_path"], scope["query_string"]
-        if not path.startswith(b"/"):
-            raise ValueError(path)
-        path = base.raw_path.rstrip(b"/") + path + (b"?" + query if query else b"")
-        return base.copy_with(raw_path=path)
-
     async def _forward(
         self,
-        transport: Any,
+        connections: Connections,
         variant: str,
         scope: dict[str, Any],
         body: bytes,
@@ -261,46 +246,24 @@ class Proxy:
         began, start = time.time(), time.perf_counter()
         status, kept, content, error = 0, [], b"", ""
         try:
-            request = self._httpx.Request(
-                scope["method"],
-                self._url(variant, scope),
-                headers=headers,
-                content=body or None,
-                extensions={"timeout": dict.fromkeys(("connect", "write", "pool"), within)},
-            )
+            path, query = scope["raw_path"].decode(), scope["query_string"].decode("latin-1")
             async with asyncio.timeout(within):
-                response = await self._sent(transport, request)
-                try:
-                    content = await response.aread()
-                finally:
-                    await response.aclose()
-            status = response.status_code
-            kept = passed_on(response.headers.raw)
+                status, raw, content = await connections.send(
+                    scope["method"], self.upstreams[variant], path, query, headers, body
+                )
+            kept = passed_on(raw)
             if scope["method"] != "HEAD":  # whose answer tells a length and has no body
                 kept = [(k, v) for k, v in kept if k != b"content-length"]
             self.down.pop(variant, None)
         except TimeoutError:
             error = f"no answer within {within:g} s"
-        except self._httpx.TransportError as failure:
-            error = f"{type(failure).__name__}: {failure}".rstrip(": ")
+        except ConnectionError as failure:
+            error = str(failure)
         if error:
             self.down.setdefault(variant, time.time())  # it may have answered others since `began`
         return Answer(
             variant, began, status, (time.perf_counter() - start) * 1000, kept, content, error
         )
-
-    async def _sent(self, transport: Any, request: Any) -> Any:
-        """Return the response; a request is sent again if its connection ends before that.
-
-        A server may close an idle connection at the moment in which it is used again. Predictions
-        can be repeated: they change nothing.
-        """
-        try:
-            return await transport.handle_async_request(request)
-        except (self._httpx.NetworkError, self._httpx.RemoteProtocolError) as error:
-            if isinstance(error, self._httpx.ConnectError):
-                raise
-            return await transport.handle_async_request(request)
 
     def _record(
         self,
@@ -426,6 +389,7 @@ async def _serve(settings: dict[str, Any], listener: socket.socket) -> None:
         access_log=False,
         lifespan="off",
         interface="asgi3",
+        proxy_headers=False,
         server_header=False,
         date_header=False,  # the variant's own is passed on
         # Closing a connection just when its client uses it again would lose a request.
@@ -457,10 +421,12 @@ async def _serve(settings: dict[str, Any], listener: socket.socket) -> None:
     process.end_with_parent(end, carry_out, seconds=_GRACE_SECONDS + 1)
     work = asyncio.create_task(proxy.work())
     _send({"order": 0, "port": listener.getsockname()[1]})
-    await server.serve(sockets=[listener])
-    work.cancel()
-    with contextlib.suppress(asyncio.CancelledError):
-        await work
+    try:
+        await server.serve(sockets=[listener])
+    finally:
+        work.cancel()
+        await asyncio.gather(work, return_exceptions=True)
+        await proxy.close()
 
 
 def main() -> None:

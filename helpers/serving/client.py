@@ -7,6 +7,7 @@ from functools import lru_cache
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
+import pandas as pd
 
 from helpers.serving.rows import as_arrays
 from helpers.serving.target import DEFAULT_SIGNATURE, Target
@@ -71,6 +72,8 @@ def predict(
     ------
     ServingError
         If the server refuses or cannot be reached.
+    ValueError
+        If an input is missing, or has values that cannot be sent.
 
     Examples
     --------
@@ -135,7 +138,10 @@ def _request(method: str, url: str, body: dict | None, timeout: float) -> dict[s
 
     import httpx
 
-    content = None if body is None else json.dumps(body)  # httpx's own refuses NaN
+    try:
+        content = None if body is None else json.dumps(body)  # httpx's own refuses NaN
+    except TypeError as error:  # a missing value of pandas, a time, an object
+        raise ValueError(f"rows cannot be sent: {error}; expected numbers and texts") from None
     try:
         response = _http(os.getpid()).request(method, url, content=content, timeout=timeout)
     except httpx.HTTPError as error:
@@ -184,12 +190,23 @@ def _grpc(address: str, target: Target, rows: Any, timeout: float) -> Outputs:
         shapes = {name: [d.size for d in info.tensor_shape.dim] for name, info in inputs.items()}
         for name, array in as_arrays(rows, shapes, "rows").items():
             dtype = tf.dtypes.as_dtype(inputs[name].dtype)
-            request.inputs[name].CopyFrom(tf.make_tensor_proto(array.tolist(), dtype))
+            try:
+                proto = tf.make_tensor_proto(array.tolist(), dtype)
+            except (OverflowError, TypeError, ValueError):
+                raise ValueError(f"rows {_has(name, array)}; expected {dtype.name}") from None
+            request.inputs[name].CopyFrom(proto)
         response = stub.Predict(request, timeout=timeout)
     except grpc.RpcError as error:
         raise ServingError(error.code().name, error.details()) from None
     outputs = {name: _decoded(tf.make_ndarray(proto)) for name, proto in response.outputs.items()}
     return next(iter(outputs.values())) if len(outputs) == 1 else outputs
+
+
+def _has(name: str, array: np.ndarray) -> str:
+    """Return a column and its kinds of values as text."""
+    kinds = sorted({type(value).__name__ for value in array.ravel().tolist()})
+    gaps = ", some of them missing" if pd.isna(array).any() else ""
+    return f"has {' and '.join(kinds)} in {name!r}{gaps}"
 
 
 def _decoded(array: np.ndarray) -> np.ndarray:

@@ -41,10 +41,7 @@ def run(answer: Callable, *arguments: Any, seconds: float = 10.0, about: str = "
     >>> run(len, [1, 2])
     2
     """
-    if isinstance(answer, type) or not callable(answer):
-        raise ReplyError(
-            f"Expected a function (its name, without calling it), got {kind_of(answer)}."
-        )
+    function(answer)
     called = "It was called with " + (about or "\n" + "\n".join(map(str, arguments)))
     try:
         with time_limit(seconds):
@@ -60,6 +57,21 @@ def run(answer: Callable, *arguments: Any, seconds: float = 10.0, about: str = "
         raise ReplyError(
             f"Your function raised {type(error).__name__}: {error}\n{called}"
         ) from error
+
+
+def function(answer: Any) -> Callable:
+    """Return an answer that is a function.
+
+    Raises
+    ------
+    ReplyError
+        If it is something else; a class counts as that.
+    """
+    if isinstance(answer, type) or not callable(answer):
+        raise ReplyError(
+            f"Expected a function (its name, without calling it), got {kind_of(answer)}."
+        )
+    return answer
 
 
 @contextmanager

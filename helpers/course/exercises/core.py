@@ -15,7 +15,7 @@ from typing import Any
 from helpers.course.exercises.calls import ReplyError
 from helpers.course.exercises.judges import Judge
 from helpers.course.exercises.panel import Feedback
-from helpers.course.exercises.texts import read
+from helpers.course.exercises.texts import path, read
 
 # Set by the tests: an exception in a judge is then raised instead of turned into a reply.
 RAISE = "MLOPS_EXERCISES_RAISE"
@@ -110,7 +110,7 @@ def find(id: str) -> Exercise:
 
 def exercises_by_lesson() -> dict[str, list[Exercise]]:
     """Return all exercises by lesson, in the order of the lessons."""
-    rooms = (path.parent.name for path in _COURSE.glob("lesson_*/exercises.toml"))
+    rooms = (file.parent.name for file in _COURSE.glob("lesson_*/exercises.toml"))
     lessons = [room.removeprefix("lesson_").replace("_", ".") for room in rooms]
     lessons.sort(key=lambda lesson: [int(part) for part in lesson.split(".")])
     return {lesson: _load(lesson) for lesson in lessons}
@@ -119,10 +119,13 @@ def exercises_by_lesson() -> dict[str, list[Exercise]]:
 @functools.cache
 def _load(lesson: str) -> list[Exercise]:
     """Read the texts of a lesson: a report must not wait for its judges, and what they import."""
-    path = _COURSE / _room(lesson) / "exercises.toml"
-    texts = read(path) if path.exists() else {}
+    texts = read(path(lesson)) if path(lesson).exists() else {}
     return [
-        Exercise(id=id, judge=functools.partial(_judge, lesson, id), **fields)
+        Exercise(
+            id=id,
+            judge=functools.partial(_judge, lesson, id),
+            **{name: text for name, text in fields.items() if name != "replies"},
+        )
         for id, fields in texts.items()
     ]
 
@@ -133,13 +136,9 @@ def _judge(lesson: str, id: str, answer: Any) -> str | None:
 
 @functools.cache
 def _judges(lesson: str) -> Mapping[str, Judge]:
-    module = importlib.import_module(f"helpers.course.{_room(lesson)}.exercises")
+    module = importlib.import_module(f"helpers.course.{path(lesson).parent.name}.exercises")
     texts = {exercise.id for exercise in _load(lesson)}
     for id in sorted(texts ^ module.JUDGES.keys()):
         missing = "judge" if id in texts else "text in exercises.toml"
         raise ValueError(f"{module.__file__}: there is no {missing} of exercise {id}")
     return module.JUDGES
-
-
-def _room(lesson: str) -> str:
-    return f"lesson_{lesson.replace('.', '_')}"

@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import numbers
-from collections.abc import Callable, Collection, Mapping, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from typing import TYPE_CHECKING, Any
 
 from helpers.course.exercises.calls import ReplyError, kind_of, run
+
+if TYPE_CHECKING:
+    import numpy as np
 
 Judge = Callable[[Any], str | None]
 
@@ -40,7 +43,7 @@ def name(right: str, *, among: Collection[str], replies: Mapping[str, str] | Non
 
 
 def number(
-    right: float, *, within: float = 0.0, replies: Mapping[float, str] | None = None
+    right: float, *, within: float = 0.0, replies: Mapping[str | float, str] | None = None
 ) -> Judge:
     """Judge an answer that is one number.
 
@@ -50,7 +53,7 @@ def number(
         The right number.
     within : float
         The tolerance.
-    replies : mapping of float to str, optional
+    replies : mapping of str or float to str, optional
         Replies to numbers that result from a known mistake, recognised within 3 %.
     """
 
@@ -60,7 +63,8 @@ def number(
             return f"Expected a number, got {kind_of(answer)}."
         if abs(value - right) <= within:
             return None
-        for typical, reply in (replies or {}).items():
+        for text, reply in (replies or {}).items():
+            typical = float(text)
             if abs(value - typical) <= 0.03 * abs(typical):
                 return reply
         size = "large" if value > right else "small"
@@ -185,3 +189,84 @@ def as_number(answer: Any) -> float | None:
             return None
     value = float(answer)
     return None if value != value else value
+
+
+def as_numbers(answer: Any, shape: tuple[int, ...], what: str, *, gaps: bool = False) -> np.ndarray:
+    """Return an answer as an array of numbers.
+
+    Parameters
+    ----------
+    answer : object
+        Mostly what a learner's function has returned.
+    shape : tuple of int
+        The shape that it must have.
+    what : str
+        What its numbers are, such as ``"probabilities, one for each loan"``.
+    gaps : bool, default False
+        Whether NaN may be among them.
+
+    Raises
+    ------
+    ReplyError
+        If it is something else.
+
+    Examples
+    --------
+    >>> as_numbers([True, 0.5], (2,), "weights")
+    array([1. , 0.5])
+    """
+    import numpy as np
+
+    try:
+        raw = np.asarray(answer)
+        if raw.dtype.kind not in "biufO" or any(isinstance(one, str) for one in raw.flat):
+            raise TypeError
+        values = raw.astype(float)
+    except (TypeError, ValueError):
+        found = kind_of(answer)
+    else:
+        missing = 0 if gaps else np.isnan(values).sum()
+        if values.shape == shape and not missing:
+            return values
+        right_shape = values.shape == shape
+        found = f"{missing} NaN" if right_shape else f"{kind_of(answer)}, of shape {values.shape}"
+    raise ReplyError(f"Expected {' x '.join(f'{n:,}' for n in shape)} {what}; got {found}.")
+
+
+def as_names(
+    answer: Any, among: Iterable[str], what: str = "columns", *, more: str = ""
+) -> set[str]:
+    """Return an answer that lists names, in any kind of collection.
+
+    Parameters
+    ----------
+    answer : object
+        Mostly what a learner's function has returned.
+    among : iterable of str
+        The names that there are.
+    what : str, default "columns"
+        What they are names of.
+    more : str, optional
+        What is added to a reply, such as with what the function was called.
+
+    Raises
+    ------
+    ReplyError
+        If it is something else, or one of its names is unknown.
+
+    Examples
+    --------
+    >>> sorted(as_names(("age", "sex", "age"), ["age", "income", "sex"]))
+    ['age', 'sex']
+    """
+    expected, known = f"Expected names of {what}", list(among)
+    single = isinstance(answer, str | bytes | Mapping) or hasattr(answer, "columns")
+    if single or not isinstance(answer, Collection) or getattr(answer, "ndim", 1) != 1:
+        raise ReplyError(f"{expected}, got {kind_of(answer)}. {more}")
+    names = list(answer)
+    if names and not isinstance(names[0], str) and {*map(str, names)} <= {"True", "False"}:
+        raise ReplyError(f"{expected}, got a mask of True and False. {more}")
+    for name in names:
+        if not isinstance(name, str) or name not in known:
+            raise ReplyError(f"{expected}; {name!r} is not in {', '.join(known)}. {more}")
+    return set(names)

@@ -18,10 +18,12 @@ Each exercise is a table, in the order in which they are asked::
         { answer = "0.14", reply = "Expected a function" },
         { change = { 'mean' = 'sum' }, reply = "a number of loans, not a share" },
     ]
+    replies.0 = "That is the first one's outcome. A share is of all."
 
-``kind`` and ``right`` may be left out. A text in three quotes may have several lines, and is read
-as one. Code keeps its lines, and may be indented as a whole. A wrong answer is either code or a
-``change`` of the solution: some of its passages, and what stands in their place.
+``kind``, ``right`` and ``replies`` may be left out; a judge reads the last. A text in three quotes
+may have several lines, and is read as one. Code keeps its lines, and may be indented as a whole. A
+wrong answer is either code or a ``change`` of the solution: some of its passages, and what stands
+in their place.
 """
 
 from __future__ import annotations
@@ -33,6 +35,33 @@ from pathlib import Path
 from typing import Any
 
 KINDS = ("code", "design", "number", "choice")
+_COURSE = Path(__file__).resolve().parents[1]
+
+
+def path(lesson: str) -> Path:
+    """Return where a lesson's texts are, or would be."""
+    return _COURSE / f"lesson_{lesson.replace('.', '_')}" / "exercises.toml"
+
+
+def replies(id: str) -> dict[str, str]:
+    """Return an exercise's replies to typical answers, for a judge that `judges` makes.
+
+    Parameters
+    ----------
+    id : str
+        The exercise.
+
+    Returns
+    -------
+    dict of str to str
+        By the answer, or the part of it, that they reply to.
+
+    Examples
+    --------
+    >>> replies("2.7-a")["E"]
+    'E: fields are matched by name. Does their order matter?'
+    """
+    return read(path(id.partition("-")[0]))[id]["replies"]
 
 
 def read(path: Path) -> dict[str, dict[str, Any]]:
@@ -64,7 +93,9 @@ def read(path: Path) -> dict[str, dict[str, Any]]:
 
 
 def _fields(table: Any) -> dict[str, Any]:
-    _keys(table, ("question", "hints", "solution", "wrong"), optional=("right", "kind"))
+    _keys(table, ("question", "hints", "solution", "wrong"), optional=("right", "kind", "replies"))
+    if not table["hints"]:
+        raise ValueError("hints is empty; expected at least one")
     solution = _code(table["solution"])
     fields = {
         "question": _line(table["question"]),
@@ -74,6 +105,9 @@ def _fields(table: Any) -> dict[str, Any]:
     }
     if "right" in table:
         fields["right"] = _line(table["right"])
+    if "replies" in table:
+        texts = _is(dict, table["replies"]).items()
+        fields["replies"] = {answer: _line(text) for answer, text in texts}
     if "kind" in table:
         fields["kind"] = _is(str, table["kind"])
         if fields["kind"] not in KINDS:

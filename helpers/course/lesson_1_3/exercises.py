@@ -2,11 +2,22 @@
 
 from __future__ import annotations
 
-import functools
+from functools import cache
 from typing import Any
 
+import numpy as np
+import pandas as pd
+from sklearn.base import BaseEstimator, ClassifierMixin
+from sklearn.datasets import load_digits
+from sklearn.ensemble import ExtraTreesClassifier
+from sklearn.linear_model import LogisticRegression
+from sklearn.svm import SVC
+
+from helpers import world
+from helpers.base.stats import auc
 from helpers.course.exercises.calls import ReplyError, run
-from helpers.course.exercises.judges import as_number, name, number
+from helpers.course.exercises.judges import as_number, as_numbers, name, number
+from helpers.course.exercises.texts import replies
 
 BUDGET = 200
 FOUND = 28  # wrong labels found by 200 checks, on average, that are enough
@@ -14,11 +25,9 @@ WORLDS = 16
 GAIN = 2.5  # points of accuracy above plain copies that are enough
 
 
-@functools.cache
+@cache
 def _offices() -> list[tuple[Any, tuple[str, tuple[int, int]]]]:
     """Return what clerks wrote in five offices, and who needs a rule about which pair."""
-    from helpers import world
-
     needs = [("B", (3, 8), 0.5), ("D", (9, 4), 0.35), ("A", (1, 7), 0.45), ("C", (5, 6), 0.6)]
     needs.append(("B", (2, 7), 0.7))
     offices = []
@@ -58,15 +67,9 @@ def _rule(answer: Any) -> str | None:
     return None
 
 
-@functools.cache
+@cache
 def _typed() -> list[tuple[Any, Any, Any, Any]]:
     """Return models, and digits with labels of which it is known whether they are wrong."""
-    from sklearn.datasets import load_digits
-    from sklearn.ensemble import ExtraTreesClassifier
-    from sklearn.linear_model import LogisticRegression
-
-    from helpers import world
-
     X, y = load_digits(return_X_y=True)
     X, y = X[:900] / 16, y[:900]
     habits = {"slips": world.habit(slips=0.1), "3 as 8": world.habit({(3, 8): 0.3}, slips=0.06)}
@@ -79,8 +82,6 @@ def _typed() -> list[tuple[Any, Any, Any, Any]]:
 
 
 def _suspects(answer: Any) -> str | None:
-    import numpy as np
-
     for model, X, written, wrong in _typed():
         kind = type(model).__name__
         got = np.asarray(run(answer, model, X, written, about=f"900 digits and a {kind}"))
@@ -99,17 +100,12 @@ def _suspects(answer: Any) -> str | None:
     return None
 
 
-@functools.cache
+@cache
 def _books() -> list[tuple[Any, Any]]:
     """Return loan books with one fault each, and their true outcomes.
 
     A model's risk is imitated: the true log-odds with an error, which has the linear model's AUC.
     """
-    import numpy as np
-    import pandas as pd
-
-    from helpers import world
-
     books = []
     for seed in range(WORLDS):
         rng = np.random.default_rng([13, seed])
@@ -167,14 +163,10 @@ def _plan(answer: Any) -> str | None:
 
 
 def _undo(answer: Any) -> str | None:
-    import numpy as np
-
     given = np.array([0.0, 0.1, 0.35, 0.5, 0.8, 1.0])
     for prior in (0.15, 0.5, 0.02, 0.4):
         about = f"p = {given.tolist()}, prior = {prior}"
-        got = np.asarray(run(answer, given, prior, about=about))
-        if got.shape != given.shape or got.dtype.kind != "f":
-            return f"Expected an array of {len(given)} probabilities, got {got!r:.80}."
+        got = as_numbers(run(answer, given, prior, about=about), (6,), "probabilities", gaps=True)
         right = given * prior / (given * prior + (1 - given) * (1 - prior))
         if np.allclose(got, right, atol=1e-6):
             continue
@@ -196,9 +188,6 @@ def _undo(answer: Any) -> str | None:
 
 def _spied() -> tuple[Any, list[dict[str, Any]], Any, Any]:
     """Return a model that notes which rows it learns and which it is asked about; and data."""
-    import numpy as np
-    from sklearn.base import BaseEstimator, ClassifierMixin
-
     rng = np.random.default_rng(3)
     y = (rng.random(1_000) < 0.12).astype(int)
     X = np.c_[np.arange(1_000), rng.normal(size=1_000) + 0.8 * y]
@@ -222,8 +211,6 @@ def _spied() -> tuple[Any, list[dict[str, Any]], Any, Any]:
 
 
 def _resampled(answer: Any) -> str | None:
-    from helpers.base.stats import auc
-
     model, notes, X, y = _spied()
     got = as_number(run(answer, model, X, y, about="1,000 rows and a model that takes notes"))
     if got is None:
@@ -242,13 +229,9 @@ def _resampled(answer: Any) -> str | None:
     return None
 
 
-@functools.cache
+@cache
 def _draws() -> list[tuple[Any, ...]]:
     """Return draws of 50 digits, digits to be read, and the accuracy with plain copies."""
-    import numpy as np
-    from sklearn.datasets import load_digits
-    from sklearn.svm import SVC
-
     X, y = load_digits(return_X_y=True)
     X = (X / 16).astype("float32")
     draws = []
@@ -260,15 +243,11 @@ def _draws() -> list[tuple[Any, ...]]:
 
 
 def _augmented(answer: Any) -> str | None:
-    import numpy as np
-    from sklearn.svm import SVC
-
     gains = []
     for X, y, X_exam, y_exam, plain in _draws():
         images = np.tile(X, (10, 1)).reshape(-1, 8, 8, 1)
-        made = np.asarray(run(answer, images, about="500 images of shape (8, 8, 1)"))
-        if made.shape != images.shape or made.dtype.kind not in "fiu":
-            return f"Expected numbers of shape {images.shape}, got {made.dtype}, {made.shape}."
+        made = run(answer, images, about="500 images of shape (8, 8, 1)")
+        made = as_numbers(made, images.shape, "pixels", gaps=True)
         if np.allclose(made, images, atol=1e-6):
             return (
                 "The images come back as they were. Keras' random layers are idle unless they are "
@@ -291,13 +270,7 @@ JUDGES = {
     "1.3-a": number(
         0.3207,
         within=0.01,
-        replies={
-            0.9: "That is the agreement. How much of it would two clerks reach who never read?",
-            0.8528: "That is the agreement by chance. How far above it are they, and how far "
-            "could they be?",
-            0.0472: "That is how far they are above chance. Divide by how far they could be.",
-            0.349: "By chance they also agree on a few that both mark.",
-        },
+        replies=replies("1.3-a"),
     ),
     "1.3-b": _rule,
     "1.3-c": _suspects,
@@ -308,11 +281,6 @@ JUDGES = {
     "1.3-h": name(
         "B",
         among="ABCD",
-        replies={
-            "A": "A model of 14 columns does not know the file. Its surprise is not a verdict.",
-            "C": "A default is drawn by life. A denial was decided by somebody, for reasons "
-            "that may be in the file, and good or bad.",
-            "D": "It may be so. But something that these columns lack could explain it, too.",
-        },
+        replies=replies("1.3-h"),
     ),
 }

@@ -2,36 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Collection
 from functools import cache
 from typing import TYPE_CHECKING, Any
 
 from helpers.course.exercises.calls import ReplyError, run
-from helpers.course.exercises.judges import as_number, chosen
+from helpers.course.exercises.judges import as_names, as_number, chosen
 
 if TYPE_CHECKING:
     import pandas as pd
 
 WORLDS = range(11, 21)
 LEAST_NET = 846  # euro; the solution leaves 847.7, the form without account access 842.8
-
-
-def _names(answer: Any, among: Collection[str], called: str = "") -> set[str]:
-    """Return names of columns as a set; raise a ReplyError if they are something else."""
-    import numpy as np
-    import pandas as pd
-
-    listed = isinstance(answer, Collection | pd.Series | pd.Index | np.ndarray)
-    if not listed or isinstance(answer, str | Mapping | pd.DataFrame):
-        raise ReplyError(f"Expected names of columns, got {type(answer).__name__}. {called}")
-    names = list(answer)
-    if names and all(isinstance(name, bool | np.bool_) for name in names):
-        raise ReplyError(f"Expected names of columns, got a mask of True and False. {called}")
-    for name in names:
-        if not isinstance(name, str) or name not in set(among):
-            known = ", ".join(among)
-            raise ReplyError(f"Expected names of columns; {name!r} is not in {known}. {called}")
-    return set(names)
 
 
 # mean, standard deviation, differences, price, verdict, reply
@@ -88,7 +70,7 @@ def _pick(answer: Any) -> str | None:
 
     X, y, causes = _shop()
     about = "1,000 rows of 10 columns, and k = 4."
-    got = _names(run(answer, X[:1_000], y[:1_000], 4, seconds=20, about=about), list(X), about)
+    got = as_names(run(answer, X[:1_000], y[:1_000], 4, seconds=20, about=about), X, more=about)
     if len(got) != 4:
         return f"Expected 4 names, got {len(got)}. It was called with {about}"
     areas = []
@@ -171,7 +153,7 @@ _LATE = {
 def _too_late(answer: Any) -> str | None:
     before, after = _snapshots()
     about = "400 applications at the decision and 430 in the warehouse, in another order."
-    got = _names(run(answer, before, after, about=about), list(after), about)
+    got = as_names(run(answer, before, after, about=about), after, more=about)
     right = {"calls", "status", "letters", "recovered"}
     if {"age", "outside_score"} <= got:
         return "The rows come in another order. Is each application compared with itself?"
@@ -199,7 +181,9 @@ _TRIMS = [
 def _trim(answer: Any) -> str | None:
     for columns, net, expected, reply in _TRIMS:
         about = f"the columns {list(columns)} and a net value of this test's own."
-        got = _names(run(answer, list(columns), net, about=about), columns, f"Called with {about}")
+        got = as_names(
+            run(answer, list(columns), net, about=about), columns, more=f"Called with {about}"
+        )
         if got != expected:
             kept = ", ".join(sorted(got)) or "nothing"
             return f"{reply} Called with {about[:-1]}, your function kept {kept}."
@@ -211,7 +195,7 @@ def _plan(answer: Any) -> str | None:
 
     from helpers.course.lesson_2_4 import view
 
-    columns = _names(answer, [*view.CANDIDATES, "service_contacts"])
+    columns = as_names(answer, [*view.CANDIDATES, "service_contacts"])
     if "service_contacts" in columns:
         return "Nobody has been in contact yet when the form is filled in."
     if refused := columns & set(view.FORBIDDEN):

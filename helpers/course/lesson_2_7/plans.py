@@ -17,6 +17,7 @@ UNNOTICED = 90  # days after which somebody asks about a feed that is silent
 MENDED = 7  # days from the alarm to the first refresh that works
 MORE_MISSING = 0.05  # the alarm: so much more is missing in a week than is usual
 BUREAU = ["late_payments", "utilization"]
+START, DAY = pd.Timestamp("2025-01-01"), pd.Timedelta(days=1)
 
 
 def price(refresh_days: float, ttl_days: float, seed: int = 2025) -> dict[str, float]:
@@ -41,19 +42,19 @@ def price(refresh_days: float, ttl_days: float, seed: int = 2025) -> dict[str, f
         share; ``silent feed noticed after``, in days.
     """
     year = _year(seed)
-    at, silent = year["at"], year["silent"]
+    at, silent = year["at"], 60 + seed * 37 % 150
     refreshed = np.floor(at / refresh_days) * refresh_days
     frozen = np.minimum(refreshed, silent)
-    missing = np.isnan(_seen(year, frozen, ttl_days)[:, 0])
+    missing = _seen(year, frozen, ttl_days)[BUREAU[0]].isna()
     usual = missing[at < silent].mean()
-    noticed = UNNOTICED
-    for day in range(1, UNNOTICED):
-        week = (at > silent + day - 7) & (at <= silent + day)
-        if missing[week].mean() > usual + MORE_MISSING:
-            noticed = day
-            break
+
+    def in_week(day: int) -> float:
+        return missing[(at > silent + day - 7) & (at <= silent + day)].mean()
+
+    alarms = (day for day in range(1, UNNOTICED) if in_week(day) > usual + MORE_MISSING)
+    noticed = next(alarms, UNNOTICED)
     seen = _seen(year, np.where(at < silent + noticed + MENDED, frozen, refreshed), ttl_days)
-    lost = (year["best"] - _earned(year, seen)) * 12 * A_MONTH
+    lost = (_earned(year, year["frame"][BUREAU]) - _earned(year, seen)) * 12 * A_MONTH
     paid = REFRESH * 365 / refresh_days
     return {
         "refreshes": paid,
@@ -64,43 +65,46 @@ def price(refresh_days: float, ttl_days: float, seed: int = 2025) -> dict[str, f
     }
 
 
-@cache
-def _model() -> Any:
-    return linear(world.World(2024).applications(("2024-01", "2024-06"), 1_000))
+def news(history: pd.DataFrame) -> pd.DataFrame:
+    """Return a bureau's messages in the order of arrival, without old statements that come late."""
+    sent = history.astype({"arrival_time": "datetime64[ns]"})
+    sent = sent.sort_values(["arrival_time", "event_time"])
+    return sent[sent["event_time"] == sent.groupby("application_id")["event_time"].cummax()]
+
+
+def as_known(requests: pd.DataFrame, news: pd.DataFrame) -> pd.DataFrame:
+    """Return for each request the newest statement that had arrived by ``applied_at``, if any."""
+    asked = requests[["application_id", "applied_at"]].astype({"applied_at": "datetime64[ns]"})
+    asked = asked.assign(row=np.arange(len(asked))).sort_values("applied_at")
+    times = {"left_on": "applied_at", "right_on": "arrival_time"}
+    found = pd.merge_asof(asked, news, **times, by="application_id")
+    return found.sort_values("row", ignore_index=True)
+
+
+_model = cache(lambda: linear(world.World(2024).applications(("2024-01", "2024-06"), 1_000)))
 
 
 @cache
 def _year(seed: int, n: int = 500) -> dict[str, Any]:
-    """Return a year's applications, and each one's messages in the order of their statements."""
+    """Return a year's applications, the day and the worth of each, and what the bureau sends."""
     lender = world.World(seed)
     frame = lender.applications(("2025-01", "2025-12"), n)
-    history = world.bureau_history(frame, seed=seed)
-    start, day = pd.Timestamp("2025-01-01"), pd.Timedelta(days=1)
-    history = history.sort_values(["event_time", "arrival_time"])
-    place = frame["application_id"].searchsorted(history["application_id"])
-    turn = history.groupby("application_id").cumcount().to_numpy()
-    columns = {name: (history[f"{name}_time"] - start) / day for name in ("event", "arrival")}
-    columns |= {name: history[name] for name in BUREAU}
-    year: dict[str, Any] = {"frame": frame, "silent": 60 + seed * 37 % 150}
-    for name, values in columns.items():
-        year[name] = np.full((len(frame), turn.max() + 1), np.inf)
-        year[name][place, turn] = values
-    year["at"] = ((frame["applied_at"] - start) / day).to_numpy()
-    year["worth"] = lender.expected_profit(frame)
-    year["best"] = _earned(year, frame[BUREAU].to_numpy())
-    return year
+    return {
+        "frame": frame,
+        "at": ((frame["applied_at"] - START) / DAY).to_numpy(),
+        "worth": lender.expected_profit(frame),
+        "news": news(world.bureau_history(frame, seed=seed)),
+    }
 
 
-def _seen(year: dict[str, Any], known: np.ndarray, ttl: float) -> np.ndarray:
-    """Return what the model sees of each application: the newest of what had arrived by then."""
-    arrived = year["arrival"] <= known[:, None]
-    newest = arrived.shape[1] - 1 - arrived[:, ::-1].argmax(axis=1)
-    rows = np.arange(len(newest))
-    fresh = arrived.any(axis=1) & (year["at"] - year["event"][rows, newest] <= ttl)
-    return np.column_stack([np.where(fresh, year[name][rows, newest], np.nan) for name in BUREAU])
+def _seen(year: dict[str, Any], known: np.ndarray, ttl: float) -> pd.DataFrame:
+    """Return what the model sees of each application: the newest of what was known on a day."""
+    found = as_known(year["frame"].assign(applied_at=START + known * DAY), year["news"])
+    fresh = (year["frame"]["applied_at"] - found["event_time"]) / DAY <= ttl
+    return found[BUREAU].where(fresh)
 
 
-def _earned(year: dict[str, Any], seen: np.ndarray) -> float:
-    frame = year["frame"].assign(**dict(zip(BUREAU, seen.T, strict=True)))
+def _earned(year: dict[str, Any], seen: pd.DataFrame) -> float:
+    frame = year["frame"].assign(**seen)
     granted = world.profit(frame, _model().predict_proba(frame)[:, 1]) > 0
     return float(np.mean(year["worth"] * granted))

@@ -10,8 +10,8 @@ from helpers import world
 from helpers.base import style
 from helpers.course.views import Explorer, subplots
 
-JOINS = {"latest": (style.ORANGE, "D"), "event time": (style.RED, "s")}
-JOINS["event and arrival"] = (style.BLUE, "o")
+JOINS = {"latest": (style.ORANGE, "D", 21), "event time": (style.RED, "s", 17)}
+JOINS["event and arrival"] = (style.BLUE, "o", 13)
 
 
 class Timeline(Explorer):
@@ -45,27 +45,13 @@ class Timeline(Explorer):
             "paid, and corrected": again & (rows["defaulted"] == 0),
             "a statement is under way": moved & (rows["closed"] < -3) & (rows["arrived"] > 3),
         }
+        spread = rows.groupby("application_id")["late_payments"].transform("nunique")
         for name, of_kind in kinds.items():  # the customer with the most different values
-            customers = rows[rows["application_id"].isin(rows.loc[of_kind, "application_id"])]
-            spread = customers.groupby("application_id")["late_payments"].nunique()
-            self.histories[name] = rows[rows["application_id"] == spread.idxmax()]
+            customer = rows.loc[spread[of_kind].idxmax(), "application_id"]
+            self.histories[name] = rows[rows["application_id"] == customer]
 
     def answers(self, customer: str, asked: int, built: int) -> dict[str, pd.Series]:
-        """Return the statement that each join takes.
-
-        Parameters
-        ----------
-        customer : str
-            A key of ``histories``.
-        asked : int
-            Day of the request, counted from the application.
-        built : int
-            Days from the request to the day on which the table is built.
-
-        Returns
-        -------
-        dict of str to pandas.Series
-        """
+        """Return the statement that each join takes, asked on a day, built so many days later."""
         rows = self.histories[customer]
         there = rows[rows["arrived"] <= asked + built]
         past = there[there["closed"] <= asked]
@@ -83,31 +69,25 @@ class Timeline(Explorer):
         }
 
     def describe(self, customer: str, asked: int, built: int) -> str:
-        found = self.answers(customer, asked, built)
         text = "; ".join(
             f"{name} {one.late_payments:.0f} (closed on day {one.closed:.0f}, "
             f"arrived on day {one.arrived:.0f})"
-            for name, one in found.items()
+            for name, one in self.answers(customer, asked, built).items()
         )
         return f"Asked on day {asked}, table built {built} days later. Late payments: {text}."
 
     def plot(self, customer: str, asked: int, built: int, ax: Any = None) -> Any:
         ax = subplots(ax, (7.6, 4.6))
-        rows = self.histories[customer]
         ax.axhspan(-200, asked, color="#EEEEEE", zorder=0)
         ax.axvline(asked, color=style.GREY, lw=1)
         ax.axhline(asked, color=style.GREY, lw=1)
         ax.axhline(asked + built, color=style.GREY, lw=1, ls="--")
-        there = rows["arrived"] <= asked + built
-        for part, colour in ((rows[there], style.BLACK), (rows[~there], "#BBBBBB")):
-            for one in part.itertuples():
-                ax.text(
-                    one.closed, one.arrived, one.late_payments, color=colour, size=10,
-                    ha="center", va="center", clip_on=True,
-                )  # fmt: skip
-        for size, (name, one) in zip((21, 17, 13), self.answers(customer, asked, built).items(),
-                                     strict=True):  # fmt: skip
-            colour, marker = JOINS[name]
+        look = {"size": 10, "ha": "center", "va": "center", "clip_on": True}
+        for one in self.histories[customer].itertuples():
+            colour = style.BLACK if one.arrived <= asked + built else "#BBBBBB"
+            ax.text(one.closed, one.arrived, one.late_payments, color=colour, **look)
+        for name, one in self.answers(customer, asked, built).items():
+            colour, marker, size = JOINS[name]
             ax.plot(one.closed, one.arrived, marker, ms=size, mec=colour, mew=2, mfc="none", ls="",
                     label=f"{name}: {one.late_payments:.0f}")  # fmt: skip
         look = {"textcoords": "offset points", "size": 10, "color": style.GREY}

@@ -69,10 +69,8 @@ class Bank:
         months = (("2026-10", "2026-11"), ("2027-04", "2027-09"))
         self.new, self.test = map(self.lender.applications, months)
         self.prepare = features()
-        self.X, self.X_test = (
-            self.prepare.fit_transform(self.new),
-            self.prepare.transform(self.test),
-        )
+        self.X = self.prepare.fit_transform(self.new)
+        self.X_test = self.prepare.transform(self.test)
         self.y = self.new["defaulted"].to_numpy()
         self._worth = self.lender.expected_profit(self.test)
         self.best = float(np.mean(np.maximum(self._worth, 0)))

@@ -4,54 +4,39 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+import pandas as pd
+from sklearn.datasets import load_digits
+from sklearn.linear_model import LogisticRegression
 from threadpoolctl import threadpool_limits
 
+from helpers import world
 from helpers.course.exercises.calls import ReplyError, run
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
+from helpers.course.exercises.judges import as_names, as_numbers
+from helpers.course.lesson_2_8 import bank as room
 
 PRICES = {"early_arrears": 0, "bureau_alert": 24, "debt_adviser": 24, "collections_note": 0}
 HAND_LABEL = 0.05  # like the prices: in euro an application
 TARGET = 296
 
 
-def _numbers(got: Any, n: int, what: str) -> np.ndarray:
-    import numpy as np
-
-    try:
-        values = np.asarray(got, float)
-    except (TypeError, ValueError):
-        values = np.empty(0)
-    if values.shape != (n,) or np.isnan(values).any():
-        found = f"{np.isnan(values).sum()} NaN" if values.shape == (n,) else type(got).__name__
-        raise ReplyError(f"Expected {n:,} {what}; your function returned {found}.")
-    return values
-
-
 def _posterior(votes: np.ndarray, prior: Any, hit: np.ndarray, false: np.ndarray) -> np.ndarray:
-    import numpy as np
-
     odds = np.where(votes == 1, hit / false, 1) * np.where(votes == 0, (1 - hit) / (1 - false), 1)
     odds = odds.prod(axis=1) * prior / (1 - prior)
     return odds / (1 + odds)
 
 
 def _e_step(answer: Any) -> str | None:
-    import numpy as np
-
     rng = np.random.default_rng(5)
     for prior in (0.3, rng.uniform(0.05, 0.8, 60)):
         hit, false = rng.uniform(0.3, 0.8, 5), rng.uniform(0.02, 0.2, 5)
         votes = rng.choice([0, 1, np.nan], (60, 5), p=[0.45, 0.25, 0.3])
         votes[0] = np.nan  # a loan on which nobody has an opinion
-        got = run(
-            answer, votes, prior, hit, false, about=f"60 x 5 votes, prior {np.mean(prior):.2f}"
-        )
-        got = _numbers(got, 60, "probabilities, one for each loan")
+        about = f"60 x 5 votes, prior {np.mean(prior):.2f}"
+        got = run(answer, votes, prior, hit, false, about=about)
+        got = as_numbers(got, (60,), "probabilities, one for each loan")
         slips = {
             "No opinion is counted as silence. A source that knows nothing of a loan must leave "
             "its odds as they were.": (np.nan_to_num(votes), prior),
@@ -73,9 +58,6 @@ def _e_step(answer: Any) -> str | None:
 @cache
 def _gossips(seed: int) -> tuple[pd.DataFrame, pd.Series, set[str], set[str]]:
     """Return votes of six sources, the truth, who copies whom, and who is nearly always right."""
-    import numpy as np
-    import pandas as pd
-
     rng = np.random.default_rng(seed)
     truth = rng.random(200) < 0.35
     rates = [(0.92, 0.02), (0.9, 0.03), (0.55, 0.05), (0.45, 0.08), (0.25, 0.02), (0.5, 0.1)]
@@ -91,16 +73,14 @@ def _copying(answer: Any) -> str | None:
     for seed in range(20):
         votes, truth, pair, experts = _gossips(seed)
         got = run(answer, votes, truth, about="200 votes of 6 sources and 200 outcomes")
-        if not isinstance(got, set | tuple | list) or not all(isinstance(x, str) for x in got):
-            return f"Expected the names of two sources; your function returned {got!r}."
-        if len(set(got)) != 2 or not set(got) <= set(votes):
+        if len(got := as_names(got, votes, "two sources")) != 2:
             return f"Expected two of {list(votes)}; your function returned {got!r}."
-        if set(got) == experts:
+        if got == experts:
             return (
                 f"Bank {seed + 1}: {got} agree because both are nearly always right. Two that know "
                 "the truth agree on it. How much is left among loans with the same outcome?"
             )
-        if set(got) != pair:
+        if got != pair:
             return (
                 f"Bank {seed + 1}: not {got}. Sources that seldom warn agree by being silent "
                 "together; compare with what chance gives, among the defaults and among the rest."
@@ -109,15 +89,13 @@ def _copying(answer: Any) -> str | None:
 
 
 def _calibrate(answer: Any) -> str | None:
-    import numpy as np
-
     rng, loss = np.random.default_rng(8), []
     for _ in range(30):
         z = rng.normal(-1, 1.4, 2_100)
         p, stated = 1 / (1 + np.exp(-z)), 1 / (1 + np.exp(rng.choice([0.9, -0.9]) - 0.55 * z))
         outcome = (rng.random(100) < p[:100]).astype(int)
         got = run(answer, stated[:100], outcome, stated[100:], about="100 hand labels, 2,000 risks")
-        got = _numbers(got, 2_000, "risks, one for each loan to decide on")
+        got = as_numbers(got, (2_000,), "risks, one for each loan to decide on")
         if (got < 0).any() or (got > 1).any():
             return "Risks are from 0 to 1, and some of yours are not."
         risks = (got, stated[100:], np.full(2_000, outcome.mean()), p[100:])
@@ -128,16 +106,11 @@ def _calibrate(answer: Any) -> str | None:
     if mine < best + 0.17 * (before - best):
         return None
     if mine > before - 0.1 * (before - best):
-        same = np.isclose(mine, constant, atol=1e-3)
-        return f"{text} " + (
-            "You give every loan the same risk: the level is right, and who is risky is lost."
-            if same
-            else "The hand labels have not helped: they say how the stated risks should be bent."
-        )
+        if np.isclose(mine, constant, atol=1e-3):
+            return f"{text} You give every loan the same risk: right on average, and nothing else."
+        return f"{text} The hand labels have not helped: they say how risks should be bent."
     if mine < best + 0.35 * (before - best):
-        return (
-            f"{text} The level is right, and it is one number. Are risks spread as they should be?"
-        )
+        return f"{text} The level is right. But are risks spread as they should be?"
     return f"{text} Better. But 100 labels carry two numbers, not a staircase, and need a scale."
 
 
@@ -145,11 +118,6 @@ def _calibrate(answer: Any) -> str | None:
 @threadpool_limits.wrap(limits=1)  # many small fits: two threads wait for each other
 def _earned(sources: tuple[str, ...], vote: str, hand: int) -> float:
     """Return what a plan earns in six other recessions, before costs."""
-    import numpy as np
-
-    from helpers import world
-    from helpers.course.lesson_2_8 import bank as room
-
     euro = []
     for seed in range(11, 17):
         lender, rng = room.bank(seed), np.random.default_rng(seed)
@@ -192,19 +160,12 @@ def _plan(answer: Any) -> str | None:
     return f"{text} The labels are crude, and too few hand labels, or none, mend them."
 
 
-@cache
-def _images() -> tuple[np.ndarray, np.ndarray]:
-    from sklearn.datasets import load_digits
-
-    return load_digits(return_X_y=True)
+_images = cache(lambda: load_digits(return_X_y=True))
 
 
 @threadpool_limits.wrap(limits=1)
 def _learn(draw: int, pick: Callable[..., Any]) -> float:
     """Return the accuracy on digits after 100 labels, bought 20 at a time."""
-    import numpy as np
-    from sklearn.linear_model import LogisticRegression
-
     (X, y), model = _images(), LogisticRegression(C=10, max_iter=500)
     order = np.random.default_rng(50 + draw).permutation(len(y))
     test, have, pool = order[:600], order[600:620], order[620:]
@@ -216,19 +177,15 @@ def _learn(draw: int, pick: Callable[..., Any]) -> float:
 
 @cache
 def _by_chance() -> float:
-    import numpy as np
-
     return float(np.mean([_learn(draw, lambda model, X, n: np.arange(n)) for draw in range(5)]))
 
 
 def _pick(answer: Any) -> str | None:
-    import numpy as np
-
     surer = []  # than the others in the pool
 
     def pick(model: Any, X: np.ndarray, n: int) -> np.ndarray:
         got = run(answer, model, X, n, about=f"a model, {len(X):,} images and n = {n}")
-        at = _numbers(got, n, "positions in X")
+        at = as_numbers(got, (n,), "positions in X")
         if (at % 1).any() or (at < 0).any() or (at >= len(X)).any() or len(set(at)) < n:
             raise ReplyError(f"Expected {n} different positions from 0 to {len(X) - 1}.")
         top = model.predict_proba(X).max(axis=1)
@@ -246,14 +203,12 @@ def _pick(answer: Any) -> str | None:
 
 @threadpool_limits.wrap(limits=1)
 def _spread(answer: Any) -> str | None:
-    import numpy as np
-
     (X, y), right = _images(), []
     for draw in range(4):
         order = np.random.default_rng(90 + draw).permutation(len(y))[:1_500]
         few = np.where(np.arange(1_500) < 50, y[order], -1)
         got = run(answer, X[order], few, about="1,500 images with pixels from 0 to 16, 50 labelled")
-        got = _numbers(got, 1_500, "digits, one for each image")[50:]
+        got = as_numbers(got, (1_500,), "digits, one for each image")[50:]
         right.append(np.mean(got == y[order[50:]]))
     text = f"Four splits: {np.mean(right):.0%} of the images without a label are right."
     if np.mean(right) >= 0.89:

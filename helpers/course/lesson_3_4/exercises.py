@@ -4,27 +4,28 @@ from __future__ import annotations
 
 from copy import deepcopy
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from helpers.course.exercises.calls import ReplyError, run
+import numpy as np
+import pandas as pd
+from threadpoolctl import threadpool_limits
+
+from helpers import world
+from helpers.course.exercises.calls import ReplyError, function, run
 from helpers.course.exercises.judges import as_number, number
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
+from helpers.course.exercises.texts import replies
+from helpers.course.lesson_3_4.gate import BAD, GOOD, stopped, trials
+from helpers.course.linear import NUMBERS, TEXTS, linear
 
 
 def _many(answer: Any, calls: list[tuple], about: str) -> list:
     """Return what a learner's function returns for each call, under one time limit for all."""
-    if isinstance(answer, type) or not callable(answer):
-        run(answer)  # which replies
-    return run(lambda: [answer(*deepcopy(one)) for one in calls], seconds=20, about=about)
+    tried = function(answer)
+    return run(lambda: [tried(*deepcopy(one)) for one in calls], seconds=20, about=about)
 
 
 @cache
 def _book(seed: int = 34, n: int = 6_000) -> tuple[pd.DataFrame, np.ndarray]:
-    from helpers import world
-
     lender = world.World(seed)
     frame = lender.applications("2025-05", n)
     return frame, lender.default_probability(frame)
@@ -32,16 +33,12 @@ def _book(seed: int = 34, n: int = 6_000) -> tuple[pd.DataFrame, np.ndarray]:
 
 def _above_best(truth: np.ndarray, p: np.ndarray) -> float:
     """Return by how much the expected log loss of p is above that of the truth."""
-    import numpy as np
-
     p = np.clip(p, 1e-6, 1 - 1e-6)
     loss = truth * np.log(truth / p) + (1 - truth) * np.log((1 - truth) / (1 - p))
     return float(loss.mean())
 
 
 def _finder(answer: Any) -> str | None:
-    import numpy as np
-
     frame, p = _book()
     rng, calls, planted = np.random.default_rng(34), [], []
     cells = frame["region"] + " x " + frame["purpose"]
@@ -72,8 +69,6 @@ def _finder(answer: Any) -> str | None:
 
 
 def _null(answer: Any) -> str | None:
-    import numpy as np
-
     rng, last = np.random.default_rng(0), None
     for p, n in ((_book()[1], 500), (_book()[1], 5_000), (rng.beta(1, 1, 3_000), 1_000)):
         values = []
@@ -99,42 +94,7 @@ def _null(answer: Any) -> str | None:
     return None
 
 
-def _recalibrated(answer: Any) -> str | None:
-    import numpy as np
-
-    rng, (_, truth) = np.random.default_rng(3), _book()
-    odds = np.log(truth / (1 - truth))
-    models = {"is too sure of itself": (1.7, 0.3), "is too timid": (0.6, -0.4), "is right": (1, 0)}
-    for name, (slope, level) in models.items():
-        p = 1 / (1 + np.exp(-(slope * odds + level)))
-        rows = [rng.choice(len(truth), 300, replace=False) for _ in range(25)]
-        calls = [(p[i], (rng.random(300) < truth[i]).astype(int), p) for i in rows]
-        answers = _many(answer, calls, "p and y of 300 loans, and p of 6,000 new ones")
-        if any(np.shape(got) != truth.shape for got in answers):
-            return (
-                f"Expected one probability for each of {len(truth):,} new p, got the shape "
-                f"{np.shape(answers[0])}."
-            )
-        worse = np.mean([_above_best(truth, np.asarray(got, float)) for got in answers])
-        if worse > 0.5:
-            return (
-                f"The log loss ends {worse:.1f} above the best: these look like decisions, or like "
-                "probabilities to repay."
-            )
-        if not worse < 0.006:
-            return (
-                f"For a model that {name} the log loss ends {worse:.3f} above the best; 300 rows "
-                "allow less than 0.006. How many numbers does your method learn from them? "
-                "And on which scale is the mistake a straight line?"
-            )
-    return None
-
-
 def _monotone(answer: Any) -> str | None:
-    from threadpoolctl import threadpool_limits
-
-    from helpers.course.linear import NUMBERS, TEXTS
-
     (frame, _), (fresh, truth) = _book(35, 4_000), _book()
     X, new = (one[NUMBERS + TEXTS].astype(dict.fromkeys(TEXTS, "category"))
               for one in (frame, fresh))  # fmt: skip
@@ -167,44 +127,7 @@ def _monotone(answer: Any) -> str | None:
     return None
 
 
-def _gamed(answer: Any) -> str | None:
-    import numpy as np
-
-    from helpers import world
-    from helpers.course.linear import linear
-
-    model = linear(_book(35, 4_000)[0])
-    frame = _book()[0].drop(columns="defaulted").head(2_000)
-
-    def ask(rows: pd.DataFrame) -> np.ndarray:
-        return world.profit(rows, model.predict_proba(rows)[:, 1]) > 0
-
-    for column, values in (("purpose", list(world.PURPOSES)), ("channel", list(world.CHANNELS))):
-        reached = np.any([ask(frame.assign(**{column: value})) for value in values], axis=0)
-        given = frame.copy()
-        if isinstance(answer, type) or not callable(answer):
-            run(answer)  # which replies
-        asked = (given, ask, column, values)
-        got = run(lambda asked=asked: answer(*asked), about=f"2,000 loans, ask, {column!r}")
-        if not given.equals(frame):
-            return "Your function changed the applications that it was given: ask with a copy."
-        if np.shape(got) != (len(frame),) or not set(np.unique(got)) <= {0, 1}:
-            return "Expected True or False for each row, in the order of the frame."
-        if (np.asarray(got, bool) & ask(frame)).any():
-            return "Applicants who are granted with the truth need no lie: count the refused only."
-        missed = (reached & ~ask(frame) & ~np.asarray(got, bool)).sum()
-        if missed or (np.asarray(got, bool) & ~reached).any():
-            return (
-                f"{missed} of the refused could lie in {column} and are not found; try each value."
-            )
-    return None
-
-
 def _promise(answer: Any) -> str | None:
-    import numpy as np
-
-    from helpers.course.linear import linear
-
     frame, truth = _book()
     p = linear(_book(35, 4_000)[0]).predict_proba(frame)[:, 1]
     rng, new = np.random.default_rng(5), np.arange(3_000, 6_000)
@@ -234,15 +157,10 @@ def _promise(answer: Any) -> str | None:
 
 
 def _gate(answer: Any) -> str | None:
-    import numpy as np
-
-    from helpers.course.lesson_3_4.gate import BAD, GOOD, stopped, trials
-
-    if isinstance(answer, type) or not callable(answer):
-        run(answer)  # which replies
+    tried = function(answer)
 
     def gate(table: pd.DataFrame) -> bool:
-        released = answer(table)
+        released = tried(table)
         if not isinstance(released, bool | np.bool_):
             raise ReplyError(f"Expected True (release) or False (stop), got {str(released)[:60]}.")
         return bool(released)
@@ -261,22 +179,11 @@ def _gate(answer: Any) -> str | None:
 JUDGES = {
     "3.4-a": number(
         7,
-        replies={
-            40: "Those that were not measured fail as well. They have another message.",
-            33: "So many were not measured. How many were, and are below?",
-            13: "That is March.",
-            2: "With a threshold of 0.75. Which one is asked for?",
-            15: "So many were measured. How many of them are below?",
-            48: "So many slices there are. How many were measured, and are below?",
-            1: "That is with a threshold of 0.70. Which one is asked for?",
-            0.47: "That is a share. How many slices are they?",
-        },
+        replies=replies("3.4-a"),
     ),
     "3.4-b": _finder,
     "3.4-c": _null,
-    "3.4-d": _recalibrated,
     "3.4-e": _monotone,
-    "3.4-f": _gamed,
     "3.4-g": _promise,
     "3.4-h": _gate,
 }

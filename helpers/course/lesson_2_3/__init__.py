@@ -1,0 +1,1 @@
+"""Lesson 2.3: its exercises and its view."""
