@@ -22,7 +22,7 @@ p { color: var(--soft); margin: .3rem 0; }
 progress { width: 100%; height: .6rem; accent-color: var(--solved); }
 table { border-collapse: collapse; width: 100%; }
 th, td { text-align: left; vertical-align: top; padding: .3rem .8rem .3rem 0;
-  border-top: 1px solid var(--line); font-weight: normal; }
+  border-top: 1px solid var(--line); font-weight: normal; overflow-wrap: anywhere; }
 th, td:last-child { white-space: nowrap; width: 1%; padding-right: .8rem; }
 thead { position: absolute; clip-path: inset(50%); }
 .solved { color: var(--solved); } .attempted { color: var(--attempted); }

@@ -40,7 +40,7 @@ class Shrinker(Explorer):
         import ipywidgets as w
 
         def choice(name: str, values: list, first: Any, unit: str = "") -> w.ToggleButtons:
-            look = {"style": {"description_width": "90px", "button_width": "62px"}}
+            look = {"style": {"description_width": "90px", "button_width": "70px"}}
             options = [(f"{value:g}{unit}", value) for value in values]
             return w.ToggleButtons(options=options, value=first, description=name, **look)
 
