@@ -27,7 +27,8 @@ from tools.figures import describe  # noqa: E402
 START = "0"  # the lesson number of the start page
 BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\(([^)]*)\)")
 CONTEXT = re.compile(r"^\*Track (?P<track>[^·]*?) +·.*\*$", re.M)
-LINK = re.compile(r"\]\((?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?\)")
+# Code is no link, even where it looks like one: `models[7](rows)`.
+LINK = re.compile(r"`+[^`]*`+|\]\((?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?\)")
 CHECK = re.compile(r"^check\(", re.M)
 HINTS = re.compile(r"(# (hint|solution)\(.*\)\n?)+")
 PROGRESS = re.compile(r"^progress\(\)$", re.M)
@@ -115,7 +116,13 @@ class Site:
 
     def relinked(self, text: str, origin: PurePosixPath) -> str:
         """Return Markdown of a file of the repository, with its links as they are on the site."""
-        return LINK.sub(lambda m: f"]({self.link(m[1], origin)}{m[2] or ''})", text)
+
+        def moved(found: re.Match) -> str:
+            if not found[1]:
+                return found[0]
+            return f"]({self.link(found[1], origin)}{found[2] or ''})"
+
+        return LINK.sub(moved, text)
 
     def tree(self) -> str:
         """Return the table of contents in MyST's Markdown."""

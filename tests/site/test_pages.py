@@ -159,6 +159,8 @@ def test_a_link_leads_to_a_page_or_into_the_repository(checkout):
     assert site.relinked(f"[a]({file})", origin).endswith("it/blob/main/pyproject.toml)")
     assert site.relinked("![a](../../docs/shot.png)", origin) == "![a](shot.png)"
     assert site.relinked("[a](https://b.c/d) [e](#f)", origin) == "[a](https://b.c/d) [e](#f)"
+    code = "`models[7](chunk)` and [`a`](../../docs/faq.md)"
+    assert site.relinked(code, origin) == "`models[7](chunk)` and [`a`](faq.md)"
     with pytest.raises(FileNotFoundError, match="nothing.md"):
         site.relinked("[a](nothing.md)", origin)
     site.write(checkout / "out")
