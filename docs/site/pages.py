@@ -28,7 +28,7 @@ START = "0"  # the lesson number of the start page
 BADGE = re.compile(r"\[!\[Open in Colab\]\([^)]*\)\]\(([^)]*)\)")
 CONTEXT = re.compile(r"^\*Track (?P<track>[^·]*?) +·.*\*$", re.M)
 # Code is no link, even where it looks like one: `models[7](rows)`.
-LINK = re.compile(r"`+[^`]*`+|\]\((?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?\)")
+LINK = re.compile(r"`[^`\n]+`|\]\((?![a-z]+:|#)([^)\s#]+)(#[^)\s]*)?\)")
 CHECK = re.compile(r"^check\(", re.M)
 HINTS = re.compile(r"(# (hint|solution)\(.*\)\n?)+")
 PROGRESS = re.compile(r"^progress\(\)$", re.M)
