@@ -88,7 +88,25 @@ class Exercise:
 
 
 def find(id: str) -> Exercise:
-    """Return the exercise with this id; the judges of its lesson are loaded on first use.
+    """Return the exercise with this id, without loading its judge.
+
+    Raises
+    ------
+    UnknownExerciseError
+        Naming the nearest ids.
+    """
+    found = re.fullmatch(r"([0-9.]+)-[a-z]", id) if isinstance(id, str) else None
+    if found:
+        for exercise in _load(found[1]):
+            if exercise.id == id:
+                return exercise
+    known = [exercise.id for exercises in exercises_by_lesson().values() for exercise in exercises]
+    near = difflib.get_close_matches(str(id), known, n=3, cutoff=0.3) or known[:3]
+    raise UnknownExerciseError(f"There is no exercise {id!r}. The nearest are {', '.join(near)}.")
+
+
+def judged(id: str, answer: object) -> Feedback:
+    """Judge an answer to the exercise with this id; its judge is loaded when an answer comes.
 
     Raises
     ------
@@ -97,15 +115,10 @@ def find(id: str) -> Exercise:
     ValueError
         If a judge of its lesson is without texts, or the other way round.
     """
-    found = re.fullmatch(r"([0-9.]+)-[a-z]", id) if isinstance(id, str) else None
-    if found:
-        for exercise in _load(found[1]):
-            if exercise.id == id:
-                _judges(found[1])  # here a fault of the module is not taken for one of the answer
-                return exercise
-    known = [exercise.id for exercises in exercises_by_lesson().values() for exercise in exercises]
-    near = difflib.get_close_matches(str(id), known, n=3, cutoff=0.3) or known[:3]
-    raise UnknownExerciseError(f"There is no exercise {id!r}. The nearest are {', '.join(near)}.")
+    exercise = find(id)
+    if answer is not ...:
+        _judges(id.partition("-")[0])  # a fault of the module is not taken for one of the answer
+    return exercise.feedback(answer)
 
 
 def exercises_by_lesson() -> dict[str, list[Exercise]]:
