@@ -20,8 +20,8 @@ WORLDS = range(100, 120)
 def main() -> None:
     """Print the tables."""
     print("least - largest of", ", ".join(f"{scene} {what}" for scene, what in PROMISES))
-    plans = [Limits(), *(Limits(*plan) for plan in product((32, 64, 128), (5, 8, 11), (2, 4, 6), (2,)))]
-    for limits in [*plans, Limits(64, 8, 4, 1), Limits(64, 8, 4, 4), Limits(256, 8, 1, 2)]:
+    some = [*product((32, 64, 128), (5, 8, 11), (2, 4, 6), (2,)), (64, 8, 4, 1), (64, 8, 4, 4)]
+    for limits in [Limits(), *(Limits(*plan) for plan in some)]:
         worlds = [rehearse(limits, seed) for seed in WORLDS]
         cells = [[world.loc[where, what] for world in worlds] for where, what in PROMISES]
         kept = [

@@ -10,7 +10,6 @@ import sys
 import tempfile
 import types
 from collections import Counter
-from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -51,7 +50,7 @@ def _prepared(answer: Any) -> str | None:
 class _Stub:
     """Answers as a model server with three inputs."""
 
-    def score(self, columns: Mapping[str, Any], label: str) -> Any:
+    def score(self, columns: dict[str, Any], label: str) -> Any:
         plain = columns["income"] / 1e5 + columns["age"] / 1e3 + (label == "canary")
         return (plain + [len(word) / 100 for word in columns["purpose"]]) / 3
 
@@ -74,8 +73,8 @@ class _Stub:
         if len(values) > 100:
             raise ReplyError(f"RESOURCE_EXHAUSTED: {len(values)} rows in one request.")
         score = self.score({name: v[:, 0] for name, v in columns.items()}, spec.version_label)
-        made = tf.make_tensor_proto(score[:, None], tf.float32)
-        return types.SimpleNamespace(outputs={"default_probability": made})
+        output = {"default_probability": tf.make_tensor_proto(score[:, None], tf.float32)}
+        return types.SimpleNamespace(outputs=output)
 
 
 def _grpc(answer: Any) -> str | None:
@@ -101,19 +100,16 @@ def _config(answer: Any) -> str | None:
     ):  # fmt: skip
         about = f"It was called with 'risk', '/models/risk', {versions} and {labels}."
         text = run(answer, "risk", "/models/risk", [*versions], {**labels}, about=about[19:])
-        if not isinstance(text, str):
-            return f"Expected text, got {kind_of(text)}. {about}"
         try:
-            read = text_format.Parse(text, config.ModelServerConfig()).model_config_list.config
+            read = text_format.Parse(str(text), config.ModelServerConfig()).model_config_list.config
         except text_format.ParseError as error:
-            return f"The server would not start; line:column {error}. {about}"
+            return f"No server can read this {type(text).__name__}; line:column {error}. {about}"
         found = read[0] if len(read) == 1 else config.ModelConfig()
-        policy = found.model_version_policy
         for field, seen, right in (
             ("name", found.name, "risk"), ("base_path", found.base_path, "/models/risk"),
             ("model_platform", found.model_platform, "tensorflow"),
-            ("policy", policy.WhichOneof("policy_choice"), "specific"),
-            ("versions", sorted(policy.specific.versions), sorted(versions)),
+            ("policy", found.model_version_policy.WhichOneof("policy_choice"), "specific"),
+            ("versions", sorted(found.model_version_policy.specific.versions), sorted(versions)),
             ("labels", dict(found.version_labels), labels),
         ):  # fmt: skip
             if seen != right:
@@ -182,9 +178,6 @@ URL, _ROWS = "/v1/models/credit", [{"income": [float(income)]} for income in ran
 
 
 class _User:
-    def __init__(self) -> None:
-        self.client, self.seen = self, []
-
     def request(self, method: str, url: str, **options: Any) -> Any:
         score = random.choice([0.2, 0.7, 7.0, -0.1])
         answer = mock.MagicMock(status_code=200, score=score)
@@ -222,6 +215,7 @@ def _play(text: str) -> tuple[list, list]:
         if not tasks or not hasattr(*kind, "wait_time"):
             raise ReplyError("Expected a subclass of HttpUser with a wait_time and tasks.")
         user = kind[0]()
+        user.client, user.seen = user, []
         getattr(user, "on_start", bool)()
         for one in tasks:
             for _ in range(int(240 * one.weight / sum(other.weight for other in tasks))):
@@ -234,7 +228,7 @@ def _locust(answer: Any) -> str | None:
         return f"Expected the text of a locustfile, got {kind_of(answer)}."
     says = replies("4.1-e")
     waits, seen = run(lambda: _play(answer), seconds=3, about="240 tasks of one user.")
-    posts = [one for one in seen if one[0] == "POST"]
+    posts = [body for method, _, body, _ in seen if method == "POST"]
     if min(waits) < 1 or max(waits) > 5 or max(waits) - min(waits) < 2:
         return f"The waits go from {min(waits):.1f} to {max(waits):.1f} s. {says['wait']}"
     wanted = {("POST", f"{URL}/labels/stable:predict"), ("GET", URL)}
@@ -242,10 +236,9 @@ def _locust(answer: Any) -> str | None:
         return f"{' '.join(min(strange))}: {says['address']}"
     if not 0.65 < len(posts) / len(seen) < 0.85:
         return f"{len(posts) / len(seen):.0%} of the requests are POST. {says['share']}"
-    rows = [one[2].get("instances", []) for one in posts if isinstance(one[2], Mapping)]
-    if len(rows) < len(posts) or any(list(row) not in [[one] for one in _ROWS] for row in rows):
+    if any(body not in [{"instances": [row]} for row in _ROWS] for body in posts):
         return says["body"]
-    if len({str(row) for row in rows}) < 30:
+    if len({str(body) for body in posts}) < 30:
         return says["cache"]
     for method, _, _, got in seen:
         if got.failure.called is not (method == "POST" and not 0 <= got.score <= 1):
@@ -267,16 +260,15 @@ def _limits(answer: Any) -> str | None:
         return f"Expected Limits of helpers.serving.batching, got {kind_of(answer)}."
     counts, says = [getattr(answer, name) for name in vars(answer)], replies("4.1-g")
     wait = as_number(counts.pop(1))
-    if wait is None or not 0 <= wait <= 1_000 or {*map(type, counts)} != {int}:
+    whole = {*map(type, counts)} == {int} and 1 <= min(counts) <= max(counts) <= 4_096
+    if not whole or wait is None or not 0 <= wait <= 1_000:
         return says["unit"]
-    if not 1 <= min(counts) <= max(counts) <= 4_096:
-        return says["range"]
     worlds = [rehearse(answer, seed) for seed in range(100, 120)]
     for (scene, column), most in PROMISES.items():
         found = [world.loc[scene, column] for world in worlds]
         if sum(value <= most for value in found) < 19:
-            seen = f"{scene}: {column} {min(found):.1f} to {max(found):.1f}, promised {most}. "
-            return seen + says[f"{scene}, {column}"]
+            spread = f"{min(found):.1f} to {max(found):.1f}, promised {most}"
+            return f"{scene}: {column} {spread}. {says[f'{scene}, {column}']}"
     return None
 
 

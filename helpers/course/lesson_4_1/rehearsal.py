@@ -3,13 +3,11 @@
 from __future__ import annotations
 
 import heapq
-from typing import TYPE_CHECKING
 
 import numpy as np
 import pandas as pd
 
-if TYPE_CHECKING:
-    from helpers.serving.batching import Limits
+from helpers.serving.batching import Limits
 
 CORES, BATCH_MS, ROW_MS, SLOT_MS = 2, 8.0, 0.25, 50.0
 # Requests per second, how much that varies from slot to slot, and the number of slots.
@@ -46,8 +44,7 @@ def _serve(times: np.ndarray, limits: Limits) -> tuple[list[float], float, float
     """Return the latencies, how long the cores worked, and the end, in milliseconds."""
     size, threads = limits.max_batch_size, limits.num_batch_threads
     free, queue = [0.0] * threads, []
-    latency: list[float] = []
-    busy = 0.0
+    latency, busy = [], 0.0
     for now in [*times.tolist(), np.inf]:
         while queue:
             due = queue[0] + limits.batch_timeout_ms

@@ -30,8 +30,8 @@ class CapacityPlanner(MovingExplorer):
         rows = {}
         for k in range(1, most + 1):
             one = queue(rate, service_ms / 1000, k)
-            times = {"mean (ms)": one.mean, "p50 (ms)": one.latency(0.5), "p99 (ms)": one.latency()}
             rows[k] = {"utilization (%)": round(100 * one.utilization)}
+            times = {"mean (ms)": one.mean, "p50 (ms)": one.latency(0.5), "p99 (ms)": one.latency()}
             rows[k] |= {name: round(1000 * seconds, 1) for name, seconds in times.items()}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("replicas")
 
