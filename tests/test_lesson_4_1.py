@@ -48,13 +48,17 @@ def test_the_planner_says_when_no_number_of_replicas_is_enough():
 
 def test_the_config_may_come_from_protobuf_itself():
     from google.protobuf import text_format
-
-    from helpers.serving.config import model_config
+    from tensorflow_serving.config.model_server_config_pb2 import ModelServerConfig
 
     def answer(name, folder, versions, labels):
         if not set(labels.values()) <= set(versions):
             raise ValueError(labels)
-        return text_format.MessageToString(model_config({name: folder}, versions, labels))
+        config = ModelServerConfig()
+        model = config.model_config_list.config.add(name=name, base_path=folder)
+        model.model_platform = "tensorflow"
+        model.model_version_policy.specific.versions.extend(versions)
+        model.version_labels.update(labels)
+        return text_format.MessageToString(config)
 
     assert find("4.1-c").judge(answer) is None
 
@@ -68,4 +72,18 @@ def test_a_locustfile_may_send_text_and_take_rows_in_turn():
         "random.choice(ROWS)", "next(TURN)"
     )
     text = text.replace('MODEL = "', 'TURN = itertools.cycle(ROWS)\nMODEL = "')
+    text = text.replace("answer.json()", "json.loads(answer.text)")
     assert exercise.judge(text.replace("@task(1)", "@task")) is None
+
+
+def test_a_locustfile_may_judge_every_answer_and_choose_the_task_itself():
+    exercise = find("4.1-e")
+    space = {}
+    exec(exercise.solution, space)
+    text = space["answer"].replace("return  # Locust counts it as failed", "answer.failure(503)")
+    text = text.replace("            score = answer", "            else: score = answer")
+    text = text.replace("            if not 0", "            if answer.ok and not 0")
+    assert exercise.judge(text) is None
+    one = "if random.random() > 0.75: return self.client.get(MODEL)\n        "
+    text = text.replace("@task(3)", "@task").replace("url, body", one + "url, body")
+    assert exercise.judge(text[: text.index("    @task(1)")]) is None

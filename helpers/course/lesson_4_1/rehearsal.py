@@ -43,8 +43,7 @@ def rehearse(limits: Limits, seed: int = 0) -> pd.DataFrame:
 def _serve(times: np.ndarray, limits: Limits) -> tuple[list[float], float, float]:
     """Return the latencies, how long the cores worked, and the end, in milliseconds."""
     size, threads = limits.max_batch_size, limits.num_batch_threads
-    free, queue = [0.0] * threads, []
-    latency, busy = [], 0.0
+    free, queue, latency, busy = [0.0] * threads, [], [], 0.0
     for now in [*times.tolist(), np.inf]:
         while queue:
             due = queue[0] + limits.batch_timeout_ms

@@ -38,16 +38,14 @@ class CapacityPlanner(MovingExplorer):
     def controls(self) -> dict[str, Any]:
         import ipywidgets as w
 
-        def slider(name: str, label: str, low: int, high: int, step: int = 1) -> w.IntSlider:
-            return w.IntSlider(
-                value=self.start[name], min=low, max=high, step=step, description=label,
-                style={"description_width": "190px"}, layout=w.Layout(width="560px"),
-            )  # fmt: skip
-
+        sizes = {"style": {"description_width": "190px"}, "layout": w.Layout(width="560px")}
         return {
-            "rate": slider("rate", "requests per second", 10, MOST, 10),
-            "service_ms": slider("service_ms", "service time (ms)", 1, 50),
-            "replicas": slider("replicas", "replicas", 1, 20),
+            name: w.IntSlider(self.start[name], low, high, step, description=label, **sizes)
+            for name, label, low, high, step in (
+                ("rate", "requests per second", 10, MOST, 10),
+                ("service_ms", "service time (ms)", 1, 50, 1),
+                ("replicas", "replicas", 1, 20, 1),
+            )
         }
 
     def describe(self, rate: float, service_ms: float, replicas: int) -> str:
