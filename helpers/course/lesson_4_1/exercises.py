@@ -178,7 +178,7 @@ URL, _ROWS = "/v1/models/credit", [{"income": [float(income)]} for income in ran
 def _caught(answer: Any) -> Any:
     answer.counted = answer.ok  # as Locust does where the task does not judge
     answer.success = lambda: vars(answer).update(counted=True)
-    answer.failure = lambda why: vars(answer).update(counted=False)
+    answer.failure = lambda exc: vars(answer).update(counted=False)
     yield answer
 
 
