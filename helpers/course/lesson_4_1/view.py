@@ -16,19 +16,7 @@ _ENDS = (50, 100, 250, 500, MOST)  # where the axis may end, so that the curve f
 
 
 class CapacityPlanner(MovingExplorer):
-    """Explore how latency depends on the load.
-
-    Parameters
-    ----------
-    rate : float, default 150
-        Requests per second, to start with.
-    service_ms : float, default 10
-        Milliseconds that a request keeps a replica busy.
-    replicas : int, default 2
-        Replicas.
-    target_ms : float, default 100
-        The p99 that was promised.
-    """
+    """Explore how latency depends on the load, from a first state; `target_ms` is of the p99."""
 
     def __init__(
         self, rate: float = 150, service_ms: float = 10, replicas: int = 2, target_ms: float = 100
@@ -38,45 +26,26 @@ class CapacityPlanner(MovingExplorer):
         self.target_ms = target_ms
 
     def to_frame(self, rate: float, service_ms: float, most: int = 8) -> pd.DataFrame:
-        """Return utilization and latency for 1, 2, ... `most` replicas.
-
-        Parameters
-        ----------
-        rate : float
-            Requests per second.
-        service_ms : float
-            Milliseconds that a request keeps a replica busy.
-        most : int, default 8
-            Replicas in the last row.
-
-        Returns
-        -------
-        pandas.DataFrame
-        """
+        """Return utilization and latency for 1, 2, ... `most` replicas."""
         rows = {}
-        for replicas in range(1, most + 1):
-            result = queue(rate, service_ms / 1000, replicas)
-            rows[replicas] = {
-                "utilization (%)": round(100 * result.utilization),
-                "mean (ms)": round(1000 * result.mean, 1),
-                "p50 (ms)": round(1000 * result.latency(0.5), 1),
-                "p99 (ms)": round(1000 * result.latency(0.99), 1),
-            }
+        for k in range(1, most + 1):
+            one = queue(rate, service_ms / 1000, k)
+            rows[k] = {"utilization (%)": round(100 * one.utilization)}
+            times = {"mean (ms)": one.mean, "p50 (ms)": one.latency(0.5), "p99 (ms)": one.latency()}
+            rows[k] |= {name: round(1000 * seconds, 1) for name, seconds in times.items()}
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("replicas")
 
     def controls(self) -> dict[str, Any]:
         import ipywidgets as w
 
-        def slider(name: str, label: str, low: int, high: int, step: int = 1) -> w.IntSlider:
-            return w.IntSlider(
-                value=self.start[name], min=low, max=high, step=step, description=label,
-                style={"description_width": "190px"}, layout=w.Layout(width="560px"),
-            )  # fmt: skip
-
+        sizes = {"style": {"description_width": "190px"}, "layout": w.Layout(width="560px")}
         return {
-            "rate": slider("rate", "requests per second", 10, MOST, 10),
-            "service_ms": slider("service_ms", "service time (ms)", 1, 50),
-            "replicas": slider("replicas", "replicas", 1, 20),
+            name: w.IntSlider(self.start[name], low, high, step, description=label, **sizes)
+            for name, label, low, high, step in (
+                ("rate", "requests per second", 10, MOST, 10),
+                ("service_ms", "service time (ms)", 1, 50, 1),
+                ("replicas", "replicas", 1, 20, 1),
+            )
         }
 
     def describe(self, rate: float, service_ms: float, replicas: int) -> str:
@@ -84,8 +53,10 @@ class CapacityPlanner(MovingExplorer):
         load = f"{rate:,.0f} requests/s on {replicas} replicas: {result.utilization:.0%} busy"
         if result.utilization >= 1:
             return f"{load}; overloaded, the queue grows without end."
-        p99 = 1000 * result.latency()
+        p99, idle = 1000 * result.latency(), service_ms * np.log(100)
         kept = "kept" if p99 <= self.target_ms else "missed"
+        if idle > self.target_ms:
+            kept += f" with any number of replicas: an idle one has a p99 of {idle:.0f} ms"
         return (
             f"{load}, p50 {1000 * result.latency(0.5):.0f} ms, p99 {p99:.0f} ms; the target of "
             f"{self.target_ms:.0f} ms is {kept}."
