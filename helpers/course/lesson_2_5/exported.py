@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import pandas as pd
 import tensorflow as tf
 
@@ -14,7 +12,7 @@ def scores(
     """Return the `eval` rows of months, and fresh rows, with a column of scores for each model."""
     files = [file for uri in months for file in tf.io.gfile.glob(f"{uri}/Split-eval/*")]
     rows = tf.constant(list(tf.data.TFRecordDataset(files, "GZIP").as_numpy_iterator()))
-    spec: dict[str, Any] = {name: tf.io.FixedLenFeature([], tf.string) for name in by}
+    spec = {name: tf.io.FixedLenFeature([], tf.string) for name in by}
     spec["defaulted"] = tf.io.FixedLenFeature([], tf.int64)
     held = pd.DataFrame({k: v.numpy() for k, v in tf.io.parse_example(rows, spec).items()})
     held[by] = held[by].apply(lambda column: column.str.decode("utf-8"))
