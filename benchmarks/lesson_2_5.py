@@ -1,7 +1,7 @@
 """Lesson 2.5: what a gate by slice lets through, and stops, in five worlds.
 
 ``python -m benchmarks.lesson_2_5`` prints the tables; ``--record`` also writes the file from which
-exercise 2.5-g counts, ``helpers/course/lesson_2_5/changes.npz``. Three candidates are measured
+exercise 2.5-f counts, ``helpers/course/lesson_2_5/changes.npz``. Three candidates are measured
 against a model in force, all of them logistic regressions: *mended* has the burden, and counts the
 late payments of the East once; the others also lose what the bureaus report about one group.
 """

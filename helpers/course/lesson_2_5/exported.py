@@ -1,7 +1,5 @@
 """Run in the TFX environment: what the exported models of runs say about rows."""
 
-from __future__ import annotations
-
 import pandas as pd
 import tensorflow as tf
 

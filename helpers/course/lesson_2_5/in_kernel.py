@@ -1,5 +1,6 @@
 """Run in the TFX environment: try a learner's component, and run a learner's pipeline."""
 
+import re
 import sys
 import tempfile
 import types
@@ -13,8 +14,7 @@ from tfx import v1 as tfx
 from tfx.types.standard_artifacts import Examples, ExampleStatistics
 from tfx.v1.dsl.components import InputArtifact, OutputArtifact, Parameter, component
 
-MONTH = 202506
-SPLITS = '["train", "eval"]'
+MONTH, SPLITS = 202506, '["train", "eval"]'
 PORTS = ("INPUTS", "examples statistics"), ("OUTPUTS", "admitted"), ("PARAMETERS", "schema_file")
 ABOUT = "a door, a month, the folder of months and a folder for all that is made."
 
@@ -22,10 +22,9 @@ ABOUT = "a door, a month, the folder of months and a folder for all that is made
 def judged(name: str, answer: str, months: dict[str, Any], schema: str) -> str | None:
     """Return the reply to a component or pipeline; `months` have frame and columns by fault."""
     try:
-        found = _found(answer, name)
         with tempfile.TemporaryDirectory() as work:
-            attempt = _try_component if name == "admit" else _try_pipeline
-            attempt(found, months, schema, Path(work))
+            tries = {"admit": _try_component, "create_pipeline": _try_pipeline}
+            tries[name](_found(answer, name), months, schema, Path(work))
     except ReplyError as reply:
         return str(reply)
     return None
@@ -64,23 +63,29 @@ def _try_component(door: Any, months: dict[str, Any], schema: str, work: Path) -
     for kind, names in PORTS:
         given = " ".join(sorted(getattr(door.SPEC_CLASS, kind)))
         _insist(given == names, f"Its {kind.lower()}: {given or 'none'}. Expected: {names}.")
+    schemas, refused = [schema, f"{work}/wider.pbtxt"], False
+    Path(schemas[1]).write_text(Path(schema).read_text().replace('"car"', '"car" value: "yacht"'))
     for fault, (frame, columns) in months.items():
-        asked = _artifacts(frame, work / fault) | {"schema_file": schema}
+        asked = _artifacts(frame, work / fault) | {"schema_file": schemas["wider" in fault]}
         admitted, about = asked["admitted"], f"a month with this fault: {fault}."
         error = _raised(lambda a=asked: door.EXECUTOR_SPEC.executor_class._FUNCTION(**a), about)
         came = f"{type(error).__name__}: {error}"
-        rows = len(list(Path(admitted.uri).rglob("*.gz")))
+        rows = len(list((work / fault / "admitted").rglob("*.gz")))
         if not columns:
-            _insist(error is None, f"A month without a fault was refused. {came}")
-            _insist(rows == 2, "It was admitted, but its rows are not in `admitted`.")
+            _insist(error is None, f"Refused, but `schema_file` has nothing against it. {came}")
+            _insist(rows == 2, "It was admitted, but its rows are not in the folder of `admitted`.")
             month, splits = admitted.get_int_custom_property("span"), admitted.split_names
             _insist(splits == SPLITS, "`admitted` does not say which splits it has. See `enough`.")
             _insist(month == MONTH, "`admitted` does not say which month it is. See `enough`.")
             continue
-        _insist(error is not None, f"It admitted {about} What stops a run is an exception.")
+        stops = "" if refused else " What stops a run is an exception."
+        _insist(error is not None, f"It admitted {about}{stops}")
+        refused, words = True, set(re.findall(r"\w+", str(error)))
+        _insist(isinstance(error, ValueError), f"It refused {about} Raise a ValueError, not {came}")
         named = all(one in str(error) for one in [*columns, str(MONTH)])
-        text = "The reason has to name the month and each column at fault. It was"
-        _insist(named, f"It refused {about} {text} {came}")
+        _insist(named, f"It refused {about} It lacks the month or a column at fault: {came}")
+        fine = sorted(words & set(frame) - set(columns))
+        _insist(not fine, f"It refused {about} It also names what is in order: {fine}")
         _insist(not rows, f"It refused {about} But the rows are in `admitted` already.")
 
 
@@ -109,6 +114,7 @@ def refuse(
     admitted: OutputArtifact[Examples], schema_file: Parameter[str],
 ) -> None:  # fmt: skip
     """Refuse any month."""
+    tfdv.load_schema_text(schema_file)
     raise ValueError(f"refused: {examples.get_int_custom_property('span')}")
 
 
@@ -123,12 +129,12 @@ def _try_pipeline(create: Any, months: dict[str, Any], schema: str, work: Path) 
     named = [type(one).__name__ for one in pipeline.components]
     for name, which in (("refuse", "the door that it was given"), ("StatisticsGen",) * 2):
         _insist(name in named, f"`components` lacks {which}.")
+    _insist(len(named) == 3, f"Three components were asked for. Yours: {' '.join(named)}.")
     config = pipeline.metadata_connection_config
     made = [config.sqlite.filename_uri if config else "", pipeline.pipeline_info.pipeline_root]
     inside = all(one.startswith(root) for one in made)
     _insist(inside, "Artifacts and store have to be in the folder `root` that it was given.")
-    told = bool(pipeline.beam_pipeline_args)
-    _insist(told, "The pipeline above says where Beam works. Yours does not.")
+    _insist(pipeline.beam_pipeline_args, "`two` says where Beam works. Yours does not.")
     error = _raised(lambda: tfx.orchestration.LocalDagRunner().run(pipeline), ABOUT, 60)
     _insist("refused" in str(error), f"It ran with a door that refuses all; it ended with: {error}")
     which = "It was asked for one month of two in the folder, and took in the other. Which argument"

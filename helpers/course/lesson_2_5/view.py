@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 from typing import Any
 
 import numpy as np
@@ -39,11 +40,8 @@ class SliceGate(MovingExplorer):
                 raise ValueError(f"{name} lacks {lacking}; it has {list(frame)}")
         self.before, *self.candidates = models
         self.by = list(by)
-        self._changes = {
-            (candidate, column): self._measure(evaluated, fresh, candidate, column)
-            for candidate in self.candidates
-            for column in by
-        }
+        each = itertools.product(self.candidates, self.by)
+        self._changes = {one: self._measure(evaluated, fresh, *one) for one in each}
 
     def to_frame(
         self, candidate: str, by: str, tolerance: float = 0.02, slice_tolerance: float = 0.03
@@ -61,8 +59,8 @@ class SliceGate(MovingExplorer):
         """Return for each candidate "blessed", or "not blessed" and the slices where it fails."""
         said = {}
         for candidate in self.candidates:
-            table = self.to_frame(candidate, by, tolerance, slice_tolerance)
-            failing = ", ".join(table.index[~table["passes"]])
+            table = self.to_frame(candidate, by, tolerance, slice_tolerance).query("not passes")
+            failing = ", ".join(table.index)
             said[candidate] = f"not blessed: {failing}" if failing else "blessed"
         return pd.Series(said)
 
@@ -83,9 +81,7 @@ class SliceGate(MovingExplorer):
     def describe(self, candidate: str, by: str, **gate: float) -> str:
         rows = self.to_frame(candidate, by, **gate).itertuples()
         changes = (f"{r.Index} {r.change:+.2f} [{r.low:+.2f}, {r.high:+.2f}]" for r in rows)
-        said = ". ".join(
-            f"{name}: {verdict}" for name, verdict in self.verdicts(by, **gate).items()
-        )
+        said = ". ".join(map(": ".join, self.verdicts(by, **gate).items()))
         what = f"{candidate} against {self.before}, change of the ROC AUC with its 95 % interval"
         return f"{said}. {what}: {'; '.join(changes)}."
 
@@ -123,14 +119,13 @@ class SliceGate(MovingExplorer):
         return Canvas(ax, shades=shades, lines=lines, dots=dots, truth=truth)
 
     def move(self, canvas: Canvas, candidate: str, by: str, **gate: float) -> None:
-        start = canvas.axes.get_xlim()[0]
-        gate = GATE | gate
+        start, gate = canvas.axes.get_xlim()[0], GATE | gate
         for y, passes in enumerate(self.to_frame(candidate, by, **gate)["passes"]):
             edge = -gate["slice_tolerance" if y else "tolerance"]
             canvas.shades[y].set(x=start, width=edge - start)
-            colour = style.BLUE if passes else style.RED
+            colour, marker = (style.BLUE, "o") if passes else (style.RED, "s")
             canvas.lines[y].set_color(colour)
-            canvas.dots[y].set(color=colour, marker="o" if passes else "s", mec="white")
+            canvas.dots[y].set(color=colour, marker=marker, mec="white")
 
     def _measure(
         self, evaluated: pd.DataFrame, fresh: pd.DataFrame, candidate: str, by: str
@@ -144,6 +139,6 @@ class SliceGate(MovingExplorer):
             error = _NORMAL * np.sqrt(max(cov[0, 0] + cov[1, 1] - 2 * cov[0, 1], 0.0))
             rows = len(evaluated) if name == ALL else int((evaluated[by] == name).sum())
             row = {"rows": rows, "before": old, "after": new, "change": new - old}
-            row |= {"low": new - old - error, "high": new - old + error, "truth": is_now - was}
-            table[str(name)] = row
+            interval = {"low": new - old - error, "high": new - old + error}
+            table[str(name)] = row | interval | {"truth": is_now - was}
         return pd.DataFrame.from_dict(table, orient="index").astype({"rows": int})
