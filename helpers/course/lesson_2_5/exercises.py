@@ -2,214 +2,139 @@
 
 from __future__ import annotations
 
-import functools
-from typing import Any
+from collections.abc import Mapping, Sequence
+from functools import cache, partial
+from pathlib import Path
+from types import SimpleNamespace
+from typing import TYPE_CHECKING, Any
 
-from helpers.course.exercises.judges import as_number, assigned, behaves, chosen
+from helpers import world
+from helpers.course.exercises import calls
+from helpers.course.exercises.calls import kind_of
+from helpers.course.exercises.judges import as_number, assigned, chosen
+from helpers.course.exercises.texts import replies
 
-MEASURED = (
-    "age",
-    "amount",
-    "channel",
-    "credit_history_years",
-    "employment",
-    "income",
-    "late_payments",
-    "purpose",
-    "region",
-    "term_months",
-    "utilization",
-    "years_employed",
-)
-COMPONENTS = (
-    "CsvExampleGen",
-    "StatisticsGen",
-    "ImportSchemaGen",
-    "ExampleValidator",
-    "admit",
-    "select_features",
-    "Transform",
-    "Tuner",
-    "Trainer",
-    "Evaluator",
-    "check_model",
-    "Pusher",
-)
-CHANGES = ("slice_tolerance", "module_file", "least_information", "the file of April")
-
-
-def _pair(answer: Any) -> str | None:
-    if isinstance(answer, str) or not hasattr(answer, "__len__") or len(answer) != 2:
-        return "Expected a pair of numbers: (utilization_scaled, utilization_missing)."
-    if any(one is None or one != one for one in answer):
-        return (
-            "A network cannot compute with what is not there: one value that is no number makes "
-            "its answer no number. What does `_filled` put there?"
-        )
-    scaled, missing = map(as_number, answer)
-    if scaled is None or missing is None:
-        return "Expected a pair of numbers: (utilization_scaled, utilization_missing)."
-    if (scaled, missing) == (1, 0):
-        return "Mind the order: first the scaled value, then the column that says it is missing."
-    if missing != 1:
-        return (
-            "The second column is there to say that a value is missing. How does a column of "
-            "numbers say 'yes'?"
-        )
-    if scaled < -0.5:
-        return "That is what an applicant gets who uses none of the credit lines, a true 0."
-    if 0.25 < scaled < 0.45:
-        return "That is about the mean before scaling. What becomes of the mean itself?"
-    if scaled != 0:
-        return "A z-score is the distance from the mean. How far is the mean from the mean?"
-    return None
-
-
-@functools.cache
-def _gate() -> Any:
+if TYPE_CHECKING:
     import pandas as pd
 
-    def areas(*values: float) -> pd.Series:
-        return pd.Series(values, ["all", "red", "blue", "green"][: len(values)])
-
-    before = areas(0.75, 0.75, 0.70, 0.80)
-    cases = [
-        (
-            (before, areas(0.80, 0.80, 0.75, 0.85), 0.02, 0.05),
-            [],
-            "A model that is better everywhere fails nowhere.",
-        ),
-        (
-            (before, areas(0.80, 0.80, 0.60, 0.85), 0.02, 0.05),
-            ["blue"],
-            "A gain over all does not make up for what a slice lost.",
-        ),
-        (
-            (before, areas(0.71, 0.72, 0.68, 0.78), 0.02, 0.05),
-            ["all"],
-            "Over all, the area fell by more than its own tolerance; no slice did.",
-        ),
-        (
-            (before, areas(0.74, 0.72, 0.68, 0.78), 0.02, 0.01),
-            ["red", "blue", "green"],
-            "The slices have a tolerance of their own, and it may be the smaller one.",
-        ),
-        (
-            (before, areas(0.70, 0.72, 0.60, 0.70), 0.02, 0.05),
-            ["all", "blue", "green"],
-            "Every name at which it fails is to be told, in the order of the index.",
-        ),
-        (
-            (before, areas(0.75, 0.75, 0.68, 0.95), 0.02, 0.05),
-            [],
-            "A fall within the tolerance is tolerated, and a rise is no fall.",
-        ),
-        (
-            (areas(0.75, 0.75), areas(0.75, 0.60), 0.02, 0.05),
-            ["red"],
-            "Which slices there are is in the index, and not always the same.",
-        ),
-    ]
-    return behaves(cases)
+ROOM = Path(__file__).resolve().parent
+PIPELINES = ROOM.parents[1] / "pipelines"
+COLUMNS = ("region", "employment", "purpose", "channel")
+CANDIDATES = {"mended": None, "East wiped": ("region", "East")}
+CANDIDATES["self-employed wiped"] = ("employment", "self-employed")
+FOUND = ["CsvExampleGen", "StatisticsGen", "ExampleValidator", "admit", "select_features"]
+FOUND += ["Transform", "Trainer", "Evaluator", "check_model", "Pusher"]
+RECORD = ROOM / "changes.npz"  # made by benchmarks/lesson_2_5.py
 
 
-def _tolerance(answer: Any) -> str | None:
-    value = as_number(answer)
-    if value is None:
-        return "Expected a number."
-    if value < 0:
-        return "A tolerance says by how much an area may fall, as a number that is not negative."
-    if value >= 1:
-        return "An area lies between 0 and 1, and so does what it can lose."
-    if value > 0.065:
-        return (
-            f"With {value:g} the hasty model is blessed, or nearly: look at its line of the East."
-        )
-    if value < 0.015:
-        return (
-            f"With {value:g} the mended model is not blessed, or only just: slice it by each of "
-            "the four columns. Where it fails, what do the fresh rows say?"
-        )
+@cache
+def _months() -> dict[str, tuple[pd.DataFrame, list[str]]]:
+    """Return months by their fault, each with the columns at fault; the last rows are `eval`."""
+    import io
+
+    import pandas as pd
+
+    made = world.World(seed=11).applications("2025-06", 450)
+    clean = pd.read_csv(io.StringIO(made.to_csv(index=False)))
+    yachts = {"purpose": [*clean["purpose"][:-20], *20 * ["yacht"]]}
+    monthly = world.incidents["monthly income"].apply(clean)
+    return {
+        "none": (clean, []),
+        "income by the month": (monthly, ["income"]),
+        "an unknown purpose, in the eval rows alone": (clean.assign(**yachts), ["purpose"]),
+        "none, by a wider schema": (clean.assign(**yachts), []),
+        "both of these": (monthly.assign(**yachts), ["income", "purpose"]),
+    }
+
+
+def _in_tfx(name: str, answer: Any) -> str | None:
+    if not isinstance(answer, str) or not answer.strip():
+        return f"Expected a string: the name of what your cell defines; got {kind_of(answer)}."
+    from helpers.tfx import session
+
+    tfx = session()
+    folders = [str(ROOM), str(PIPELINES), str(Path(calls.__file__).parent)]
+    tfx.run(f"import sys; sys.path += [one for one in {folders} if one not in sys.path]")
+    tfx.push("_given", [name, answer, _months(), str(PIPELINES / "loans_schema.pbtxt")])
+    tfx.run("import in_kernel; _reply = in_kernel.judged(*_given)")
+    reply, known = tfx.pull("_reply"), replies("2.5-b").items()
+    return next((better for part, better in known if reply and part in reply), reply)
+
+
+_WINDOWS = {  # admitted months by id, the month and the number asked for, and the ids expected
+    "order": ({7: 202504, 2: 202502, 5: 202503}, 202504, 2, [5, 7]),
+    "future": ({1: 202501, 2: 202502, 3: 202503, 4: 202504}, 202503, 2, [2, 3]),
+    "twice": ({4: 202504, 1: 202503, 2: 202504}, 202504, 2, [1, 4]),
+    "again": ({9: 202503, 4: 202504, 2: 202502}, 202504, 2, [9, 4]),
+    "gap": ({1: 202501, 2: 202502, 4: 202504}, 202504, 2, [2, 4]),
+    "year": ({1: 202411, 2: 202412, 3: 202501}, 202501, 3, [1, 2, 3]),
+    "few": ({5: 202412, 6: 202501}, 202501, 3, [5, 6]),
+}
+
+
+def _window(answer: Any) -> str | None:
+    for case, (months, month, n, expected) in _WINDOWS.items():
+        reads = {i: {"span": span}.__getitem__ for i, span in months.items()}
+        admitted = [SimpleNamespace(id=i, get_int_custom_property=one) for i, one in reads.items()]
+        about = f"the artifacts (id: span) {months}, month {month}, n {n}."
+        got = calls.run(answer, admitted, month, n, about=about)
+        if not isinstance(got, Sequence) or not all(hasattr(one, "id") for one in got):
+            return f"Expected a list of the artifacts themselves. It was called with {about}"
+        if (ids := [one.id for one in got]) != expected:
+            return f"{replies('2.5-d')[case]} It was called with {about} Ids returned: {ids}."
     return None
+
+
+def stopped(
+    months: int, by: Sequence[str], least_rows: int, tolerance: float, slice_tolerance: float
+) -> dict[str, int]:
+    """Return in how many of 100 test sets of some months a gate stops each candidate."""
+    import numpy as np
+
+    with np.load(RECORD) as record:
+        columns = record["columns"]
+        changes, rows = (record[name][:, months - 1] for name in ("changes", "rows"))
+    everything = columns == ""
+    looked = everything | (np.isin(columns, list(by)) & (rows >= least_rows))
+    allowed = np.where(everything, tolerance, slice_tolerance)[:, None]
+    fails = (changes / 10_000 < -allowed) & looked[:, :, None]
+    return dict(zip(CANDIDATES, fails.any(axis=1).sum(axis=0).tolist(), strict=True))
+
+
+def _plan(answer: Any) -> str | None:
+    keys = ["months", "by", "least_rows", "tolerance", "slice_tolerance"]
+    if not isinstance(answer, Mapping) or sorted(map(str, answer)) != sorted(keys):
+        return f"Expected a dict with the keys {', '.join(keys)}; got {kind_of(answer)}."
+    numbers = {key: as_number(answer[key]) for key in keys if key != "by"}
+    for key, value in numbers.items():
+        if value is None or not 0 <= value < (1 if "tolerance" in key else 10_000):
+            return f"{key} is {answer[key]!r}; expected a number that makes sense there."
+    by = answer["by"]
+    if not isinstance(by, list | tuple | set) or not set(by) <= set(COLUMNS):
+        return f"by is {by!r}; expected a list of columns among {', '.join(COLUMNS)}."
+    if numbers["months"] not in (1, 2, 3, 4):
+        return "`months` is 1 to 4 whole months of `eval` rows."
+    plan = numbers | {"months": int(numbers["months"]), "by": sorted(set(by))}
+    shares = stopped(**plan)
+    told = ", ".join(f"{name} {n}" for name, n in shares.items())
+    caught = {wiped[0]: shares[name] >= 90 for name, wiped in CANDIDATES.items() if wiped}
+    if all(caught.values()) and shares["mended"] <= 5:
+        return replies("2.5-f")["loose"] if plan["tolerance"] > plan["slice_tolerance"] else None
+    blind = any(column not in by and not enough for column, enough in caught.items())
+    reply = "blind" if blind else "noisy" if all(caught.values()) else "missed"
+    return f"Stopped of 100: {told}. {replies('2.5-f')[reply]}"
 
 
 JUDGES = {
-    "2.5-a": chosen(
-        {"amount", "channel", "purpose", "region", "term_months", "years_employed"},
-        among=MEASURED,
-        extra={
-            "credit_history_years": "`credit_history_years` tells more than 0.01 nats. The "
-            "first zero after the point is part of 0.01, too.",
-            "late_payments": "`late_payments` tells more than 0.01 nats. The first zero after "
-            "the point is part of 0.01, too.",
-        },
-        missing={
-            "amount": "What of a column whose estimate is below 0?",
-            "years_employed": "One is below the limit by very little. A limit has no mercy.",
-        },
+    "2.5-a": partial(_in_tfx, "admit"),
+    "2.5-b": partial(_in_tfx, "create_pipeline"),
+    "2.5-c": chosen("BD", among="ABCDE", extra=replies("2.5-c"), missing=replies("2.5-c")),
+    "2.5-d": _window,
+    "2.5-e": assigned(
+        {"slice_tolerance": "Evaluator", "module_file": "Transform"}
+        | {"least_information": "select_features", "the file of April": "CsvExampleGen"},
+        values=FOUND,
+        replies=replies("2.5-e"),
     ),
-    "2.5-b": _pair,
-    "2.5-c": chosen(
-        {"Tuner", "Trainer"},
-        among=COMPONENTS,
-        extra={
-            "Evaluator": "The Evaluator is given `examples`: raw rows. Where does it get their "
-            "features from, if the graph is exported with the model?",
-            "Transform": "Transform writes the graph.",
-            "Pusher": "The Pusher copies a folder. What is in it, is not its business.",
-        },
-        missing={
-            "Tuner": "Which other component trains networks, and needs the features for it?",
-            "Trainer": "Which other component trains networks, and needs the features for it?",
-        },
-    ),
-    "2.5-d": chosen(
-        "BD",
-        among="ABCD",
-        extra={
-            "A": "A is not so: look at the table. `ExampleValidator` ran to its end; it found "
-            "something and wrote it down. Who read that, and refused?",
-            "C": "C is not so: `admit` lets in a month or it does not. Half a month would be "
-            "another population, and nobody would know.",
-        },
-        missing={
-            "B": "What is an artifact, and when did the one of `StatisticsGen` come to be?",
-            "D": "What does `window` ask the metadata store for?",
-        },
-    ),
-    "2.5-e": lambda answer: _gate()(answer),
-    "2.5-f": assigned(
-        {
-            "slice_tolerance": "Evaluator",
-            "module_file": "Transform",
-            "least_information": "select_features",
-            "the file of April": "CsvExampleGen",
-        },
-        values=COMPONENTS,
-        replies={
-            "slice_tolerance": "Think again about 'slice_tolerance': which component is it a "
-            "parameter of? The model does not depend on it.",
-            "module_file": "Think again about 'module_file': you saw that run in this section. "
-            "Which is the first component that calls a function of that file?",
-            "least_information": "Think again about 'least_information': in section 2 you "
-            "handed it over to a component yourself.",
-            "the file of April": "Think again about 'the file of April': who reads the file?",
-        },
-    ),
-    "2.5-g": _tolerance,
-    "2.5-h": chosen(
-        "BD",
-        among="ABCDE",
-        extra={
-            "A": "A cannot be: the mean is a constant in the exported graph. The server "
-            "computes no mean.",
-            "C": "C cannot be: the vocabulary is a file inside of the exported model.",
-            "E": "E does not matter: the graph treats each row by itself, with constants from "
-            "training. You saw equal features, whatever the order of the rows.",
-        },
-        missing={
-            "B": "What happens to a value before it reaches the graph? Nobody there can tell.",
-            "D": "The graph takes the column as it comes. Does the column still mean the same?",
-        },
-    ),
+    "2.5-f": _plan,
 }
