@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
@@ -15,8 +16,7 @@ if TYPE_CHECKING:
 SHOWN = ["applications", "refused", "good refused"]
 MONTHS = [f"2025-{month:02}" for month in range(1, 7)]
 WORLDS = range(31, 46)
-# In these worlds the policy in force has a gap of 5.8 points; the solution's is 3.1, for 3 euro and
-# 0.3 more defaults per 100 applications. The member of section 5 costs some 50 to 90 euro.
+# In force: gap 0.058. The solution: 0.033, 6 euro, 0.42 defaults. Member 1: 0.043, 51 euro.
 MOST_GAP, MOST_EURO, MOST_DEFAULTS = 0.035, 10, 0.5
 
 
@@ -80,7 +80,7 @@ def _at_equal(answer: Any) -> str | None:
         for name, cut in {"": pd.qcut, "width": pd.cut, "whole": lambda x, *_, **__: 0 * x}.items():
             rate = granted.groupby([group, cut(income, 5, labels=False)]).mean()
             gaps[name] = np.resize((rate["A"] - rate["B"]).abs().fillna(0), 5)
-        gaps["order"] = gaps[""][::-1]
+        gaps["order"] = np.sort(gaps[""])[values.argsort().argsort()]
         found = [n for n, gap in gaps.items() if np.allclose(values, gap, atol=3e-3)]
         if "" not in found:
             return f"{replies('3.5-d')[(found or ['other'])[0]]} Your first is {values[0]:.3f}."
@@ -204,7 +204,7 @@ def effect(answer: Any) -> Outcome:
 def _policy(answer: Any) -> str | None:
     gap, cost, defaults = effect(answer)
     found = f"In {len(WORLDS)} worlds: gap {100 * gap:.1f} points, cost {cost:.0f} euro, "
-    found += f"{defaults:+.1f} defaults per 100 applications. "
+    found += f"{defaults:+.2f} defaults per 100 applications. "
     limits = {
         "women": gap < -MOST_GAP,
         "cost": cost > MOST_EURO,
@@ -233,8 +233,8 @@ def _card(answer: Any) -> str | None:
             "audit": audit.text().iloc[0, 1] not in got.text,
             "price": f"{price:.0f}" not in decision,
             "error": f"{error:.0f}" not in decision,
-            "use": "not" not in parts.get("Intended use", "").lower().split(),
-            "limits": "refus" not in limits and "selective" not in limits,
+            "use": not re.search(r"\bnot\b|n't\b|never", parts.get("Intended use", "").lower()),
+            "limits": not re.search("refus|reject|declin|denied|turned down|selective", limits),
         }
         if failed := [name for name, bad in lacking.items() if bad]:
             return f"{replies('3.5-h')[failed[0]]} It was called with {about}"
