@@ -40,7 +40,7 @@ def constrained(train: pd.DataFrame, bound: float) -> ExponentiatedGradient:
 
 
 def helped(loans: pd.DataFrame, score: np.ndarray) -> np.ndarray:
-    """Return the decisions of the solution of exercise 3.5-g."""
+    """Return the decisions of the solution of exercise 3.5-f."""
     return world.profit(loans, 1 - score) + 255 * np.log(30_000 / loans["income"]) > 0
 
 
@@ -80,8 +80,8 @@ def measure(seed: int) -> Iterator[tuple[str, float]]:
         yield from prices(f"main member, bound {bound}", member.predict(test))
         if bound == 0.02 and seed == SEEDS[0]:
             found = effect(lambda loans, score, member=member: member.predict(loans))
-            yield "its gap in the worlds of 3.5-g", 100 * found.gap
-            yield "its cost in the worlds of 3.5-g", found.cost
+            yield "its gap in the worlds of 3.5-f", 100 * found.gap
+            yield "its cost in the worlds of 3.5-f", found.cost
     yield from prices("help by income", helped(test, score))
 
 

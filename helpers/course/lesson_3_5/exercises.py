@@ -7,7 +7,7 @@ from functools import cache
 from typing import TYPE_CHECKING, Any, NamedTuple
 
 from helpers.course.exercises.calls import ReplyError, kind_of, run
-from helpers.course.exercises.judges import as_numbers, assigned, number
+from helpers.course.exercises.judges import as_number, as_numbers, assigned, number
 from helpers.course.exercises.texts import replies
 
 if TYPE_CHECKING:
@@ -64,6 +64,13 @@ def _harm(answer: Any) -> str | None:
     return None
 
 
+def _wall(answer: Any) -> str | None:
+    known = dict(replies("3.5-c"))
+    other = known.pop("other")
+    found, value = number(0.0902, within=0.005, replies=known)(answer), as_number(answer)
+    return found if found is None or value is None or found in known.values() else other
+
+
 def _at_equal(answer: Any) -> str | None:
     import numpy as np
     import pandas as pd
@@ -82,13 +89,17 @@ def _at_equal(answer: Any) -> str | None:
             gaps[name] = np.resize((rate["A"] - rate["B"]).abs().fillna(0), 5)
         gaps["order"] = np.sort(gaps[""])[values.argsort().argsort()]
         found = [n for n, gap in gaps.items() if np.allclose(values, gap, atol=3e-3)]
+        if not found and np.allclose(abs(values), gaps[""], atol=3e-3):
+            found = ["sign"]
         if "" not in found:
             return f"{replies('3.5-d')[(found or ['other'])[0]]} Your first is {values[0]:.3f}."
     return None
 
 
-# Exercise e: seed, region and column of the fault, its factor; and who is poorer in truth.
-_FAULTS = (1, "South", "debts", 2.0, "West"), (0, "North", "claims", 2.2, "South")
+# Exercise e: seed, region and column of the fault, its factor; and who is poorer in truth. Every
+# other way fails: the poorer differs more, some 80 loans have the widest gap, it is too low in the
+# second, and savings are misjudged everywhere.
+_FAULTS = (28, "South", "debts", 1.5, "West"), (0, "North", "claims", 0.6, "South")
 
 
 @cache
@@ -99,11 +110,11 @@ def _lender(seed: int, region: str, column: str, factor: float, poor: str) -> tu
     from sklearn.linear_model import LogisticRegression
 
     rng, n, names = np.random.default_rng(seed), 20_000, ["North", "South", "West", "Isle"]
-    shares = [0.16 if name == region else 0.414 for name in names[:3]] + [0.012]
+    shares = [0.25 if name == region else 0.373 for name in names[:3]] + [0.004]
     X = pd.DataFrame(rng.gamma(2.0, 0.5, (n, 3)), columns=["debts", "savings", "claims"])
     where = rng.choice(names, n, p=shares)
-    X.loc[where == poor, ["debts", "claims"]] *= 1.3
-    odds = 2.1 - 0.9 * X["debts"] + 0.9 * X["savings"] - 0.8 * X["claims"]
+    X.loc[where == poor, ["debts", "claims"]] *= 1.8
+    odds = 1.0 - 0.9 * X["debts"] + 2 * X["savings"].clip(upper=1) - 0.8 * X["claims"]
     repaid = (rng.random(n) < 1 / (1 + np.exp(-odds))).astype(int)
     X.loc[where == region, column] *= factor
     score = LogisticRegression().fit(X, repaid).predict_proba(X)[:, 1]
@@ -122,40 +133,6 @@ def _trace(answer: Any) -> str | None:
         said = f"Of lender {i} you suspect {pair[1]} in {pair[0]}. "
         slip = {"Isle": "small", fault[4]: "poor", fault[1]: "column"}.get(pair[0], "other")
         return said + replies("3.5-e")[slip]
-    return None
-
-
-def _member(answer: Any) -> str | None:
-    from types import SimpleNamespace
-
-    import numpy as np
-    import pandas as pd
-
-    rng, n = np.random.default_rng(5), 4_000
-    women = rng.random(n) < 0.5
-    sex, other = pd.Series(np.where(women, "female", "male")), women + 0.3 * rng.standard_normal(n)
-    score, y = rng.random(n) - 0.1 * women, pd.Series(rng.integers(0, 2, n))
-    money, tilts = 2_000 * score - 600, (0.0, 0.06, 0.4, 0.09, 0.12)
-    grants = [(score + tilt * (other - 0.5) > 0.3).astype(int) for tilt in tilts]
-    X = pd.DataFrame(dict(enumerate(grants)))
-    members = [SimpleNamespace(predict=lambda X, i=i: X[i].to_numpy()) for i in X]
-    gaps = np.array([got[~women].mean() - got[women].mean() for got in grants])
-    euro = (X.mul(money, axis=0)).mean().to_numpy()
-    for most in (0.05, 0.02, 0.2, 1e-6):
-        about = f"{len(members)} members, 4,000 applications and most_gap = {most:g}."
-        got = run(answer, members, X, y, sex, pd.Series(money), most, about=about)
-        allowed = np.flatnonzero(abs(gaps) <= most)
-        best = members[allowed[euro[allowed].argmax()]] if len(allowed) else None
-        if got is best:
-            continue
-        given = [i for i, one in enumerate(members) if one is got]
-        if not given:
-            return f"Expected one of the members itself, got {kind_of(got)}. Called with {about}"
-        if abs(gap := gaps[given[0]]) > most:
-            whose = ", and it is the men's: a gap has two sides" if gap < 0 else ""
-            none = "" if best else " When no member will do, the answer is None."
-            return f"Yours has a gap of {abs(gap):.3f}{whose}.{none} It was called with {about}"
-        return f"Another member within the gap earns more than yours. It was called with {about}"
     return None
 
 
@@ -190,12 +167,14 @@ def effect(answer: Any) -> Outcome:
     about = "4,000 loans without sex and region, and the scores of the model in force."
     rows = []
     for i, (seen, score, women, profit, risk, in_force) in enumerate(_worlds()):
-        calls = [run(answer, seen, score, about=about) for _ in range(1 if i else 2)]
-        got, again = (as_numbers(calls[k], score.shape, "decisions, 0 or 1") for k in (0, -1))
+        got = as_numbers(run(answer, seen, score, about=about), score.shape, "decisions, 0 or 1")
         if not np.isin(got, (0, 1)).all():
             raise ReplyError("Expected decisions, 0 or 1; some are neither.")
-        if (got != again).any():
-            raise ReplyError("Asked twice, it decides differently about the same people: by lot.")
+        if not i:  # a lot with a seed falls by the place in the list
+            queue = seen[::-1].reset_index(drop=True), score[::-1]
+            again = as_numbers(run(answer, *queue, about=about), score.shape, "decisions, 0 or 1")
+            if (got != again[::-1]).any():
+                raise ReplyError(replies("3.5-f")["lot"])
         more, gap = got - in_force, got[~women].mean() - got[women].mean()
         rows.append((gap, -(profit * more).mean(), 100 * (risk * more).mean()))
     return Outcome(*np.mean(rows, axis=0))
@@ -211,7 +190,18 @@ def _policy(answer: Any) -> str | None:
         "defaults": defaults > MOST_DEFAULTS,
         "gap": gap > MOST_GAP,
     }
-    return next((found + replies("3.5-g")[name] for name, beyond in limits.items() if beyond), None)
+    return next((found + replies("3.5-f")[name] for name, beyond in limits.items() if beyond), None)
+
+
+# What a card owes, however it is worded.
+_NOT = r"\b(not|never|no|nobody|none|cannot)\b|n't\b|un(known|observ|seen)|exclu|out of scope"
+_ONLY = r"selective|only.*(grant|approv)|(grant|approv).*only"
+_REFUSED = r"refus|reject|declin|denied|turned down"
+
+
+def stated(number: float, text: str) -> bool:
+    """Return whether a text has a number to the euro, rounded, as a word of its own."""
+    return bool(re.search(rf"(?<![\d.]){number:.0f}(?!\.?\d)", text))
 
 
 def _card(answer: Any) -> str | None:
@@ -220,7 +210,7 @@ def _card(answer: Any) -> str | None:
     from helpers import fairness
     from helpers.cards import ModelCard
 
-    for price, error, groups in ((61.0, 17.0, "NS"), (143.0, 38.0, "UVW")):
+    for price, error, groups in ((61.3, 17.2, "NS"), (143.6, 38.7, "UVW")):
         y, granted, group = _book(int(price), groups, 600)
         audit = fairness.audit(y, granted, sensitive_features=group, resamples=50)
         about = f"a model, an audit of {', '.join(groups)}, {price:g} and {error:g}."
@@ -231,13 +221,20 @@ def _card(answer: Any) -> str | None:
         decision, limits = parts.get("Decision", ""), parts.get("Limits and caveats", "").lower()
         lacking = {
             "audit": audit.text().iloc[0, 1] not in got.text,
-            "price": f"{price:.0f}" not in decision,
-            "error": f"{error:.0f}" not in decision,
-            "use": not re.search(r"\bnot\b|n't\b|never", parts.get("Intended use", "").lower()),
-            "limits": not re.search("refus|reject|declin|denied|turned down|selective", limits),
+            "exchanged": re.search(
+                rf"(±|\+ ?/?-|give or take|error\D{{,9}}) ?{price:.0f}", decision
+            ),
+            "round": any(
+                str(int(x)) in decision and not stated(x, decision) for x in (price, error)
+            ),
+            "price": not stated(price, decision),
+            "error": not stated(error, decision),
+            "use": not re.search(_NOT, parts.get("Intended use", "").lower()),
+            "limits": not re.search(_ONLY, limits)
+            and not (re.search(_REFUSED, limits) and re.search(_NOT, limits)),
         }
         if failed := [name for name, bad in lacking.items() if bad]:
-            return f"{replies('3.5-h')[failed[0]]} It was called with {about}"
+            return f"{replies('3.5-g')[failed[0]]} It was called with {about}"
     return None
 
 
@@ -253,10 +250,9 @@ JUDGES = {
         values=("selection_rate", "true_positive_rate", "false_positive_rate", "precision"),
         replies=replies("3.5-b"),
     ),
-    "3.5-c": number(0.0902, within=0.005, replies=replies("3.5-c")),
+    "3.5-c": _wall,
     "3.5-d": _at_equal,
     "3.5-e": _trace,
-    "3.5-f": _member,
-    "3.5-g": _policy,
-    "3.5-h": _card,
+    "3.5-f": _policy,
+    "3.5-g": _card,
 }
