@@ -19,19 +19,18 @@ PATIENCE = 12  # files a year that this person looks at; later ones are let in u
 WEEKS = 4  # so often a lasting fault comes if it is let in, until somebody else finds it
 TWICE = 400  # euro to get a loan back that was paid twice
 
-# The kinds of files: how many of 52 a year, and the strength of their incident, from and to.
+# The kinds of files: the incident, how many of 52 a year, how strong, from and to.
 KINDS = {
-    "no fault": (18, 0, 0),
-    "a few ages": (8, 1 / WEEKLY, 3 / WEEKLY),
-    "a few sent twice": (8, 1 / WEEKLY, 3 / WEEKLY),
-    "a few new purposes": (6, 0.01, 0.1),
-    "missing history": (3, 0.15, 0.9),
-    "monthly income": (3, 0.1, 1.0),
-    "utilization in percent": (2, 0.02, 1.0),
-    "sent twice": (2, 0.05, 0.3),
-    "new purpose": (2, 0.3, 1.0),
+    "no fault": ("new purpose", 18, 0, 0),
+    "a few ages": ("impossible age", 8, 1 / WEEKLY, 3 / WEEKLY),
+    "a few sent twice": ("sent twice", 8, 1 / WEEKLY, 3 / WEEKLY),
+    "a few new purposes": ("new purpose", 6, 0.01, 0.1),
+    "missing history": ("missing history", 3, 0.15, 0.9),
+    "monthly income": ("monthly income", 3, 0.1, 1.0),
+    "utilization in percent": ("utilization in percent", 2, 0.02, 1.0),
+    "sent twice": ("sent twice", 2, 0.05, 0.3),
+    "new purpose": ("new purpose", 2, 0.3, 1.0),
 }
-_FEW = dict(zip(list(KINDS)[1:4], ("impossible age", "sent twice", "new purpose"), strict=True))
 
 
 def trial(plan: Mapping[str, tuple], seeds: Iterable[int] = range(1, 6)) -> pd.DataFrame:
@@ -40,20 +39,18 @@ def trial(plan: Mapping[str, tuple], seeds: Iterable[int] = range(1, 6)) -> pd.D
     Parameters
     ----------
     plan : mapping of str to (ask, stop)
-        For each of ``RULES`` the share of the rows above which the gate asks, and the one above
-        which it stops the file; None for never.
+        For each of ``RULES`` the share of the rows above which the gate asks, or stops the file;
+        None for never.
     seeds : iterable of int, default 1 to 5
-        The worlds; the result is their mean. The column "least" is the cost if every file were
-        decided right without asking.
+        The worlds, of which the result is the mean. "least": if all is decided right, unasked.
     """
     years = [_files(seed).copy() for seed in seeds]
     for files in years:
-        limits = {rule: [np.inf if end is None else end for end in plan[rule]] for rule in RULES}
+        limits = [[np.inf if end is None else end for end in plan[rule]] for rule in RULES]
         ask, stop = (
-            np.any([files[rule] > limits[rule][i] for rule in RULES], axis=0) for i in (0, 1)
+            (files[list(RULES)] > list(limit)).any(axis=1) for limit in zip(*limits, strict=True)
         )
-        asked = ask & ~stop
-        unread = asked & (asked.cumsum() > PATIENCE)
+        unread = ask & ~stop & ((ask & ~stop).cumsum() > PATIENCE)
         files["decision"] = np.select([stop, unread, ask], ["stop", "unread", "ask"], "accept")
         files["least"] = np.minimum(files["accept"], files["stop"])
         euro = [files["stop"], files["accept"], files["least"] + LOOK]
@@ -74,19 +71,18 @@ _model = cache(lambda: linear(world.World(2024).applications(("2024-01", "2024-0
 def _files(seed: int) -> pd.DataFrame:
     """Return a year's files: kind, what the rules measure, what accepting and stopping cost."""
     rng, lender = np.random.default_rng(seed), world.World(seed)
-    kinds = rng.permutation([kind for kind, (weeks, *_) in KINDS.items() for _ in range(weeks)])
+    kinds = rng.permutation([kind for kind, (_, n, *_) in KINDS.items() for _ in range(n)])
     people = lender.applications("2026-09", 5 * WEEKLY)
     worth = pd.Series(lender.expected_profit(people), people["application_id"])
     made, came = [], []
     for week, kind in enumerate(kinds):
-        file = people.sample(WEEKLY, random_state=week).assign(week=week)
-        strength = rng.uniform(*KINDS[kind][1:])
-        made.append(file)
-        incident = world.incidents[_FEW.get(kind, kind)] if strength else None
-        came.append(incident.apply(file, strength=strength, seed=week) if incident else file)
+        made.append(people.sample(WEEKLY, random_state=week).assign(week=week))
+        incident, strength = world.incidents[KINDS[kind][0]], rng.uniform(*KINDS[kind][2:])
+        came.append(incident.apply(made[-1], strength=strength, seed=week))
     should, earned = (_earned(pd.concat(frames), worth) for frames in (made, came))
     files = pd.DataFrame(map(_measured, came)).assign(kind=kinds, stop=LATE * should)
-    return files.assign(accept=(should - earned) * np.where(files["kind"].isin(_FEW), 1, WEEKS))
+    times = np.where(files["kind"].str.startswith("a few"), 1, WEEKS)
+    return files.assign(accept=(should - earned) * times)
 
 
 def _measured(file: pd.DataFrame) -> dict[str, float]:

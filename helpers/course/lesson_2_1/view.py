@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,6 @@ from helpers import world
 from helpers.base import style
 from helpers.course.views import Explorer, subplots, with_progress
 from helpers.validation import Schema, generate_statistics, validate_statistics
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 SHOWN = {  # incident: the column in which to look for it
     "monthly income": "income",
@@ -66,29 +63,24 @@ class IncidentLab(Explorer):
 
     def to_frame(self) -> pd.DataFrame:
         """Return from which strength on each schema notices an incident, and the money at stake."""
-        rows = {}
+        rows: dict[str, dict[str, object]] = {}
         for name, series in self.series.items():
-            row: dict[str, object] = {}
+            rows[name] = {}
             for schema, notices in series.notices.items():
                 noticed = [s for s, notice in zip(STRENGTHS, notices, strict=True) if notice]
-                row[f"noticed {schema}"] = f"from {noticed[0]:.2f}" if noticed else "never"
-            rows[name] = row | {
-                "lost at full strength (euro per application)": round(series.lost[-1])
-            }
+                rows[name][f"noticed {schema}"] = f"from {noticed[0]:.2f}" if noticed else "never"
+            rows[name]["lost at full strength (euro per application)"] = round(series.lost[-1])
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("incident")
 
     def controls(self) -> dict[str, Any]:
         import ipywidgets as w
 
         look = {"style": {"description_width": "80px"}}
-        strengths = [(f"{strength:g}", strength) for strength in STRENGTHS]
-        wide = w.Layout(width="420px")
+        steps = {"options": [(f"{s:g}", s) for s in STRENGTHS], "layout": {"width": "420px"}}
         return {
             "incident": w.Dropdown(options=list(self.series), description="incident", **look),
             "schema": w.ToggleButtons(options=self.schemas, description="schema", **look),
-            "strength": w.SelectionSlider(
-                options=strengths, value=0.4, description="strength", layout=wide, **look
-            ),
+            "strength": w.SelectionSlider(value=0.4, description="strength", **steps, **look),
         }
 
     def describe(self, incident: str, strength: float, schema: str) -> str:
@@ -98,7 +90,7 @@ class IncidentLab(Explorer):
             f"application. The schema notices: {series.notices[schema][step] or 'nothing'}."
         )
 
-    def plot(self, incident: str, strength: float, schema: str, ax: Any = None) -> Sequence[Axes]:
+    def plot(self, incident: str, strength: float, schema: str, ax: Any = None) -> Sequence[Any]:
         axes = subplots(ax, (7.6, 3.5), ncols=2)
         step, series = STRENGTHS.index(strength), self.series[incident]
         _draw_column(axes[0], SHOWN[incident], self.clean, series.frames[step])
@@ -135,34 +127,33 @@ def _measure(
     return Series(frames, np.array(lost) - lost[0], notices)
 
 
-def _draw_column(ax: Axes, column: str, clean: pd.DataFrame, arrived: pd.DataFrame) -> None:
-    looks = {"as it should be": (clean, style.GREY), "as it comes": (arrived, style.PURPLE)}
+def _draw_column(ax: Any, column: str, clean: pd.DataFrame, arrived: pd.DataFrame) -> None:
+    looks = {"as it should be": (clean, "#BBBBBB"), "as it comes": (arrived, style.PURPLE)}
     if pd.api.types.is_numeric_dtype(clean[column]):
         high = max(clean[column].quantile(0.995), arrived[column].quantile(0.995))
         bins = np.linspace(0, high, 41)
-        for (label, (frame, colour)), kind in zip(looks.items(), ("bar", "step"), strict=True):
-            look = {"alpha": 0.45} if kind == "bar" else {"lw": 2}
-            ax.hist(frame[column].dropna(), bins, color=colour, label=label, histtype=kind, **look)
+        for (label, (frame, colour)), kind in zip(
+            looks.items(), ("stepfilled", "step"), strict=True
+        ):
+            ax.hist(frame[column], bins, color=colour, label=label, histtype=kind, lw=2)
         unit = world.COLUMNS[column].unit
         ax.set(xlabel=f"{column} ({unit})" if unit else column, ylabel="applications")
         ax.locator_params(axis="x", nbins=5)
         ax.xaxis.set_major_formatter("{x:,g}")
     else:
         counts = {label: frame[column].value_counts() for label, (frame, _) in looks.items()}
-        colours = [colour for _, colour in looks.values()]
-        pd.DataFrame(counts).fillna(0).plot.barh(ax=ax, color=colours, width=0.8)
+        pd.DataFrame(counts).fillna(0).plot.barh(ax=ax, color=["#BBBBBB", style.PURPLE], width=0.8)
         ax.set(xlabel="applications", ylabel="")
     missing = arrived[column].isna().mean()
     ax.set_title(f"what arrives: {column}" + (f", {missing:.0%} missing" if missing else ""))
     ax.legend(loc="best")
 
 
-def _draw_money(ax: Axes, lost: np.ndarray, notices: list[str], step: int) -> None:
+def _draw_money(ax: Any, lost: np.ndarray, notices: list[str], step: int) -> None:
     noticed = [bool(notice) for notice in notices]
     shade = {"transform": ax.get_xaxis_transform(), "color": style.ORANGE, "alpha": 0.3, "lw": 0}
     ax.fill_between(STRENGTHS, 0, 1, where=noticed, **shade)
     where = "shaded: the schema notices" if any(noticed) else "the schema never notices"
-    # Along the top, where no line comes: the limits below leave a margin.
     ax.text(0.98, 0.98, where, transform=ax.transAxes, ha="right", va="top", size=10)
     ax.plot(STRENGTHS, lost, "o-", color=style.BLUE, ms=4)
     ax.plot(STRENGTHS[step], lost[step], "o", color=style.RED, ms=10, label="chosen strength")
