@@ -58,8 +58,7 @@ def trial(plan: Mapping[str, tuple], seeds: Iterable[int] = range(1, 6)) -> pd.D
     every = pd.concat(years)
     table = pd.crosstab(every["kind"], every["decision"])
     table = table.reindex(columns=["accept", "ask", "unread", "stop"], fill_value=0)
-    table = table.join(every.groupby("kind")[["euro", "least"]].sum()) / len(years)
-    table = table.reindex(list(KINDS))
+    table = table.join(every.groupby("kind")[["euro", "least"]].sum()).loc[list(KINDS)] / len(years)
     table.loc["all"] = table.sum()
     return table
 
