@@ -32,15 +32,15 @@ def _made(what: str) -> tuple[Any, set[str]]:
     f = world.World(51 + len(what)).applications("2026-02", n).drop(columns="defaulted")
     known = tomllib.loads(Path(__file__).with_name("files.toml").read_text(encoding="utf-8"))
     changes = [known[part] for part in what.split(" and ") if part in known]
-    change = {"times": mul, "over": floordiv, "some": lambda v, to: v.mask(v.index < n / 20, to)}
-    for kind, column, value in changes:
+    change = {"times": mul, "over": floordiv, "some": lambda v, to: v.mask(v.index < n / 10, to)}
+    for kind, column, value, *_ in changes:
         if kind in world.incidents:
             f = world.incidents[kind].apply(f, strength=value)
         elif kind in ("head", "drop"):
             f = f.head(value) if kind == "head" else f.drop(columns=column)
         else:
             f = f.assign(**{column: change[kind](f[column], value)})
-    return f, {column for _, column, _ in changes if column}
+    return f, {column for _, column, _, *fine in changes if column and not fine}
 
 
 @cache
@@ -51,10 +51,10 @@ def _statistics(what: str) -> Any:
 
 
 def _odd(answer: Any) -> str | None:
-    before = _statistics("no fault, 20,000 rows").proto
     for what, reply in replies("2.1-b").items():
-        now, odd = _statistics(what).proto, _made(what)[1]
-        about = f"the statistics of a good month, and those of a file with: {what}."
+        was = "no history for 40 %" if what == "the gaps filled" else "no fault, 20,000 rows"
+        before, now, odd = _statistics(was).proto, _statistics(what).proto, _made(what)[1]
+        about = f"the statistics of a month with: {was}; and those of a file with: {what}."
         more = f"It was called with {about}"
         got = as_names(run(answer, before, now, about=about), COLUMNS, more=more)
         if extra := sorted(got - odd):
@@ -125,8 +125,10 @@ def _gate(answer: Any) -> str | None:
     from helpers.validation import infer_schema
 
     schema = infer_schema(_statistics("no fault, 20,000 rows"))
-    schema["income"].range, schema["utilization"].min_fraction = (6_000, 400_000), 0.9
+    schema["income"].range, schema["utilization"].range = (6_000, 400_000), (0, 1)
     schema.min_rows, schema.environments = 100, ["TRAINING", "SERVING"]
+    schema.add("defaulted", "INT")
+    schema["defaulted"].not_in_environment = ["SERVING"]
     raw = {"not one byte": b"", "a picture": b"\x89PNG\r\n\x1a\n\x00\xff\xfe" * 40}
     with tempfile.TemporaryDirectory() as folder:
         path = Path(folder) / "2026-09_all.csv"
@@ -134,13 +136,12 @@ def _gate(answer: Any) -> str | None:
             frame, wrong = _made(what)
             path.write_bytes(raw.get(what, frame.to_csv(index=False).encode()))
             about = f"a file with: {what}. {reply}"
-            got = run(answer, path, schema.copy(), list(USED), about=about)
-            two = isinstance(got, tuple | list) and [type(text) for text in got] == [str, str]
-            if not two:
+            used = [*USED, *(["region"] if "uses it" in what else [])]
+            got = run(answer, path, schema.copy(), used, about=about)
+            if not isinstance(got, tuple | list) or [type(text) for text in got] != [str, str]:
                 return f"Expected a decision and a report, two texts. It was called with {about}"
-            want = (
-                "ask" if wrong == {"region"} else "accept" if what == "no fault" else "quarantine"
-            )
+            want = "accept" if what == "no fault" else "quarantine"
+            want = "ask" if wrong == {"region"} and "region" not in used else want
             if got[0] != want:
                 return f"Your gate decides {got[0][:40]!r} on {about}"
             if [column for column in wrong if column in COLUMNS and column not in got[1]]:
@@ -159,17 +160,18 @@ def _plan(answer: Any) -> str | None:
         if None in ends or not 0 <= min(ends) <= max(ends) <= 1:
             return f"{rule!r} needs (ask above, stop above): shares from 0 to 1, None for never."
     table = plans.trial(answer, WORLDS)
-    more, unread = table["euro"] - table["least"], table.loc["all", "unread"]
-    if more["all"] <= MOST_EURO:
+    more, unread = table.eval("euro - least")["all"], table.loc["all", "unread"]
+    if more <= MOST_EURO:
         return None
-    text = f"In eight other worlds it costs {more['all']:,.0f} euro a year more than the least. "
+    text = f"In eight other worlds it costs {more:,.0f} euro a year more than the least. "
     if unread > 1:
         return text + f"{unread:.0f} of the files that you ask about go unread, and are let in."
-    worst = more.drop("all").idxmax()
-    did = table.loc[worst, ["accept", "ask", "stop"]].idxmax()
-    return text + f"Most is lost with {worst!r}: the gate mostly decides to {did}. Is that cheaper?"
+    kind, did = table.attrs["dearest"]
+    does = {"accept": "lets in", "ask": "asks about", "stop": "stops"}.get(did, "never looks at")
+    return text + f"Most of that is lost with {kind!r} that the gate {does}."
 
 
+NEVER, SEVEN = {"sent twice", "campaign", "recession"}, replies("2.1-g")
 JUDGES = {
     "2.1-a": name("utilization", among=COLUMNS, replies=replies("2.1-a")),
     "2.1-b": _odd,
@@ -177,11 +179,6 @@ JUDGES = {
     "2.1-d": _income_range,
     "2.1-e": _on_files("2.1-e"),
     "2.1-f": _gate,
-    "2.1-g": chosen(
-        {"sent twice", "campaign", "recession"},
-        among=replies("2.1-g"),
-        extra=replies("2.1-g"),
-        missing=replies("2.1-g"),
-    ),
+    "2.1-g": chosen(NEVER, among=SEVEN, extra=SEVEN, missing=SEVEN),
     "2.1-h": _plan,
 }

@@ -86,7 +86,7 @@ class IncidentLab(Explorer):
     def describe(self, incident: str, strength: float, schema: str) -> str:
         step, series = STRENGTHS.index(strength), self.series[incident]
         return (
-            f"{incident} at strength {strength:g}: {series.lost[step]:,.0f} euro lost per "
+            f"{incident} at strength {strength:g}: {round(series.lost[step]):,} euro lost per "
             f"application. The schema notices: {series.notices[schema][step] or 'nothing'}."
         )
 
@@ -128,36 +128,32 @@ def _measure(
 
 
 def _draw_column(ax: Any, column: str, clean: pd.DataFrame, arrived: pd.DataFrame) -> None:
-    looks = {"as it should be": (clean, "#BBBBBB"), "as it comes": (arrived, style.PURPLE)}
+    gaps = f", {missing:.0%} missing" if (missing := arrived[column].isna().mean()) else ""
+    looks = {"as it should be": (clean, "#BBBBBB"), "as it comes" + gaps: (arrived, style.PURPLE)}
     if pd.api.types.is_numeric_dtype(clean[column]):
-        high = max(clean[column].quantile(0.995), arrived[column].quantile(0.995))
-        bins = np.linspace(0, high, 41)
-        for (label, (frame, colour)), kind in zip(
-            looks.items(), ("stepfilled", "step"), strict=True
-        ):
+        bins = np.linspace(0, max(f[column].quantile(0.995) for f in (clean, arrived)), 41)
+        for label, (frame, colour) in looks.items():
+            kind = "stepfilled" if frame is clean else "step"
             ax.hist(frame[column], bins, color=colour, label=label, histtype=kind, lw=2)
-        unit = world.COLUMNS[column].unit
-        ax.set(xlabel=f"{column} ({unit})" if unit else column, ylabel="applications")
+        ax.set(xlabel=f"{column} ({world.COLUMNS[column].unit})", ylabel="applications")
         ax.locator_params(axis="x", nbins=5)
         ax.xaxis.set_major_formatter("{x:,g}")
     else:
         counts = {label: frame[column].value_counts() for label, (frame, _) in looks.items()}
         pd.DataFrame(counts).fillna(0).plot.barh(ax=ax, color=["#BBBBBB", style.PURPLE], width=0.8)
-        ax.set(xlabel="applications", ylabel="")
-    missing = arrived[column].isna().mean()
-    ax.set_title(f"what arrives: {column}" + (f", {missing:.0%} missing" if missing else ""))
+        ax.set(xlabel="applications", ylabel="", xlim=(0, 1.7 * len(clean) / 4))
+    ax.set_title(f"what arrives: {column}")
     ax.legend(loc="best")
 
 
 def _draw_money(ax: Any, lost: np.ndarray, notices: list[str], step: int) -> None:
-    noticed = [bool(notice) for notice in notices]
     shade = {"transform": ax.get_xaxis_transform(), "color": style.ORANGE, "alpha": 0.3, "lw": 0}
-    ax.fill_between(STRENGTHS, 0, 1, where=noticed, **shade)
-    where = "shaded: the schema notices" if any(noticed) else "the schema never notices"
+    ax.fill_between(STRENGTHS, 0, 1, where=np.array(notices) != "", **shade)
+    where = "shaded: the schema notices" if any(notices) else "the schema never notices"
     ax.text(0.98, 0.98, where, transform=ax.transAxes, ha="right", va="top", size=10)
     ax.plot(STRENGTHS, lost, "o-", color=style.BLUE, ms=4)
     ax.plot(STRENGTHS[step], lost[step], "o", color=style.RED, ms=10, label="chosen strength")
     ax.legend(loc="upper left", bbox_to_anchor=(0, 0.92))
     ax.set(xlim=(-0.02, 1.02), ylim=(min(-10, lost.min() * 1.1), max(100, lost.max() * 1.3)))
     ax.set(xlabel="strength of the incident", ylabel="lost (euro per application)")
-    ax.set_title("money lost by the model's decisions")
+    ax.set_title("what the decisions lose")
