@@ -193,7 +193,7 @@ def test_hints_come_one_after_the_other_and_say_how_many_there_are():
 
 
 def test_a_solution_is_shown_as_code():
-    assert "def decide" in repr(solution("2.1-f"))
+    assert "def gate" in repr(solution("2.1-f"))
     assert "<pre style=" in solution("2.1-f")._repr_html_()
 
 

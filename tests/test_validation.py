@@ -680,6 +680,31 @@ def test_a_table_of_truth_values_meets_the_schema_drafted_from_it(flags):
     assert not validate_statistics(again, infer_schema(again))
 
 
+@pytest.mark.parametrize(
+    "flags",
+    [
+        [True, False, True, True],
+        pd.array([True, None, False, True], dtype="boolean"),
+        ["true", "false", "true", "true"],
+        ["True", None, "False", "True"],
+        ["yes", "no", "yes", None],
+        [1, 0, None, 1],
+    ],
+    ids=str,
+)
+@pytest.mark.parametrize("kind", ["frame", "csv", "parquet"])
+def test_a_table_with_flags_meets_the_schema_that_was_saved_for_it(flags, kind, tmp_path):
+    data = pd.DataFrame({"id": range(400), "flag": pd.Series(flags).tolist() * 100})
+    if kind != "frame":
+        path = tmp_path / f"table.{kind}"
+        data.to_csv(path, index=False) if kind == "csv" else data.to_parquet(path)
+        data = path
+    infer_schema(generate_statistics(data)).save(tmp_path / "schema.pbtxt")
+    schema = Schema.load(tmp_path / "schema.pbtxt")
+    assert not validate_statistics(generate_statistics(data), schema)
+    assert wrong_rows(data, schema).empty
+
+
 def test_an_anomaly_has_the_name_of_its_column():
     names = ["petal length (cm)", "a.b", "it's", 'say "x"', "naïve", "plain"]
     frame = pd.DataFrame({name: [1.5, 2.5] for name in names})

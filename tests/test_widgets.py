@@ -76,14 +76,14 @@ def test_moving_a_control_changes_picture_and_words(lab):
     view = lab.view()
     seen = {picture(view).value}
     assert list(controls(view)) == ["incident", "schema", "strength"]
-    for label, value in (("strength", 1.0), ("schema", "as inferred"), ("incident", "recession")):
+    for label, value in (("strength", 1.0), ("schema", "corrected"), ("incident", "recession")):
         before = words(view).value
         controls(view)[label].value = value
         assert picture(view).value not in seen
         assert words(view).value != before
         seen.add(picture(view).value)
     text = words(view).value
-    assert "recession at strength 1" in text and "notices nothing" in text
+    assert "recession at strength 1" in text and "notices: nothing" in text
 
 
 def test_where_no_kernel_runs_there_is_a_picture_and_its_description(lab, published):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -13,9 +13,6 @@ from helpers import world
 from helpers.base import style
 from helpers.course.views import Explorer, subplots, with_progress
 from helpers.validation import Schema, generate_statistics, validate_statistics
-
-if TYPE_CHECKING:
-    from matplotlib.axes import Axes
 
 SHOWN = {  # incident: the column in which to look for it
     "monthly income": "income",
@@ -27,26 +24,15 @@ SHOWN = {  # incident: the column in which to look for it
     "recession": "income",
 }
 STRENGTHS = (0.0, 0.02, 0.08, 0.2, 0.4, 0.7, 1.0)
-ENVIRONMENT = "SERVING"
 
 
 @dataclass(frozen=True)
 class Series:
-    """One incident at every strength: what arrives, what it costs, which schemas notice.
+    """One incident at every strength."""
 
-    Attributes
-    ----------
-    frames : list of pandas.DataFrame
-        What arrives at each of ``STRENGTHS``.
-    lost : list of float
-        Euro lost for each application, against the best decisions that the truth allows.
-    notices : dict of str to list of str
-        For each schema, what it reports at each strength; "" where it notices nothing.
-    """
-
-    frames: list[pd.DataFrame]
-    lost: list[float]
-    notices: dict[str, list[str]]
+    frames: list[pd.DataFrame]  # what arrives
+    lost: np.ndarray  # euro for each application, compared with strength 0
+    notices: dict[str, list[str]]  # what each schema reports; "" where it notices nothing
 
 
 class IncidentLab(Explorer):
@@ -59,87 +45,56 @@ class IncidentLab(Explorer):
     columns : sequence of str
         The model's features.
     schemas : mapping of str to helpers.validation.Schema
-        The schemas to compare, by name.
-    month : str, default "2026-09"
-        The month whose applications are drawn.
+        The schemas to compare, by name; the view begins with the first.
     n : int, default 2000
         Applications.
-
-    Attributes
-    ----------
-    clean : pandas.DataFrame
-        The applications as they were made.
-    series : dict of str to Series
-        What was measured for each incident.
     """
 
     def __init__(
-        self,
-        model: Any,
-        *,
-        columns: Sequence[str],
-        schemas: Mapping[str, Schema],
-        month: str = "2026-09",
-        n: int = 2_000,
+        self, model: Any, *, columns: Sequence[str], schemas: Mapping[str, Schema], n: int = 2_000
     ) -> None:
-        self.clean = world.World().applications(month, n)
+        self.clean = world.World().applications("2026-09", n)
         self.schemas = list(schemas)
+        title = f"{len(SHOWN)} incidents at {len(STRENGTHS)} strengths each"
         self.series = {
             name: _measure(name, self.clean, model, list(columns), schemas)
-            for name in with_progress(
-                SHOWN, f"{len(SHOWN)} incidents at {len(STRENGTHS)} strengths each"
-            )
+            for name in with_progress(SHOWN, title)
         }
 
     def to_frame(self) -> pd.DataFrame:
-        """Return from which strength on each schema notices an incident, and the money at stake.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row for each incident; "never" where nothing is noticed at any strength.
-        """
-        rows = {}
+        """Return from which strength on each schema notices an incident, and the money at stake."""
+        rows: dict[str, dict[str, object]] = {}
         for name, series in self.series.items():
-            row: dict[str, object] = {}
-            for schema in self.schemas:
-                pairs = zip(STRENGTHS, series.notices[schema], strict=True)
-                noticed = [strength for strength, notice in pairs if notice]
-                row[f"noticed {schema}"] = f"from {noticed[0]:.2f}" if noticed else "never"
-            lost = round(series.lost[-1] - series.lost[0])
-            rows[name] = row | {"lost at full strength (euro per application)": lost}
+            rows[name] = {}
+            for schema, notices in series.notices.items():
+                noticed = [s for s, notice in zip(STRENGTHS, notices, strict=True) if notice]
+                rows[name][f"noticed {schema}"] = f"from {noticed[0]:.2f}" if noticed else "never"
+            rows[name]["lost at full strength (euro per application)"] = round(series.lost[-1])
         return pd.DataFrame.from_dict(rows, orient="index").rename_axis("incident")
 
     def controls(self) -> dict[str, Any]:
         import ipywidgets as w
 
         look = {"style": {"description_width": "80px"}}
-        strengths = [(f"{strength:g}", strength) for strength in STRENGTHS]
+        steps = {"options": [(f"{s:g}", s) for s in STRENGTHS], "layout": {"width": "420px"}}
         return {
             "incident": w.Dropdown(options=list(self.series), description="incident", **look),
-            "schema": w.ToggleButtons(
-                options=self.schemas, value=self.schemas[-1], description="schema", **look
-            ),
-            "strength": w.SelectionSlider(
-                options=strengths, value=0.4, description="strength",
-                layout=w.Layout(width="420px"), **look,
-            ),
-        }  # fmt: skip
+            "schema": w.ToggleButtons(options=self.schemas, description="schema", **look),
+            "strength": w.SelectionSlider(value=0.4, description="strength", **steps, **look),
+        }
 
     def describe(self, incident: str, strength: float, schema: str) -> str:
         step, series = STRENGTHS.index(strength), self.series[incident]
-        notice = series.notices[schema][step]
-        noticed = f"The schema notices: {notice}" if notice else "The schema notices nothing."
         return (
-            f"{incident} at strength {strength:g}: {series.lost[step] - series.lost[0]:,.0f} euro "
-            f"lost per application. {noticed}"
+            f"{incident} at strength {strength:g}: {round(series.lost[step]):,} euro lost per "
+            f"application. The schema notices: {series.notices[schema][step] or 'nothing'}."
         )
 
-    def plot(self, incident: str, strength: float, schema: str, ax: Any = None) -> Sequence[Axes]:
+    def plot(self, incident: str, strength: float, schema: str, ax: Any = None) -> Sequence[Any]:
         axes = subplots(ax, (7.6, 3.5), ncols=2)
         step, series = STRENGTHS.index(strength), self.series[incident]
         _draw_column(axes[0], SHOWN[incident], self.clean, series.frames[step])
-        _draw_money(axes[1], series, series.notices[schema], step)
+        _draw_money(axes[1], series.lost, series.notices[schema], step)
         return axes
 
 
@@ -158,61 +113,47 @@ def _measure(
         scored = frame.drop_duplicates("application_id")
         granted = world.profit(scored, model.predict_proba(scored[columns])[:, 1]) > 0
         lost.append(float((np.maximum(best, 0) - best * granted).mean()))
-    steps = [str(i) for i in range(len(frames))]
-    files = zip(steps, frames, strict=True)
-    everything = pd.concat([f.drop(columns="defaulted").assign(step=i) for i, f in files])
-    statistics = generate_statistics(everything, slice_by="step")  # one pass for all strengths
-    notices = {}
-    for schema_name, schema in schemas.items():
+    steps = [f.drop(columns="defaulted").assign(step=str(i)) for i, f in enumerate(frames)]
+    statistics = generate_statistics(pd.concat(steps), slice_by="step")  # one pass for all
+    notices: dict[str, list[str]] = {}
+    for title, schema in schemas.items():
         expected = schema.copy()
         expected.add("step", "BYTES")
-        notices[schema_name] = [_notice(statistics.slice(f"step_{i}"), expected) for i in steps]
-    return Series(frames, lost, notices)
+        notices[title] = []
+        for i in range(len(steps)):
+            part = statistics.slice(f"step_{i}")
+            found = validate_statistics(part, expected, environment="SERVING").to_frame()
+            notices[title].append("; ".join(found["feature"] + ": " + found["what"]))
+    return Series(frames, np.array(lost) - lost[0], notices)
 
 
-def _notice(statistics: Any, schema: Schema) -> str:
-    table = validate_statistics(statistics, schema, environment=ENVIRONMENT).to_frame()
-    return "; ".join(f"{row.feature}: {row.what}" for row in table.itertuples())
-
-
-def _draw_column(ax: Axes, column: str, clean: pd.DataFrame, arrived: pd.DataFrame) -> None:
+def _draw_column(ax: Any, column: str, clean: pd.DataFrame, arrived: pd.DataFrame) -> None:
+    gaps = f", {missing:.0%} missing" if (missing := arrived[column].isna().mean()) else ""
+    looks = {"as it should be": (clean, "#BBBBBB"), "as it comes" + gaps: (arrived, style.PURPLE)}
     if pd.api.types.is_numeric_dtype(clean[column]):
-        values = arrived[column].dropna()
-        high = max(clean[column].quantile(0.995), values.quantile(0.995))
-        bins = np.linspace(0, high, 41)
-        ax.hist(clean[column].dropna(), bins, color=style.GREY, alpha=0.45, label="as it should be")
-        ax.hist(values, bins, histtype="step", lw=2, color=style.BLUE, label="as it comes")
-        unit = world.COLUMNS[column].unit
-        ax.set(xlabel=f"{column} ({unit})" if unit else column, ylabel="applications")
+        bins = np.linspace(0, max(f[column].quantile(0.995) for f in (clean, arrived)), 41)
+        for label, (frame, colour) in looks.items():
+            kind = "stepfilled" if frame is clean else "step"
+            ax.hist(frame[column], bins, color=colour, label=label, histtype=kind, lw=2)
+        ax.set(xlabel=f"{column} ({world.COLUMNS[column].unit})", ylabel="applications")
         ax.locator_params(axis="x", nbins=5)
+        ax.xaxis.set_major_formatter("{x:,g}")
     else:
-        names = sorted(set(arrived[column]) | set(clean[column]))
-        at = np.arange(len(names))
-        for shift, frame, colour, label in (
-            (0.2, clean, style.GREY, "as it should be"),
-            (-0.2, arrived, style.BLUE, "as it comes"),
-        ):
-            counts = frame[column].value_counts().reindex(names, fill_value=0)
-            ax.barh(at + shift, counts, 0.4, color=colour, label=label)
-        ax.set_yticks(at, names)
-        ax.set_xlabel("applications")
-    missing = arrived[column].isna().mean()
-    ax.set_title(f"what arrives: {column}" + (f", {missing:.0%} missing" if missing else ""))
+        counts = {label: frame[column].value_counts() for label, (frame, _) in looks.items()}
+        pd.DataFrame(counts).fillna(0).plot.barh(ax=ax, color=["#BBBBBB", style.PURPLE], width=0.8)
+        ax.set(xlabel="applications", ylabel="", xlim=(0, 1.7 * len(clean) / 4))
+    ax.set_title(f"what arrives: {column}")
     ax.legend(loc="best")
 
 
-def _draw_money(ax: Axes, series: Series, notices: list[str], step: int) -> None:
-    lost = np.array(series.lost) - series.lost[0]
-    noticed = [bool(notice) for notice in notices]
-    ax.fill_between(
-        STRENGTHS, 0, 1, where=noticed, transform=ax.get_xaxis_transform(), color=style.ORANGE,
-        alpha=0.3, lw=0,
-    )  # fmt: skip
-    where = "the schema notices" if any(noticed) else "the schema never notices"
-    # Along the top, where no line comes: the limits below leave a margin.
+def _draw_money(ax: Any, lost: np.ndarray, notices: list[str], step: int) -> None:
+    shade = {"transform": ax.get_xaxis_transform(), "color": style.ORANGE, "alpha": 0.3, "lw": 0}
+    ax.fill_between(STRENGTHS, 0, 1, where=np.array(notices) != "", **shade)
+    where = "shaded: the schema notices" if any(notices) else "the schema never notices"
     ax.text(0.98, 0.98, where, transform=ax.transAxes, ha="right", va="top", size=10)
     ax.plot(STRENGTHS, lost, "o-", color=style.BLUE, ms=4)
-    ax.plot(STRENGTHS[step], lost[step], "o", color=style.RED, ms=10)
-    ax.set(xlim=(-0.02, 1.02), ylim=(min(-10, lost.min() * 1.1), max(100, lost.max() * 1.15)))
+    ax.plot(STRENGTHS[step], lost[step], "o", color=style.RED, ms=10, label="chosen strength")
+    ax.legend(loc="upper left", bbox_to_anchor=(0, 0.92))
+    ax.set(xlim=(-0.02, 1.02), ylim=(min(-10, lost.min() * 1.1), max(100, lost.max() * 1.3)))
     ax.set(xlabel="strength of the incident", ylabel="lost (euro per application)")
-    ax.set_title("money lost by the model's decisions")
+    ax.set_title("what the decisions lose")
