@@ -1,0 +1,79 @@
+"""Tick gates, and see which defects they stop, how many good releases, and what is let through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from helpers.base import style
+from helpers.course.lesson_4_4.delivery import GATES, evidence
+from helpers.course.views import Explorer, subplots
+
+
+def wider(times: float) -> dict[str, str]:
+    """Return the gates with the limits that chance can reach moved away from it."""
+    rules = {name: rule.replace("1.96", f"{1.96 * times:.2f}") for name, rule in GATES.items()}
+    return rules | {"money": f"gain < {1.96 * (1 - times):.2f} * gain_se"}
+
+
+class GateLab(Explorer):
+    """Twelve defects against eight gates, in one of the recorded worlds."""
+
+    def stops(self, gates: tuple[str, ...], times: float, world: int) -> pd.DataFrame:
+        """Return which gate stops which release; ``any`` is of the ticked gates."""
+        table = evidence().loc[world]
+        found = pd.DataFrame({name: table.eval(rule) for name, rule in wider(times).items()})
+        return found.assign(any=found[list(gates)].any(axis=1), damage=table["damage"])
+
+    def controls(self) -> dict[str, Any]:
+        import ipywidgets as w
+
+        look = {"style": {"description_width": "90px"}}
+        first = ("course", "unit", "data", "parity")
+        times = [(f"x {t:g}", t) for t in (1.0, 1.5, 2.0, 3.0)]
+        return {
+            "gates": w.SelectMultiple(
+                options=list(GATES), value=first, rows=8, description="gates", **look
+            ),
+            "times": w.SelectionSlider(options=times, description="tolerance", **look),
+            "world": w.IntSlider(1, 1, 30, description="world", continuous_update=False, **look),
+        }
+
+    def describe(self, **state: Any) -> str:
+        found = self.stops(**state)
+        defects, good = found.head(12), found.tail(20)
+        past = defects.loc[~defects["any"], "damage"]
+        named = ", ".join(past.sort_values(ascending=False).index) or "none"
+        return (
+            f"World {state['world']}. Stopped: {12 - len(past)} of 12 defects and "
+            f"{good['any'].sum()} of 20 good releases. Let through: {named}. They cost "
+            f"{past.clip(lower=0).sum() / 1e6:.2f} million euro a month."
+        )
+
+    def plot(self, ax: Any = None, **state: Any) -> Any:
+        found = self.stops(**state)
+        defects, good = found.head(12).sort_values("damage", ascending=False), found.tail(20)
+        ticked = np.isin(list(GATES), state["gates"])
+        cells = defects[list(GATES)].to_numpy() * np.where(ticked, 1.0, 0.35)
+        ax = subplots(ax, (7.6, 4.6))
+        colors = np.ones((*cells.shape, 4))
+        colors[cells > 0] = (0, 0.447, 0.698, 1)  # style.BLUE
+        colors[..., 3] = np.where(cells > 0, cells, 1)
+        ax.imshow(colors, aspect="auto")
+        past = ~defects["any"].to_numpy()
+        labels = [f"{name}  {cost / 1e6:+.2f}" for name, cost in defects["damage"].items()]
+        ax.set_yticks(range(12), labels)
+        for label, let in zip(ax.get_yticklabels(), past, strict=True):
+            label.set_color(style.RED if let else style.BLACK)
+        share = [f"{name}\n{good[name].sum()} of 20" for name in GATES]
+        ax.set_xticks(range(len(GATES)), share, fontsize=9)
+        ax.set_xticks(np.arange(-0.5, len(GATES)), minor=True)
+        ax.set_yticks(np.arange(-0.5, 12), minor=True)
+        ax.grid(False)
+        ax.grid(which="minor", color="0.85")
+        ax.tick_params(which="minor", length=0)
+        ax.set_xlabel("gate, and how many good releases it stops (pale: not ticked)")
+        ax.set_title("Defect, million euro a month (red: let through)")
+        return ax
