@@ -6,9 +6,15 @@ from collections.abc import Callable, Mapping
 from functools import cache
 from typing import Any
 
+import numpy as np
+import pandas as pd
+
+from helpers import world
 from helpers.course.exercises.calls import ReplyError, function, run
 from helpers.course.exercises.judges import as_number, as_numbers, behaves
 from helpers.course.exercises.texts import replies
+from helpers.course.lesson_4_4.delivery import as_score, evidence
+from helpers.course.linear import linear
 from helpers.course.tracking import registry
 
 LET = 0.4  # million euro a month
@@ -16,18 +22,10 @@ LET = 0.4  # million euro a month
 
 @cache
 def _model(seed: int) -> Callable:
-    from helpers import world
-    from helpers.course.lesson_4_4.delivery import as_score
-    from helpers.course.linear import linear
-
     return as_score(linear(world.World(seed).applications("2025-03")))
 
 
 def _behaviour(answer: Any) -> str | None:
-    import numpy as np
-
-    from helpers import world
-
     lender, good, say = world.World(44), _model(44), replies("4.4-a")
     rows = lender.applications("2025-05", 300)
 
@@ -60,10 +58,6 @@ def _behaviour(answer: Any) -> str | None:
 
 
 def _money(answer: Any) -> str | None:
-    import numpy as np
-
-    from helpers import world
-
     say = replies("4.4-b")
     for seed, n in ((46, 3_000), (47, 400)):
         frame = world.World(seed).applications("2025-08", n)
@@ -90,8 +84,6 @@ def _money(answer: Any) -> str | None:
 
 
 def _plan(answer: Any) -> str | None:
-    from helpers.course.lesson_4_4.delivery import evidence
-
     if not isinstance(answer, Mapping) or not all(isinstance(r, str) for r in answer.values()):
         return "Expected a dict from the name of a gate to its rule, a text as in GATES."
     table = evidence().loc[11:]
@@ -184,29 +176,18 @@ def _rollback(answer: Any) -> str | None:
 
 
 def _order(answer: Any) -> str | None:
-    import pandas as pd
-
-    def case(minutes: list, share: list, *stops: list) -> tuple:
-        kinds, gates = [f"kind {i}" for i in range(len(share))], list("ABC")
-        table = pd.DataFrame(stops, kinds, gates).astype(bool)
-        return dict(zip(gates, minutes, strict=True)), table, pd.Series(share, kinds)
-
-    cheap = [1, 0, 0], [1, 1, 0], [0, 1, 0], [0, 1, 0], [0, 0, 0]
-    catch = [0, 1, 1], [0, 0, 1], [1, 0, 1], [1, 0, 1], [0, 0, 0]
-    alone = [1, 1, 0], [1, 1, 0], [0, 1, 0], [0, 0, 1]
-    cases = (
-        ("cheap", case([8, 2, 3], [0.2, 0.2, 0.2, 0.1, 0.3], *cheap), ["B", "A", "C"]),
-        ("catch", case([3, 18, 8], [0.3, 0.2, 0.3, 0.1, 0.1], *catch), ["A", "C", "B"]),
-        ("alone", case([10, 12, 5], [0.4, 0.3, 0.1, 0.2], *alone), ["A", "C", "B"]),
-    )
-    say = replies("4.4-f")
-    return behaves([(given, right, say[name]) for name, given, right in cases])(answer)
+    say, cases = replies("4.4-f"), []
+    for name, minutes, stops, share, right in (
+        ("cheap", (8, 2, 3), ({0, 1}, {1, 2, 3}, {}), (0.2, 0.2, 0.2, 0.1, 0.3), "BAC"),
+        ("catch", (3, 18, 8), ({2, 3}, {0}, {0, 1, 2, 3}), (0.3, 0.2, 0.3, 0.1, 0.1), "ACB"),
+        ("alone", (10, 12, 5), ({0, 1}, {0, 1, 2}, {3}), (0.4, 0.3, 0.1, 0.2), "ACB"),
+    ):
+        gates = [dict(zip("ABC", one, strict=True)) for one in (minutes, map(set, stops))]
+        cases.append(((*gates, dict(enumerate(share))), list(right), say[name]))
+    return behaves(cases)(answer)
 
 
 def _dora(answer: Any) -> str | None:
-    import numpy as np
-    import pandas as pd
-
     rng, say = np.random.default_rng(9), replies("4.4-g")
     for n, weeks in ((40, 6), (25, 4)):
         first, lead, back = (

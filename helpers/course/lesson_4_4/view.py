@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
 
 from helpers.base import style
 from helpers.course.lesson_4_4.delivery import GATES, evidence
@@ -13,9 +14,10 @@ from helpers.course.views import Explorer, subplots
 
 
 def wider(times: float) -> dict[str, str]:
-    """Return the gates with the limits that chance can reach moved away from it."""
-    rules = {name: rule.replace("1.96", f"{1.96 * times:.2f}") for name, rule in GATES.items()}
-    return rules | {"money": f"gain < {1.96 * (1 - times):.2f} * gain_se"}
+    """Return the gates with those limits that chance can reach moved away from it."""
+    moved = {"data": f"columns > 0 or same > 0 or drift > {2.58 * times}"}
+    moved |= {"slice": f"slice_z < {-1.96 * times}", "money": f"gain < {2 - 2 * times} * gain_se"}
+    return GATES | moved
 
 
 class GateLab(Explorer):
@@ -55,13 +57,10 @@ class GateLab(Explorer):
     def plot(self, ax: Any = None, **state: Any) -> Any:
         found = self.stops(**state)
         defects, good = found.head(12).sort_values("damage", ascending=False), found.tail(20)
-        ticked = np.isin(list(GATES), state["gates"])
-        cells = defects[list(GATES)].to_numpy() * np.where(ticked, 1.0, 0.35)
+        cells = defects[list(GATES)] * np.where(np.isin(list(GATES), state["gates"]), 1.0, 0.3)
         ax = subplots(ax, (7.6, 4.6))
-        colors = np.ones((*cells.shape, 4))
-        colors[cells > 0] = (0, 0.447, 0.698, 1)  # style.BLUE
-        colors[..., 3] = np.where(cells > 0, cells, 1)
-        ax.imshow(colors, aspect="auto")
+        ax.imshow(cells, cmap=LinearSegmentedColormap.from_list("", ["white", style.BLUE]),
+                  vmin=0, vmax=1, aspect="auto")  # fmt: skip
         past = ~defects["any"].to_numpy()
         labels = [f"{name}  {cost / 1e6:+.2f}" for name, cost in defects["damage"].items()]
         ax.set_yticks(range(12), labels)
@@ -73,7 +72,6 @@ class GateLab(Explorer):
         ax.set_yticks(np.arange(-0.5, 12), minor=True)
         ax.grid(False)
         ax.grid(which="minor", color="0.85")
-        ax.tick_params(which="minor", length=0)
         ax.set_xlabel("gate, and how many good releases it stops (pale: not ticked)")
         ax.set_title("Defect, million euro a month (red: let through)")
         return ax
