@@ -49,7 +49,8 @@ class GateLab(Explorer):
         past = defects.loc[~defects["any"], "damage"]
         named = ", ".join(past.sort_values(ascending=False).index) or "none"
         return (
-            f"World {state['world']}. Stopped: {12 - len(past)} of 12 defects and "
+            f"World {state['world']}, limits x {state['times']:g}. "
+            f"Stopped: {12 - len(past)} of 12 defects and "
             f"{good['any'].sum()} of 20 good releases. Let through: {named}. They cost "
             f"{past.clip(lower=0).sum() / 1e6:.2f} million euro a month."
         )
