@@ -4,20 +4,19 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 from functools import cache
+from itertools import pairwise
 from typing import Any
 
 import numpy as np
 import pandas as pd
 
 from helpers import world
-from helpers.course.exercises.calls import ReplyError, function, run
+from helpers.course.exercises.calls import function, refused, run
 from helpers.course.exercises.judges import as_number, as_numbers, behaves
 from helpers.course.exercises.texts import replies
 from helpers.course.lesson_4_4.delivery import as_score, evidence
 from helpers.course.linear import linear
 from helpers.course.tracking import registry
-
-LET = 0.4  # million euro a month
 
 
 @cache
@@ -70,8 +69,8 @@ def _money(answer: Any) -> str | None:
         at, half = gain.mean(), width * gain.std(ddof=1)
         got = as_numbers(run(answer, frame, *risks, about=f"{n:,} loans"), (3,), "numbers")
         called = f" For {n:,} applications it returned {np.round(got, 2).tolist()}."
-        slips = {"own": (own[1] - own[0]).mean(), "sign": -at, "sum": gain.sum()}
-        slips |= {"half own": (own[1] - made[0]).mean(), "granted": gain[gain != 0].mean()}
+        slips = {"own": (own[1] - own[0]).mean(), "half own": (own[1] - made[0]).mean()}
+        slips |= {"sign": -at, "sum": gain.sum(), "granted": gain[gain != 0].mean()}
         if abs(got[0] - at) > 0.01 * half:
             near = [name for name, slip in slips.items() if abs(got[0] - slip) < 0.01 * abs(slip)]
             return say[near[0] if near else "gain"] + called
@@ -99,56 +98,38 @@ def _plan(answer: Any) -> str | None:
     text += f"million euro a month: {past.nlargest(4).round(2).to_dict() or 'nothing'}.)"
     if stops[good].mean() > 0.05:
         return f"It stops good releases too often; people will learn to override it.{text}"
-    return f"Too much damage is let through.{text}" if past.sum() > LET else None
+    return f"Too much damage is let through.{text}" if past.sum() > 0.4 else None
 
 
 def _champion(client: Any) -> str:
     return str(client.get_registered_model("scores").aliases.get("champion"))
 
 
-def _refused(call: Callable) -> bool:
-    try:
-        run(call, about="what must be refused")
-    except ReplyError as failure:
-        if isinstance(failure.__cause__, ValueError):
-            return True
-        raise
-    return False
-
-
 def _promote(answer: Any) -> str | None:
     say, tried, log = replies("4.4-d"), function(answer), []
     with registry("scores", [{"data": "a1"}, {"data": "b2"}, {}]) as client:
-        for line in (
-            {"from": None, "to": "2", "data": "b2"},
-            {"from": "2", "to": "1", "data": "a1"},
-        ):
-            version = line["to"]
+        for before, version, data in ((None, "2", "b2"), ("2", "1", "a1")):
             run(lambda to=version: tried(client, "scores", to, log), about=f"version {version!r}")
             if (now := _champion(client)) != version:
                 return f"After promoting version {version} the alias champion is at {now}."
-            if not log or not isinstance(log[-1], Mapping) or not line.keys() <= log[-1].keys():
+            line = log[-1] if log and isinstance(log[-1], Mapping) else {}
+            if not {"from", "to", "data"} <= line.keys():
                 return say["line"]
-            got = {
-                name: log[-1][name] if log[-1][name] is None else str(log[-1][name])
-                for name in line
-            }
-            if got != line:
-                return f"{say['from' if got['from'] != line['from'] else 'data']} It is {got}."
-        if not _refused(lambda: tried(client, "scores", "3", log)):
+            if (line["from"] and str(line["from"])) != before:
+                return f"{say['from']} It is {line}."
+            if (str(line["to"]), line["data"]) != (version, data):
+                return f"{say['data']} It is {line}."
+        if not refused(lambda: tried(client, "scores", "3", log)):
             return say["untagged"]
         return say["late"] if _champion(client) != "1" or len(log) != 2 else None
 
 
 def _rollback(answer: Any) -> str | None:
     say, tried = replies("4.4-e"), function(answer)
-    tags = [
-        {"schema": f"s{i}", "vocabulary": f"v{9 - i}", "threshold": str(i / 8)} for i in range(6)
-    ]
-    log = [
-        {"action": "promote", "from": a, "to": b}
-        for a, b in ((None, "1"), *zip("124", "246", strict=True))
-    ]
+    names = ("schema", "vocabulary", "threshold")
+    tags = [dict(zip(names, (f"s{i}", f"v{9 - i}", f"{i / 8}"), strict=True)) for i in range(6)]
+    order = pairwise([None, "1", "2", "4", "6"])
+    log = [{"action": "promote", "from": before, "to": version} for before, version in order]
     with registry("scores", tags) as client:
         client.set_registered_model_alias("scores", "champion", "6")
         live: dict = {"model": "6", **tags[5], "threshold": 5 / 8}
@@ -156,23 +137,19 @@ def _rollback(answer: Any) -> str | None:
             lines, about = len(log), f"the log {log} and what is live: {live}"
             run(lambda: tried(client, "scores", log, live), about=about)
             if (now := _champion(client)) != version:
-                return (
-                    f"{say['first' if before == '6' else 'again']} It went from {before} to {now}."
-                )
+                say = say["first" if before == "6" else "again"]
+                return f"{say} It went from {before} to {now}."
             right = {"model": version, **tags[int(version) - 1]}
             if wrong := [name for name in right if str(live.get(name)) != right[name]]:
                 return f"{say['live']} At {version}, {wrong[0]} is {live.get(wrong[0])!r}."
             if not isinstance(live["threshold"], float):
                 return say["text"]
             line = log[-1] if len(log) == lines + 1 else {}
-            if [line.get(name) for name in ("action", "from", "to")] != [
-                "rollback",
-                before,
-                version,
-            ]:
+            got = [str(line.get(name)) for name in ("action", "from", "to")]
+            if got != ["rollback", before, version]:
                 return f"{say['log']} Its last line is {log[-1]}."
-        refused = _refused(lambda: tried(client, "scores", log, live))
-        return None if refused and _champion(client) == "1" else say["end"]
+        stays = refused(lambda: tried(client, "scores", log, live)) and _champion(client) == "1"
+        return None if stays else say["end"]
 
 
 def _order(answer: Any) -> str | None:

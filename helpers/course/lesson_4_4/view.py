@@ -13,20 +13,15 @@ from helpers.course.lesson_4_4.delivery import GATES, evidence
 from helpers.course.views import Explorer, subplots
 
 
-def wider(times: float) -> dict[str, str]:
-    """Return the gates with those limits that chance can reach moved away from it."""
-    moved = {"data": f"columns > 0 or same > 0 or drift > {2.58 * times}"}
-    moved |= {"slice": f"slice_z < {-1.96 * times}", "money": f"gain < {2 - 2 * times} * gain_se"}
-    return GATES | moved
-
-
 class GateLab(Explorer):
     """Twelve defects against eight gates, in one of the recorded worlds."""
 
     def stops(self, gates: tuple[str, ...], times: float, world: int) -> pd.DataFrame:
         """Return which gate stops which release; ``any`` is of the ticked gates."""
-        table = evidence().loc[world]
-        found = pd.DataFrame({name: table.eval(rule) for name, rule in wider(times).items()})
+        table, wider = evidence().loc[world], {"money": f"gain < {2 - 2 * times} * gain_se"}
+        for name, limit in (("data", 2.58), ("slice", 1.96)):
+            wider[name] = GATES[name].replace(f"{limit}", f"{times * limit}")
+        found = pd.DataFrame({name: table.eval(rule) for name, rule in (GATES | wider).items()})
         return found.assign(any=found[list(gates)].any(axis=1), damage=table["damage"])
 
     def controls(self) -> dict[str, Any]:
