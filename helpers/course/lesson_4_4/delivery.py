@@ -13,10 +13,9 @@ import pandas as pd
 
 from helpers import world
 from helpers.base.stats import auc
-from helpers.course.linear import NUMBERS, TEXTS, linear
+from helpers.course.linear import NUMBERS, TEXTS, as_score, linear
 
 RECORD = Path(__file__).with_name("evidence.csv")
-MONTHLY, GOOD = 10_000, 20  # applications in a month; good releases in a world
 WIPED = ["late_payments", "credit_history_years", "utilization"]
 GATES = {  # each stops the releases for which its rule holds
     "course": "auc < 0.70",
@@ -46,11 +45,6 @@ class Release:
     def grants(self, frame: pd.DataFrame, risk: np.ndarray) -> np.ndarray:
         """Return which loans are granted at these risks."""
         return world.profit(frame, risk) > self.least
-
-
-def as_score(model: Any, change: Callable[[pd.DataFrame], pd.DataFrame] | None = None) -> Score:
-    """Return a model's risk as a function of a frame, which may be changed before."""
-    return lambda frame: model.predict_proba(change(frame) if change else frame)[:, 1]
 
 
 @cache
@@ -120,7 +114,7 @@ def releases(seed: int = 2025) -> Iterator[Release]:
     yield replace(few, notebook=lucky, endpoint=lucky)
     yield fresh("Friday model", [*NUMBERS, "burden"], prepare=wiped)
     yield replace(fresh("slow graph"), lookups=11)
-    for i in range(GOOD):
+    for i in range(20):
         yield fresh(f"good {i + 1}", texts=TEXTS[: 3 - i % 2])  # half of them without `channel`
 
 
@@ -179,7 +173,7 @@ def measure(release: Release, seed: int = 2025) -> dict[str, float]:
     stay = 0.8 if release.lookups > 10 else 1.0  # one in five does not wait for a slow answer
     new, before = (one.grants(customers, one.endpoint(customers)) for one in (release, champion))
     lost = before @ customers["worth"] - stay * (new @ customers["worth"])
-    found["damage"] = lost * MONTHLY / len(customers)
+    found["damage"] = lost * 10_000 / len(customers)
     return found
 
 

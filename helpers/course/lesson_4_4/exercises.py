@@ -14,8 +14,8 @@ from helpers import world
 from helpers.course.exercises.calls import function, refused, run
 from helpers.course.exercises.judges import as_number, as_numbers, behaves
 from helpers.course.exercises.texts import replies
-from helpers.course.lesson_4_4.delivery import as_score, evidence
-from helpers.course.linear import linear
+from helpers.course.lesson_4_4.delivery import evidence
+from helpers.course.linear import as_score, linear
 from helpers.course.tracking import registry
 
 
@@ -115,10 +115,9 @@ def _promote(answer: Any) -> str | None:
             line = log[-1] if log and isinstance(log[-1], Mapping) else {}
             if not {"from", "to", "data"} <= line.keys():
                 return say["line"]
-            if (line["from"] and str(line["from"])) != before:
-                return f"{say['from']} It is {line}."
-            if (str(line["to"]), line["data"]) != (version, data):
-                return f"{say['data']} It is {line}."
+            first = (line["from"] and str(line["from"])) == before
+            if not first or (str(line["to"]), line["data"]) != (version, data):
+                return f"{say['data' if first else 'from']} It is {line}."
         if not refused(lambda: tried(client, "scores", "3", log)):
             return say["untagged"]
         return say["late"] if _champion(client) != "1" or len(log) != 2 else None
