@@ -142,16 +142,13 @@ def measure(release: Release, seed: int = 2025) -> dict[str, float]:
     found["auc"] = auc(valid["defaulted"], risk)[0][0]
     loans = pd.DataFrame({"amount": [10_000] * 3, "term_months": [24] * 3})
     found["wrong_cases"] = (release.grants(loans, np.array([0.10, 0.15, 0.30])) != [1, 0, 0]).sum()
-
     found["columns"] = len({*NUMBERS, *TEXTS} - {*train})
     means = [(train[name], old[name]) for name in [*NUMBERS, "defaulted"] if name in train]
     found["drift"] = max(abs(a.mean() - b.mean()) / np.hypot(a.sem(), b.sem()) for a, b in means)
     found["same"] = int(train.equals(old))
-
     rows = golden(valid)
     sides = (release.grants(rows, score(rows)) for score in (release.notebook, ask))
     found["parity"] = np.not_equal(*sides).sum()
-
     rows = later.head(300)
     base, swapped = ask(rows), rows["sex"].map({"female": "male", "male": "female"})
     found["sex"] = (ask(rows.assign(sex=swapped)) != base).sum()
@@ -161,7 +158,6 @@ def measure(release: Release, seed: int = 2025) -> dict[str, float]:
     order = np.argsort(champion.endpoint(later))
     clear = later.iloc[[*order[:10], *order[-10:]]]
     found["clear"] = (release.grants(clear, ask(clear)) != np.repeat([1, 0], 10)).sum()
-
     gain = pd.Series(
         earned(release, valid, risk) - earned(champion, valid, champion.endpoint(valid))
     )
@@ -169,7 +165,6 @@ def measure(release: Release, seed: int = 2025) -> dict[str, float]:
     slices = [part for by in ("region", "sex") for _, part in gain.groupby(valid[by])]
     found["slice_z"] = min(part.mean() / (part.sem() + 1e-9) for part in slices)
     found["lookups"] = release.lookups
-
     stay = 0.8 if release.lookups > 10 else 1.0  # one in five does not wait for a slow answer
     new, before = (one.grants(customers, one.endpoint(customers)) for one in (release, champion))
     lost = before @ customers["worth"] - stay * (new @ customers["worth"])

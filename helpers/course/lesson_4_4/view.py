@@ -28,11 +28,10 @@ class GateLab(Explorer):
         import ipywidgets as w
 
         look = {"style": {"description_width": "90px"}}
-        first = ("course", "unit", "data", "parity")
         times = [(f"x {t:g}", t) for t in (1.0, 1.5, 2.0, 3.0)]
         return {
             "gates": w.SelectMultiple(
-                options=list(GATES), value=first, rows=8, description="gates", **look
+                options=list(GATES), value=list(GATES)[:4], rows=8, description="gates", **look
             ),
             "times": w.SelectionSlider(options=times, description="tolerance", **look),
             "world": w.IntSlider(1, 1, 30, description="world", continuous_update=False, **look),
