@@ -82,9 +82,6 @@ def releases(seed: int = 2025) -> Iterator[Release]:
     def contacts(frame: pd.DataFrame) -> pd.DataFrame:
         return frame.assign(service_contacts=rng.poisson(0.3 + 2 * frame["defaulted"]))
 
-    def known(frame: pd.DataFrame) -> pd.DataFrame:  # for customers of today it is still empty
-        return frame.assign(service_contacts=frame.get("service_contacts", 0))
-
     def joined(frame: pd.DataFrame) -> pd.DataFrame:
         outside, outcome = frame["channel"] != "branch", frame["defaulted"].to_numpy().copy()
         outcome[outside] = rng.permutation(outcome[outside])
@@ -103,7 +100,7 @@ def releases(seed: int = 2025) -> Iterator[Release]:
     stale = dict(zip(purposes, purposes[1:] + purposes[:1], strict=True))
     yield served(fresh("stale vocabulary"), lambda f: f.assign(purpose=f["purpose"].map(stale)))
     yield fresh("leak", [*NUMBERS, "service_contacts"], train=contacts, valid=contacts,
-                prepare=known)  # fmt: skip
+        prepare=lambda f: f.assign(service_contacts=f.get("service_contacts", 0)))  # fmt: skip
     yield fresh("wrong join", train=joined, valid=joined)
     yield replace(fresh("threshold moved"), least=-400.0)
     yield served(fresh("gap to zero"), lambda f: f.fillna({"utilization": 0.0}))
@@ -145,7 +142,6 @@ def measure(release: Release, seed: int = 2025) -> dict[str, float]:
     found["columns"] = len({*NUMBERS, *TEXTS} - {*train})
     means = [(train[name], old[name]) for name in [*NUMBERS, "defaulted"] if name in train]
     found["drift"] = max(abs(a.mean() - b.mean()) / np.hypot(a.sem(), b.sem()) for a, b in means)
-    found["same"] = int(train.equals(old))
     rows = golden(valid)
     sides = (release.grants(rows, score(rows)) for score in (release.notebook, ask))
     found["parity"] = np.not_equal(*sides).sum()
@@ -158,13 +154,12 @@ def measure(release: Release, seed: int = 2025) -> dict[str, float]:
     order = np.argsort(champion.endpoint(later))
     clear = later.iloc[[*order[:10], *order[-10:]]]
     found["clear"] = (release.grants(clear, ask(clear)) != np.repeat([1, 0], 10)).sum()
-    gain = pd.Series(
-        earned(release, valid, risk) - earned(champion, valid, champion.endpoint(valid))
-    )
+    gain = pd.Series(earned(release, valid, risk))
+    gain -= earned(champion, valid, champion.endpoint(valid))
     found["gain"], found["gain_se"] = gain.mean(), gain.sem()
     slices = [part for by in ("region", "sex") for _, part in gain.groupby(valid[by])]
     found["slice_z"] = min(part.mean() / (part.sem() + 1e-9) for part in slices)
-    found["lookups"] = release.lookups
+    found |= {"same": int(train.equals(old)), "lookups": release.lookups}
     stay = 0.8 if release.lookups > 10 else 1.0  # one in five does not wait for a slow answer
     new, before = (one.grants(customers, one.endpoint(customers)) for one in (release, champion))
     lost = before @ customers["worth"] - stay * (new @ customers["worth"])

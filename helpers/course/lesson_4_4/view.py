@@ -54,19 +54,15 @@ class GateLab(Explorer):
         defects, good = found.head(12).sort_values("damage", ascending=False), found.tail(20)
         cells = defects[list(GATES)] * np.where(np.isin(list(GATES), state["gates"]), 1.0, 0.3)
         ax = subplots(ax, (7.6, 4.6))
-        ax.imshow(cells, cmap=LinearSegmentedColormap.from_list("", ["white", style.BLUE]),
-                  vmin=0, vmax=1, aspect="auto")  # fmt: skip
-        past = ~defects["any"].to_numpy()
+        ax.pcolormesh(cells, cmap=LinearSegmentedColormap.from_list("", ["white", style.BLUE]),
+                      vmin=0, vmax=1, edgecolors="0.85", linewidth=0.8)  # fmt: skip
         labels = [f"{name}  {cost / 1e6:+.2f}" for name, cost in defects["damage"].items()]
-        ax.set_yticks(range(12), labels)
-        for label, let in zip(ax.get_yticklabels(), past, strict=True):
-            label.set_color(style.RED if let else style.BLACK)
+        ax.set_yticks(np.arange(12) + 0.5, labels)
+        for label, stopped in zip(ax.get_yticklabels(), defects["any"], strict=True):
+            label.set_color(style.BLACK if stopped else style.RED)
         share = [f"{name}\n{good[name].sum()} of 20" for name in GATES]
-        ax.set_xticks(range(len(GATES)), share, fontsize=9)
-        ax.set_xticks(np.arange(-0.5, len(GATES)), minor=True)
-        ax.set_yticks(np.arange(-0.5, 12), minor=True)
+        ax.set_xticks(np.arange(len(GATES)) + 0.5, share, fontsize=9)
         ax.grid(False)
-        ax.grid(which="minor", color="0.85")
         ax.set_xlabel("gate, and how many good releases it stops (pale: not ticked)")
-        ax.set_title("Defect, million euro a month (red: let through)")
+        ax.set(title="Defect, million euro a month (red: let through)", ylim=(12, 0))
         return ax
