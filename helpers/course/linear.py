@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from typing import Any
 
+import numpy as np
 import pandas as pd
 from sklearn.compose import ColumnTransformer, make_column_transformer
 from sklearn.impute import SimpleImputer
@@ -37,3 +38,10 @@ def linear(
     """Return the model, fitted to a frame's outcomes."""
     model = make_pipeline(features(numbers, texts), LogisticRegression(solver="newton-cholesky"))
     return model.fit(frame, frame["defaulted"])
+
+
+def as_score(
+    model: Any, change: Callable[[pd.DataFrame], pd.DataFrame] | None = None
+) -> Callable[[pd.DataFrame], np.ndarray]:
+    """Return a model as a function from a frame, which may be changed before, to its risks."""
+    return lambda frame: model.predict_proba(change(frame) if change else frame)[:, 1]

@@ -5,8 +5,12 @@ from __future__ import annotations
 import csv
 import logging
 import os
+import tempfile
 import zipfile
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from pathlib import Path
+from typing import Any
 
 EMPTY = Path(__file__).with_name("empty_store.zip")
 EMPTY_REVISION = "dc11669786a5"  # of the tables in it
@@ -76,6 +80,32 @@ def sixty_trials(folder: str | Path) -> str:
         client.log_batch(run, metrics, [Param(name, value) for name, value in row.items()], tags)
         client.set_terminated(run)
     return address
+
+
+@contextmanager
+def registry(name: str, versions: Sequence[Mapping[str, str]]) -> Iterator[Any]:
+    """Open a registry that exists only in the block, with versions 1, 2... of a model.
+
+    Parameters
+    ----------
+    name : str
+        The registered model.
+    versions : sequence of mapping
+        The tags of each version; there are no files behind them.
+
+    Yields
+    ------
+    mlflow.MlflowClient
+    """
+    with tempfile.TemporaryDirectory(ignore_cleanup_errors=True) as folder:
+        address = tracking_store(folder)
+        from mlflow import MlflowClient
+
+        client = MlflowClient(address)
+        client.create_registered_model(name)
+        for tags in versions:
+            client.create_model_version(name, "file:///nowhere", tags=dict(tags))
+        yield client
 
 
 def _revision() -> str:

@@ -59,6 +59,23 @@ def run(answer: Callable, *arguments: Any, seconds: float = 10.0, about: str = "
         ) from error
 
 
+def refused(call: Callable[[], Any], about: str = "what must be refused") -> bool:
+    """Return whether a call of a learner's function raises a ValueError.
+
+    Raises
+    ------
+    ReplyError
+        If it fails in another way.
+    """
+    try:
+        run(call, about=about)
+    except ReplyError as failure:
+        if not isinstance(failure.__cause__, ValueError):
+            raise
+        return True
+    return False
+
+
 def function(answer: Any) -> Callable:
     """Return an answer that is a function.
 

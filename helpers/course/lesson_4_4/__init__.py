@@ -1,0 +1,1 @@
+"""Lesson 4.4, Pipelines, registry, CI/CD: its exercises, its releases and its view."""

@@ -1,0 +1,68 @@
+"""Tick gates, and see which defects they stop, how many good releases, and what is let through."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+import pandas as pd
+from matplotlib.colors import LinearSegmentedColormap
+
+from helpers.base import style
+from helpers.course.lesson_4_4.delivery import GATES, evidence
+from helpers.course.views import Explorer, subplots
+
+
+class GateLab(Explorer):
+    """Twelve defects against eight gates, in one of the recorded worlds."""
+
+    def stops(self, gates: tuple[str, ...], times: float, world: int) -> pd.DataFrame:
+        """Return which gate stops which release; ``any`` is of the ticked gates."""
+        table, wider = evidence().loc[world], {"money": f"gain < {2 - 2 * times} * gain_se"}
+        for name, limit in (("data", 2.58), ("slice", 1.96)):
+            wider[name] = GATES[name].replace(f"{limit}", f"{times * limit}")
+        found = pd.DataFrame({name: table.eval(rule) for name, rule in (GATES | wider).items()})
+        return found.assign(any=found[list(gates)].any(axis=1), damage=table["damage"])
+
+    def controls(self) -> dict[str, Any]:
+        import ipywidgets as w
+
+        look = {"style": {"description_width": "90px"}}
+        times = [(f"x {t:g}", t) for t in (1.0, 1.5, 2.0, 3.0)]
+        return {
+            "gates": w.SelectMultiple(
+                options=list(GATES), value=list(GATES)[:4], rows=8, description="gates", **look
+            ),
+            "times": w.SelectionSlider(options=times, description="tolerance", **look),
+            "world": w.IntSlider(1, 1, 30, description="world", continuous_update=False, **look),
+        }
+
+    def describe(self, **state: Any) -> str:
+        found = self.stops(**state)
+        defects, good = found.head(12), found.tail(20)
+        past = defects.loc[~defects["any"], "damage"]
+        named = ", ".join(past.sort_values(ascending=False).index) or "none"
+        return (
+            f"World {state['world']}, limits x {state['times']:g}. "
+            f"Stopped: {12 - len(past)} of 12 defects and "
+            f"{good['any'].sum()} of 20 good releases. Let through: {named}. They cost "
+            f"{past.clip(lower=0).sum() / 1e6:.2f} million euro a month."
+        )
+
+    def plot(self, ax: Any = None, **state: Any) -> Any:
+        found = self.stops(**state)
+        defects, good = found.head(12).sort_values("damage", ascending=False), found.tail(20)
+        cells = defects[list(GATES)] * np.where(np.isin(list(GATES), state["gates"]), 1.0, 0.3)
+        ax = subplots(ax, (7.6, 4.6))
+        ax.pcolormesh(cells, cmap=LinearSegmentedColormap.from_list("", ["white", style.BLUE]),
+                      vmin=0, vmax=1, edgecolors="0.85", linewidth=0.8)  # fmt: skip
+        labels = [f"{name}  {cost / 1e6:+.2f}" for name, cost in defects["damage"].items()]
+        ax.set_yticks(np.arange(12) + 0.5, labels)
+        for label, stopped in zip(ax.get_yticklabels(), defects["any"], strict=True):
+            label.set_color(style.BLACK if stopped else style.RED)
+        share = [f"{name}\n{good[name].sum()} of 20" for name in GATES]
+        ax.set_xticks(np.arange(len(GATES)) + 0.5, share, fontsize=9)
+        ax.grid(False)
+        ax.set_xlabel("gate, and how many good releases it stops (pale: not ticked)")
+        ax.set(title="Defect, million euro a month (red: let through)", ylim=(12, 0))
+        return ax
