@@ -1,206 +1,303 @@
-"""The exercises of lesson 4.5, Progressive delivery."""
+"""The judges of lesson 4.5, Progressive delivery; texts and replies are in exercises.toml."""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import math
+from collections.abc import Callable
 from typing import TYPE_CHECKING, Any
 
-from helpers.course.exercises.judges import chosen, name, number
+from helpers.course.exercises.calls import ReplyError, function, kind_of, run
+from helpers.course.exercises.judges import as_number, chosen
+from helpers.course.exercises.texts import replies
 
 if TYPE_CHECKING:  # a report of the exercises must not wait for them
     import numpy as np
+    import pandas as pd
 
     from helpers.rollout import Analysis, Batch
 
+_BAR = 0.18
 
-def _order(answer: Any) -> str | None:
-    letters = "ABCDE"
-    if not isinstance(answer, Sequence) or any(one not in list(letters) for one in answer):
-        return "Expected a list: the five letters, in quotes, in your order."
-    if sorted(answer) != list(letters):
-        return "Each of the five letters belongs in the list once."
-    place = {letter: i for i, letter in enumerate(answer)}
-    if place["E"] > place["D"] or place["B"] > place["D"]:
-        return "What can be found without a server comes before what needs one: it is cheaper."
-    if place["D"] > place["A"]:
-        return "What touches no customer comes before what touches some."
-    if place["C"] < place["A"]:
-        return "A test on half of the users, for months, comes when little harm is to be feared."
+
+def _slip(
+    answer: Callable, arguments: tuple, right: float, slips: dict, id: str, about: str
+) -> str:
+    """Return nothing, or the reply to the mistake that gives a learner's number."""
+    returned = run(answer, *arguments, about=about)
+    if (got := as_number(returned)) is None:
+        return f"Expected that your function returns a number; it returned {kind_of(returned)}."
+    if math.isclose(got, right, abs_tol=1e-9):
+        return ""
+    near = (name for name, value in slips.items() if math.isclose(got, value, abs_tol=1e-9))
+    return f"{replies(id)[next(near, 'else')]} It was called with {about}; it returned {got:.4g}."
+
+
+def _observed(rng: np.random.Generator, n: int, differ: float, lost: float) -> pd.DataFrame:
+    """Return what a router saw: answers of the stable model, and copies of the requests."""
+    import numpy as np
+    import pandas as pd
+
+    live = rng.beta(1.2, 6, n)
+    copy = np.where(rng.random(n) < differ, 2 * _BAR - live, live)
+    kind = rng.choice(["", "no answer", "score is nan"], n, p=[1 - 2 * lost, lost, lost])
+    copied = [
+        None if k == "no answer" else [np.nan if k else c] for k, c in zip(kind, copy, strict=True)
+    ]
+    kept = [[score] for score in live]
+    columns = ("shadow", "variant", "scores", "error", "live_scores")
+    rows = [(False, "stable", score, "", None) for score in kept]
+    rows += [(True, "candidate", *each) for each in zip(copied, kind, kept, strict=True)]
+    return pd.DataFrame(rows, columns=columns).sample(frac=1, random_state=1, ignore_index=True)
+
+
+def _shadow(answer: Any) -> str | None:
+    import numpy as np
+
+    for seed, n, differ, lost in ((1, 300, 0.3, 0.0), (2, 400, 0.1, 0.06), (3, 250, 0.02, 0.2)):
+        frame = _observed(np.random.default_rng(seed), n, differ, lost)
+        copies = frame[frame["shadow"]]
+        live = copies["live_scores"].str[0].astype(float) >= _BAR
+        score = copies["scores"].str[0].astype(float)
+        silent, changed = score.isna(), (score >= _BAR) != live
+        wrong = int((changed | silent).sum())
+        slips = {
+            "answers": wrong / len(frame),
+            "silent": changed[~silent].mean(),
+            "nan": changed.mean(),
+            "shares": abs((score >= _BAR).mean() - live.mean()),
+            "percent": 100 * wrong / n,
+            "count": wrong,
+        }
+        about = f"{n} answers and {n} copies"
+        if reply := _slip(answer, (frame,), wrong / n, slips, "4.5-a", about):
+            return reply
     return None
 
 
-def _requests(
-    rng: np.random.Generator, n: int, *, differ: float, lower: float, silent: float, slow: float
-) -> Batch:
-    """Play 100 requests of users, n of them for the candidate, and the mirrored ones."""
+def _requests(rng: np.random.Generator, n: int, of: int, case: dict[str, float]) -> Batch:
+    """Play requests of users, n of them for the candidate, and the mirrored ones."""
     import numpy as np
 
     from helpers.rollout import Batch, Sample
 
-    def scores(count: int) -> np.ndarray:
-        return rng.beta(1.2, 6, count)
-
-    def latencies(count: int) -> np.ndarray:
-        return rng.gamma(9, 0.6, count)
-
-    def some_silent(score: np.ndarray) -> np.ndarray:
-        return np.where(rng.random(len(score)) < silent, np.nan, score)
-
-    before, candidate = scores(100), some_silent(lower * scores(n))
-    turned = np.where(rng.random(100) < differ, 0.36 - before, before)  # beyond 0.18
+    before, turned = rng.beta(1.2, 6, of), rng.random(of) < case.get("differ", 0)
+    failed = rng.random(n) < 0.02 + case.get("errors", 0)
+    score = np.where(failed, np.nan, case.get("lower", 1) * rng.beta(1.2, 6, n))
     return Batch(
-        Sample(np.zeros(100 - n, bool), latencies(100 - n), scores(100 - n)),
-        Sample(np.isnan(candidate), slow * latencies(n), candidate),
-        np.column_stack([before, some_silent(turned)]),
+        Sample(rng.random(of - n) < 0.02, rng.gamma(9, 0.6, of - n), before[n:]),
+        Sample(failed, case.get("slow", 1) * rng.gamma(9, 0.6, n), score),
+        np.column_stack([before, np.where(turned, 2 * _BAR - before, before)])[n:],
     )
 
 
-def _outcome(
-    analysis: Analysis,
-    requests: int,
-    *,
-    differ: float = 0.0,
-    lower: float = 1.0,
-    silent: float = 0.0,
-    slow: float = 1.0,
-) -> str:
-    """State of a roll-out after so many requests of its candidate."""
+def _promoted(analysis: Analysis, case: dict[str, float], seed: int) -> bool:
     import numpy as np
 
-    from helpers.rollout import Rollout
+    from helpers.course.lesson_4_5.planner import STEPS
+    from helpers.rollout import Evidence
 
-    rollout = Rollout(steps=(0.05, 0.25, 0.5, 1.0), analysis=analysis)
-    rng, seen = np.random.default_rng(45), 0
-    while rollout.state == "running" and seen < requests:
-        n = round(100 * rollout.weight)
-        rollout.observe(_requests(rng, n, differ=differ, lower=lower, silent=silent, slow=slow))
-        seen += n
-    return rollout.state
+    rng, evidence = np.random.default_rng(seed), Evidence(analysis)
+    for step in STEPS:
+        each = round(400 * step)
+        for at in range(0, analysis.step_requests, each):
+            n = min(each, analysis.step_requests - at)
+            evidence.add(_requests(rng, n, round(n / step), case))
+            if evidence.guilty():
+                return False
+    return True
 
 
 def _design(answer: Any) -> str | None:
+    from helpers.course.lesson_4_5.planner import days
     from helpers.rollout import Analysis
 
+    said = replies("4.5-d")
     if not isinstance(answer, Analysis):
-        return "Expected an Analysis, such as Analysis(metrics=(ErrorRate(), ...), alpha=...)."
-    if answer.alpha > 0.01:
-        return (
-            f"Your alpha allows {100 * answer.alpha:g} % of the releases that are not worse to be "
-            "rolled back. It holds for the whole roll-out and all metrics together already."
-        )
+        return f"Expected an Analysis of helpers.rollout, got {kind_of(answer)}."
+    if answer.alpha > 0.05:
+        return said["alpha"].replace("GOT", f"{100 * answer.alpha:g}")
+    if (long := days(answer.step_requests)) > 21:
+        return said["days"].replace("GOT", f"{long:.0f}")
+    worlds = (  # roll-outs, and how many of them may go wrong
+        ("slow", {"slow": 2.1}, 6, 0),
+        ("version 2", {"differ": 0.28, "lower": 0.5}, 6, 0),
+        ("errors", {"errors": 0.06}, 40, 4),
+        ("honest", {"differ": 0.2, "slow": 1.1}, 30, 1),
+    )
     try:
-        if _outcome(answer, 2_000, differ=0.27, lower=0.5) != "rolled back":
-            return (
-                "A candidate like version 2 is promoted. Which metric convicted it in section 4, "
-                "and by how much may it be worse in yours?"
-            )
-        if _outcome(answer, 2_000, silent=0.1) != "rolled back":
-            return "A candidate that answers no number to every tenth customer is promoted."
-        if _outcome(answer, 2_000, slow=5) != "rolled back":
-            return "A candidate that takes five times as long is promoted."
-        honest = _outcome(answer, 1_000, differ=0.10)
+        for name, case, runs, most in worlds:
+            ends = [_promoted(answer, case, seed) for seed in range(runs)]
+            if (wrong := ends.count(name != "honest")) > most:
+                return said[name].replace("GOT", f"{wrong} of {runs}")
     except Exception as problem:  # a metric of the learner's own
         return f"The roll-out fails with it: {type(problem).__name__}: {problem}"
-    if honest == "rolled back":
-        return (
-            "The honest version, which decides one in ten differently, is rolled back. A better "
-            "model must differ somewhere: leave room above what is measured of it by chance."
-        )
-    if honest == "running":
-        return (
-            "The honest version is still waiting after 1,000 of its requests: three steps have to "
-            "be passed within them."
-        )
+    return None
+
+
+def _months(answer: Any) -> str | None:
+    from scipy.stats import norm
+
+    z, one_sided = (norm.ppf(level) + norm.ppf(0.8) for level in (0.975, 0.95))
+    cases = ((0.08, 0.01, 6_000, 0.5), (0.15, 0.02, 900, 0.5), (0.05, 0.01, 4_000, 0.1))
+    for rate, difference, loans, share in cases:
+        halves = 4 * z**2 * rate * (1 - rate) / difference**2 / loans
+        n = halves / (4 * share * (1 - share))
+        slips = {
+            "year": math.ceil(n),
+            "down": math.ceil(n) + 11,
+            "round": n + 12,
+            "share": math.ceil(halves) + 12,
+            "half": math.ceil(halves / 2) + 12,
+            "smaller": math.ceil(halves / 2 / min(share, 1 - share)) + 12,
+            "one-sided": math.ceil(n * (one_sided / z) ** 2) + 12,
+        }
+        given, about = (rate, difference, loans, share), f"{rate}, {difference}, {loans}, {share}"
+        if reply := _slip(answer, given, math.ceil(n) + 12, slips, "4.5-e", about):
+            return reply
+    return None
+
+
+def _sticky(answer: Any) -> str | None:
+    from unittest.mock import patch
+
+    said, customers = replies("4.5-i"), [f"customer {i}" for i in range(3_000)]
+
+    def in_b(salt: str, share: float, order: int = 1) -> set[str]:
+        def given() -> dict[str, Any]:
+            return {customer: answer(customer, salt, share) for customer in customers[::order]}
+
+        found = run(given, about=f"a customer, salt={salt!r} and share={share}")
+        for one in found.values():
+            if not isinstance(one, str) or one not in ("A", "B"):
+                raise ReplyError(f'Expected "A" or "B"; got {one!r:.80}.')
+        return {customer for customer in customers if found[customer] == "B"}
+
+    function(answer)
+    half, few, more = (in_b("spring", share) for share in (0.5, 0.05, 0.25))
+    if in_b("spring", 0.5, -1) != half:
+        return said["again"]
+    with patch("builtins.hash", lambda key: len(str(key)) * 7_919):  # as in another process
+        if in_b("spring", 0.5) != half:
+            return said["restart"]
+    for part, share in ((half, 0.5), (few, 0.05), (more, 0.25)):
+        if abs((found := len(part) / 3_000) - share) > 4 * math.sqrt(share * (1 - share) / 3_000):
+            return said["share"].replace("GOT", f"{found:.0%}").replace("ASKED", f"{share:.0%}")
+    if few - more:
+        return said["moved"].replace("GOT", str(len(few - more)))
+    both = len(half & in_b("autumn", 0.5)) / len(half)
+    return None if abs(both - 0.5) < 0.06 else said["salt"].replace("GOT", f"{both:.0%}")
+
+
+class _Bank:
+    """Pays a loan out, once for each key; `plan` says what becomes of its answers."""
+
+    def __init__(self, *plan: str) -> None:
+        self.plan, self.tries, self.paid = list(plan), 0, {}
+
+    def send(self, order: dict[str, Any], key: object) -> str:
+        self.tries += 1
+        event = self.plan.pop(0) if self.plan else ""
+        if event == "refused":
+            raise ValueError("the account is closed")
+        if event != "lost before":
+            self.paid.setdefault(str(key), order["order"])
+        if event:
+            raise TimeoutError("no answer")
+        return f"order {self.paid[str(key)]} paid"
+
+
+def _retry(answer: Any) -> str | None:
+    said = replies("4.5-g")
+
+    def pay(bank: _Bank, number: int) -> object:
+        order, bank.tries = {"order": number, "customer": "customer 17", "amount": 9_000}, 0
+        try:
+            return run(answer, order, bank.send, about="an order, and a send as described")
+        except ReplyError as failed:
+            if isinstance(failed.__cause__, TimeoutError | ValueError):
+                return type(failed.__cause__)
+            raise
+
+    first = _Bank("lost before")
+    if pay(first, 4711) != "order 4711 paid":
+        return said["retry" if first.tries < 2 else "answer"]
+    bank = _Bank(*["lost after"] * 3, *["lost before"] * 9)
+    end = pay(bank, 4711)
+    if len(bank.paid) > 1:
+        return said["twice"].replace("GOT", str(len(bank.paid)))
+    if bank.tries != 3 or end is not TimeoutError:
+        return said["swallowed" if bank.tries == 3 else "tries"].replace("GOT", str(bank.tries))
+    bank.plan = []
+    pay(bank, 4711)  # the program was started again
+    if len(bank.paid) > 1:
+        return said["restart"]
+    if pay(bank, 4712) != "order 4712 paid":
+        return said["other"]
+    bank.plan = ["refused"] * 3
+    refused = pay(bank, 4713) is ValueError and bank.tries == 1
+    return None if refused else said["refused"].replace("GOT", str(bank.tries))
+
+
+def _bandit(answer: Any) -> str | None:
+    import numpy as np
+
+    from helpers.course.lesson_4_5.bandit import play
+
+    def often() -> list[Any]:
+        rng, n, mean = np.random.default_rng(1), (400.0, 100.0), (700.0, 800.0)
+        return [answer(np.array(n), np.array(mean), 1_000.0, rng) for _ in range(400)]
+
+    def regrets() -> list[float]:
+        """Return the regret in new worlds of three versions, as a share of that of chance."""
+        shares = []
+        for seed in range(12):
+            rng = np.random.default_rng(seed)
+            means = rng.permutation([500.0, 700.0, 900.0]) + rng.normal(0, 30, 3)
+            given = play(answer, rng.normal(means, 800.0, (1_200, 3)), 800.0)
+            shares.append((means.max() - means[given]).mean() / (means.max() - means.mean()))
+        return shares
+
+    function(answer)
+    said = replies("4.5-j")
+    given = [as_number(one) for one in run(often, about="n=[400, 100], mean=[700, 800]")]
+    if any(one not in (0, 1) for one in given):
+        return said["number"]
+    second = np.mean(given)
+    share = np.mean(run(regrets, about="n, mean and sigma of three versions"))
+    if share < 0.33 and 0.7 < second < 0.93:
+        return None
+    kinds = {"greedy": second == 1, "worst": second < 0.3, "sigma": second < 0.6, "else": True}
+    slip = next(name for name, found in kinds.items() if found)
+    return said[slip].replace("GOT", f"{share:.0%}").replace("SECOND", f"{second:.0%}")
+
+
+def _argo(answer: Any) -> str | None:
+    from helpers.course.lesson_4_5.argo import metric_of, phase
+
+    metric = metric_of(answer)
+    share = {"version 2": lambda at: 0.28, "late": lambda at: 0.28 if at > 300 else 0.12}
+    share |= {"honest": lambda at: 0.13, "odd": lambda at: 0.28 if 180 < at <= 240 else 0.12}
+    wanted = {"version 2": "Failed", "honest": "Successful", "odd": "Successful", "late": "Failed"}
+    for kind, right in {**wanted, "empty": "Inconclusive", "nan": "Inconclusive"}.items():
+
+        def measured(at: float, kind: str = kind) -> list[float]:
+            if kind not in share:
+                return [math.nan] if kind == "nan" else []
+            before = 0.05 if kind == "version 2" else 0.32  # what is left of the other split
+            return [before if at < 120 else share[kind](at) + 0.02 * math.sin(at)]
+
+        if (got := phase(metric, measured)) != right:
+            return replies("4.5-h")[kind].replace("GOT", got)
     return None
 
 
 JUDGES = {
-    "4.5-a": number(
-        940,
-        within=235,
-        replies={
-            0.94: "That is in millions. The question asks for thousands.",
-            94: "That is per application. A month has 10,000 of them; mind the unit.",
-            940_000: "That is in euro. The question asks for thousands.",
-            6_480: "That is what version 2 earns. How much less is it than version 1?",
-        },
-    ),
-    "4.5-b": chosen(
-        {"B", "D", "F"},
-        among="ABCDEF",
-        extra={
-            "A": "Every request was answered with status 200: a wrong score is no error to a "
-            "server.",
-            "C": "The AUC needs to know who defaulted. When is that known of Friday's loans?",
-            "E": "Both versions answer equally fast.",
-        },
-        missing={
-            "B": "What happened to the mean score?",
-            "D": "What happened to the share that was granted?",
-            "F": "Version 1 was still there to be asked.",
-        },
-    ),
-    "4.5-c": name(
-        "C",
-        among="ABCD",
-        replies={
-            "A": "That may be so too, but identical models would fail in the same way: you saw "
-            "how often.",
-            "B": "A higher level rolls back still more good models.",
-            "D": "With thousands of requests the trouble is the same: it is not their number.",
-        },
-    ),
+    "4.5-a": _shadow,
     "4.5-d": _design,
-    "4.5-e": number(
-        16,
-        within=0,
-        replies={
-            8: "That counts all loans for one half. Each half gets 3,000 a month.",
-            31: "That counts the loans of both halves against those of one.",
-            15: "After 15 months some loans are still missing: round up.",
-            1: "That is for 2 points. A quarter of the difference takes sixteen times as many.",
-        },
-    ),
-    "4.5-f": chosen(
-        {"A", "C"},
-        among="ABCDEF",
-        extra={
-            "B": "The difference is one of means. Most customers got the same decision from both.",
-            "D": "The 95 % are for one look. What did forty looks do in section 4?",
-            "E": "To have found no difference is not to have shown that there is none: the "
-            "interval says what else is possible.",
-            "F": "To lend more is neither good nor bad. What was the test made to measure?",
-        },
-        missing={
-            "A": "On which side of 0 does the whole interval lie?",
-            "C": "How does the width depend on the number in each half?",
-        },
-    ),
-    "4.5-g": chosen(
-        {"A", "C"},
-        among="ABCD",
-        extra={
-            "B": "The first server may have paid before it died: then it is paid twice.",
-            "D": "The first server may have sent it before it died: two letters.",
-        },
-        missing={
-            "A": "What does a prediction change?",
-            "C": "What happens when the order 4711 comes a second time?",
-        },
-    ),
-    "4.5-h": chosen(
-        {"B", "C", "F"},
-        among="ABCDEF",
-        extra={
-            "A": "Read the two numbers of rollingUpdate again: which of them may be missing?",
-            "D": "What does the readinessProbe ask for, and does it see a score?",
-            "E": "Read the comment above the file: who changes the number?",
-        },
-        missing={
-            "B": "What is asked before a pod gets requests?",
-            "C": "Put the numbers into the formula, with the target that stands in the file.",
-            "F": "What stands between `setWeight: 5` and `setWeight: 25`?",
-        },
-    ),
-    "4.5-i": _order,
+    "4.5-i": _sticky,
+    "4.5-e": _months,
+    "4.5-f": chosen({"A", "C"}, among="ABCDEF", extra=replies("4.5-f"), missing=replies("4.5-f")),
+    "4.5-j": _bandit,
+    "4.5-g": _retry,
+    "4.5-h": _argo,
 }
