@@ -25,10 +25,15 @@ def play(
         Customers that come between a decision and its outcome; seed of the generator.
     """
     rng, given = np.random.default_rng(seed), np.zeros(len(worth), int)
-    n, total = np.ones(worth.shape[1]), worth[0].astype(float)  # each was tried once
+    n, total = np.ones(worth.shape[1]), np.zeros(worth.shape[1])  # as if one had brought 0
     for i in range(len(worth)):
         given[i] = step(n.copy(), total / n, sigma, rng)
         if (known := i - late) >= 0:
             n[given[known]] += 1
             total[given[known]] += worth[known, given[known]]
     return given
+
+
+def thompson(n: np.ndarray, mean: np.ndarray, sigma: float, rng: np.random.Generator) -> int:
+    """Return the version that Thompson sampling gives to the next customer."""
+    return int(np.argmax(rng.normal(mean, sigma / np.sqrt(n))))

@@ -35,8 +35,7 @@ def caught(
     ``ErrorRate``, all runs at once; `harm` and `margin` say how many more of the candidate's
     requests fail and may fail, `metrics` among how many `alpha` is divided.
     """
-    rng, limit = np.random.default_rng(seed), math.log(metrics / alpha)
-    fortune, seen = np.zeros((runs, 1, len(FRACTIONS))), 0
+    rng, fortune, seen = np.random.default_rng(seed), np.zeros((runs, 1, len(FRACTIONS))), 0
     end = np.full(runs, np.inf)
     for step in steps:
         each, others = round(_BATCH * step), round(1 / step) - 1  # of the stable model, for one
@@ -47,7 +46,7 @@ def caught(
         bets = np.log1p(FRACTIONS * ((worse - margin) / (1 + margin))[..., None])
         gains = bets[failed, failed_before].reshape(runs, looks, each, -1).sum(2)
         fortunes = fortune + gains.cumsum(1)
-        over = np.logaddexp.reduce(fortunes, axis=2) - math.log(len(FRACTIONS)) >= limit
+        over = np.exp(np.minimum(fortunes, 500)).mean(2) >= metrics / alpha
         at = np.where(over.any(1), seen + each * (over.argmax(1) + 1), np.inf)
         end, fortune, seen = np.minimum(end, at), fortunes[:, -1:], seen + looks * each
     return end

@@ -10,7 +10,7 @@ from helpers.base import style
 from helpers.course.lesson_4_5.planner import METRICS, RATE, RUNS, STEPS, caught, days
 from helpers.course.views import Explorer, subplots
 
-REQUESTS = (30, 60, 100, 150, 200, 250, 300, 400, 600, 1_000)
+REQUESTS = (30, 60, 100, 150, 200, 260, 400, 600)
 
 
 class CanaryPlanner(Explorer):
@@ -55,7 +55,7 @@ class CanaryPlanner(Explorer):
             ax.plot(requests, at, "o", color=colour, ms=9, clip_on=False)
         limit = 100 * alpha
         ax.axhline(limit, color=style.GREY, ls=":", label=f"alpha: {limit:g} %")
-        ax.set(xscale="log", xlim=(28, 1_050), ylim=(-3, 103), ylabel="of 100 roll-outs")
+        ax.set(xscale="log", xlim=(28, 640), ylim=(-3, 103), ylabel="of 100 roll-outs")
         ax.set_xticks(REQUESTS, [f"{n}\n{days(n):.0f} d" for n in REQUESTS])
         ax.minorticks_off()
         ax.set(xlabel="requests of the candidate in a step, and days in all")
