@@ -12,8 +12,7 @@ from collections import defaultdict
 import numpy as np
 
 from helpers import world
-from helpers.course.lesson_4_5.bandit import play, thompson
-from helpers.course.lesson_4_5.planner import caught
+from helpers.course.lesson_4_5.planner import caught, play, thompson
 from helpers.course.linear import NUMBERS, linear
 
 SEEDS = (2025, 1, 2, 3, 4)

@@ -3,27 +3,23 @@
 from __future__ import annotations
 
 import math
+import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from helpers.course.exercises.calls import ReplyError, function, kind_of, run
 from helpers.course.exercises.judges import as_number, chosen
 from helpers.course.exercises.texts import replies
 
-if TYPE_CHECKING:  # a report of the exercises must not wait for them
-    import numpy as np
-    import pandas as pd
-
-    from helpers.rollout import Analysis, Batch
-
 _BAR = 0.18
+_FIELDS = {"count": 0, "failureLimit": 0, "inconclusiveLimit": 0, "consecutiveErrorLimit": 4}
+_FIELDS |= {"initialDelay": "0s", "interval": "0s"}
+_OTHERS = {"name", "provider", "successCondition", "failureCondition"}
 
 
-def _slip(
-    answer: Callable, arguments: tuple, right: float, slips: dict, id: str, about: str
-) -> str:
+def _slip(answer: Callable, given: tuple, right: float, slips: dict, id: str, about: str) -> str:
     """Return nothing, or the reply to the mistake that gives a learner's number."""
-    returned = run(answer, *arguments, about=about)
+    returned = run(answer, *given, about=about)
     if (got := as_number(returned)) is None:
         return f"Expected that your function returns a number; it returned {kind_of(returned)}."
     if math.isclose(got, right, abs_tol=1e-9):
@@ -32,76 +28,55 @@ def _slip(
     return f"{replies(id)[next(near, 'else')]} It was called with {about}; it returned {got:.4g}."
 
 
-def _observed(rng: np.random.Generator, n: int, differ: float, lost: float) -> pd.DataFrame:
-    """Return what a router saw: answers of the stable model, and copies of the requests."""
+def _shadow(answer: Any) -> str | None:
     import numpy as np
     import pandas as pd
 
-    live = rng.beta(1.2, 6, n)
-    copy = np.where(rng.random(n) < differ, 2 * _BAR - live, live)
-    kind = rng.choice(["", "no answer", "score is nan"], n, p=[1 - 2 * lost, lost, lost])
-    copied = [
-        None if k == "no answer" else [np.nan if k else c] for k, c in zip(kind, copy, strict=True)
-    ]
-    kept = [[score] for score in live]
-    columns = ("shadow", "variant", "scores", "error", "live_scores")
-    rows = [(False, "stable", score, "", None) for score in kept]
-    rows += [(True, "candidate", *each) for each in zip(copied, kind, kept, strict=True)]
-    return pd.DataFrame(rows, columns=columns).sample(frac=1, random_state=1, ignore_index=True)
-
-
-def _shadow(answer: Any) -> str | None:
-    import numpy as np
-
-    for seed, n, differ, lost in ((1, 300, 0.3, 0.0), (2, 400, 0.1, 0.06), (3, 250, 0.02, 0.2)):
-        frame = _observed(np.random.default_rng(seed), n, differ, lost)
-        copies = frame[frame["shadow"]]
-        live = copies["live_scores"].str[0].astype(float) >= _BAR
-        score = copies["scores"].str[0].astype(float)
-        silent, changed = score.isna(), (score >= _BAR) != live
-        wrong = int((changed | silent).sum())
+    for seed, n, differ, lost in ((1, 300, 0.3, 0.0), (2, 400, 0.1, 0.12), (3, 250, 0.02, 0.4)):
+        rng = np.random.default_rng(seed)
+        live = rng.beta(1.2, 6, n)
+        copy = np.where(rng.random(n) < differ, 2 * _BAR - live, live)
+        copy[silent := rng.random(n) < lost] = np.nan
+        kept, said = [[one] for one in live], [[one] for one in copy]
+        said = [None if quiet and i % 2 else said[i] for i, quiet in enumerate(silent)]
+        frame = pd.DataFrame({"request": [*range(n)] * 2, "shadow": np.repeat([False, True], n)})
+        frame["variant"] = np.where(frame["shadow"], "candidate", "stable")
+        frame["live_scores"] = pd.Series([None] * n + kept, dtype=object)
+        frame["scores"] = pd.Series(kept + said, dtype=object)
+        frame["error"] = np.where([False] * n + [*silent], "no score", "")
+        refused, before = copy >= _BAR, live >= _BAR
+        wrong = ((refused != before) | silent).mean()
         slips = {
-            "answers": wrong / len(frame),
-            "silent": changed[~silent].mean(),
-            "nan": changed.mean(),
-            "shares": abs((score >= _BAR).mean() - live.mean()),
-            "percent": 100 * wrong / n,
-            "count": wrong,
+            "answers": wrong / 2,
+            "silent": (refused != before)[~silent].mean(),
+            "nan": (refused != before).mean(),
+            "shares": abs(refused.mean() - before.mean()),
+            "count": round(n * wrong),
         }
-        about = f"{n} answers and {n} copies"
-        if reply := _slip(answer, (frame,), wrong / n, slips, "4.5-a", about):
+        given = (frame.sample(frac=1, random_state=1, ignore_index=True),)
+        if reply := _slip(answer, given, wrong, slips, "4.5-a", f"{n} answers and their copies"):
             return reply
     return None
 
 
-def _requests(rng: np.random.Generator, n: int, of: int, case: dict[str, float]) -> Batch:
-    """Play requests of users, n of them for the candidate, and the mirrored ones."""
+def _promoted(analysis: Any, seed: int, errors: float, differ: float, slow: float) -> bool:
+    """Play a roll-out whose candidate is worse by so much, in batches of 400 users."""
     import numpy as np
 
-    from helpers.rollout import Batch, Sample
-
-    before, turned = rng.beta(1.2, 6, of), rng.random(of) < case.get("differ", 0)
-    failed = rng.random(n) < 0.02 + case.get("errors", 0)
-    score = np.where(failed, np.nan, case.get("lower", 1) * rng.beta(1.2, 6, n))
-    return Batch(
-        Sample(rng.random(of - n) < 0.02, rng.gamma(9, 0.6, of - n), before[n:]),
-        Sample(failed, case.get("slow", 1) * rng.gamma(9, 0.6, n), score),
-        np.column_stack([before, np.where(turned, 2 * _BAR - before, before)])[n:],
-    )
-
-
-def _promoted(analysis: Analysis, case: dict[str, float], seed: int) -> bool:
-    import numpy as np
-
-    from helpers.course.lesson_4_5.planner import STEPS
-    from helpers.rollout import Evidence
+    from helpers.course.lesson_4_5.planner import RATE, STEPS
+    from helpers.rollout import Batch, Evidence, Sample
 
     rng, evidence = np.random.default_rng(seed), Evidence(analysis)
     for step in STEPS:
-        each = round(400 * step)
-        for at in range(0, analysis.step_requests, each):
-            n = min(each, analysis.step_requests - at)
-            evidence.add(_requests(rng, n, round(n / step), case))
+        for at in range(0, analysis.step_requests, round(400 * step)):
+            n = min(round(400 * step), analysis.step_requests - at)
+            others = round(n / step) - n
+            before, score = rng.beta(1.2, 6, others), rng.beta(1.2, 6, n)
+            turned = np.where(rng.random(others) < differ, 2 * _BAR - before, before)
+            failed = rng.random(n) < RATE + errors
+            stable = Sample(rng.random(others) < RATE, rng.gamma(9, 0.6, others), before)
+            candidate = Sample(failed, slow * rng.gamma(9, 0.6, n), np.where(failed, np.nan, score))
+            evidence.add(Batch(stable, candidate, np.column_stack([before, turned])))
             if evidence.guilty():
                 return False
     return True
@@ -114,19 +89,19 @@ def _design(answer: Any) -> str | None:
     said = replies("4.5-d")
     if not isinstance(answer, Analysis):
         return f"Expected an Analysis of helpers.rollout, got {kind_of(answer)}."
-    if answer.alpha > 0.05:
-        return said["alpha"].replace("GOT", f"{100 * answer.alpha:g}")
-    if (long := days(answer.step_requests)) > 21:
-        return said["days"].replace("GOT", f"{long:.0f}")
-    worlds = (  # roll-outs, and how many of them may go wrong
-        ("slow", {"slow": 2.1}, 6, 0),
-        ("version 2", {"differ": 0.28, "lower": 0.5}, 6, 0),
-        ("errors", {"errors": 0.06}, 40, 4),
-        ("honest", {"differ": 0.2, "slow": 1.1}, 30, 1),
-    )
+    measures = {"alpha": (100 * answer.alpha, 5), "days": (days(answer.step_requests), 21)}
+    for name, (value, most) in measures.items():
+        if value > most:
+            return said[name].replace("GOT", f"{value:.0f}")
+    worlds = {  # errors, decisions, latency; roll-outs, and how many of them may go wrong
+        "slow": ((0.0, 0.02, 2.0), 6, 0),
+        "version 2": ((0.0, 0.28, 1.0), 6, 0),
+        "errors": ((0.06, 0.02, 1.0), 40, 4),
+        "honest": ((0.0, 0.2, 1.1), 30, 1),
+    }
     try:
-        for name, case, runs, most in worlds:
-            ends = [_promoted(answer, case, seed) for seed in range(runs)]
+        for name, (case, runs, most) in worlds.items():
+            ends = [_promoted(answer, seed, *case) for seed in range(runs)]
             if (wrong := ends.count(name != "honest")) > most:
                 return said[name].replace("GOT", f"{wrong} of {runs}")
     except Exception as problem:  # a metric of the learner's own
@@ -142,15 +117,10 @@ def _months(answer: Any) -> str | None:
     for rate, difference, loans, share in cases:
         halves = 4 * z**2 * rate * (1 - rate) / difference**2 / loans
         n = halves / (4 * share * (1 - share))
-        slips = {
-            "year": math.ceil(n),
-            "down": math.ceil(n) + 11,
-            "round": n + 12,
-            "share": math.ceil(halves) + 12,
-            "half": math.ceil(halves / 2) + 12,
-            "smaller": math.ceil(halves / 2 / min(share, 1 - share)) + 12,
-            "one-sided": math.ceil(n * (one_sided / z) ** 2) + 12,
-        }
+        other = {"share": halves, "half": halves / 2, "one-sided": n * (one_sided / z) ** 2}
+        other["smaller"] = halves / 2 / min(share, 1 - share)
+        slips = {"year": math.ceil(n), "down": math.ceil(n) + 11, "round": n + 12}
+        slips |= {name: math.ceil(months) + 12 for name, months in other.items()}
         given, about = (rate, difference, loans, share), f"{rate}, {difference}, {loans}, {share}"
         if reply := _slip(answer, given, math.ceil(n) + 12, slips, "4.5-e", about):
             return reply
@@ -163,14 +133,13 @@ def _sticky(answer: Any) -> str | None:
     said, customers = replies("4.5-i"), [f"customer {i}" for i in range(3_000)]
 
     def in_b(salt: str, share: float, order: int = 1) -> set[str]:
-        def given() -> dict[str, Any]:
-            return {customer: answer(customer, salt, share) for customer in customers[::order]}
+        def given() -> list[Any]:
+            return [(customer, answer(customer, salt, share)) for customer in customers[::order]]
 
         found = run(given, about=f"a customer, salt={salt!r} and share={share}")
-        for one in found.values():
-            if not isinstance(one, str) or one not in ("A", "B"):
-                raise ReplyError(f'Expected "A" or "B"; got {one!r:.80}.')
-        return {customer for customer in customers if found[customer] == "B"}
+        if strange := [one for _, one in found if not isinstance(one, str) or one not in "AB"]:
+            raise ReplyError(f'Expected "A" or "B"; got {strange[0]!r:.80}.')
+        return {customer for customer, one in found if one == "B"}
 
     function(answer)
     half, few, more = (in_b("spring", share) for share in (0.5, 0.05, 0.25))
@@ -188,67 +157,58 @@ def _sticky(answer: Any) -> str | None:
     return None if abs(both - 0.5) < 0.06 else said["salt"].replace("GOT", f"{both:.0%}")
 
 
-class _Bank:
-    """Pays a loan out, once for each key; `plan` says what becomes of its answers."""
-
-    def __init__(self, *plan: str) -> None:
-        self.plan, self.tries, self.paid = list(plan), 0, {}
-
-    def send(self, order: dict[str, Any], key: object) -> str:
-        self.tries += 1
-        event = self.plan.pop(0) if self.plan else ""
-        if event == "refused":
-            raise ValueError("the account is closed")
-        if event != "lost before":
-            self.paid.setdefault(str(key), order["order"])
-        if event:
-            raise TimeoutError("no answer")
-        return f"order {self.paid[str(key)]} paid"
-
-
 def _retry(answer: Any) -> str | None:
-    said = replies("4.5-g")
+    said, paid = replies("4.5-g"), {}  # what the bank paid, by key
 
-    def pay(bank: _Bank, number: int) -> object:
-        order, bank.tries = {"order": number, "customer": "customer 17", "amount": 9_000}, 0
+    def pay(number: int, *plan: str) -> tuple[Any, int]:
+        events = []  # returned: how it ended, and how often the order was sent
+
+        def send(order: dict[str, Any], key: object) -> str:
+            events.append(plan[len(events)] if len(events) < len(plan) else "")
+            if events[-1] == "refused":
+                raise ValueError("the account is closed")
+            if events[-1] != "lost before":
+                paid.setdefault(str(key), order["order"])
+            if events[-1]:
+                raise TimeoutError("no answer")
+            return f"order {paid[str(key)]} paid"
+
+        order = {"order": number, "customer": "customer 17", "amount": 9_000}
         try:
-            return run(answer, order, bank.send, about="an order, and a send as described")
+            return run(answer, order, send, about="an order, and a send as described"), len(events)
         except ReplyError as failed:
             if isinstance(failed.__cause__, TimeoutError | ValueError):
-                return type(failed.__cause__)
+                return type(failed.__cause__), len(events)
             raise
 
-    first = _Bank("lost before")
-    if pay(first, 4711) != "order 4711 paid":
-        return said["retry" if first.tries < 2 else "answer"]
-    bank = _Bank(*["lost after"] * 3, *["lost before"] * 9)
-    end = pay(bank, 4711)
-    if len(bank.paid) > 1:
-        return said["twice"].replace("GOT", str(len(bank.paid)))
-    if bank.tries != 3 or end is not TimeoutError:
-        return said["swallowed" if bank.tries == 3 else "tries"].replace("GOT", str(bank.tries))
-    bank.plan = []
-    pay(bank, 4711)  # the program was started again
-    if len(bank.paid) > 1:
+    end, sent = pay(4710, "lost before")
+    if end != "order 4710 paid":
+        return said["retry" if sent < 2 else "answer"]
+    end, sent = pay(4711, *["lost after"] * 9)
+    if (times := [*paid.values()].count(4711)) > 1:
+        return said["twice"].replace("GOT", str(times))
+    if sent != 3 or end is not TimeoutError:
+        return said["swallowed" if sent == 3 else "tries"].replace("GOT", str(sent))
+    end, _ = pay(4711)  # the program was started again
+    if [*paid.values()].count(4711) > 1:
         return said["restart"]
-    if pay(bank, 4712) != "order 4712 paid":
+    if end != "order 4711 paid":
         return said["other"]
-    bank.plan = ["refused"] * 3
-    refused = pay(bank, 4713) is ValueError and bank.tries == 1
-    return None if refused else said["refused"].replace("GOT", str(bank.tries))
+    end, sent = pay(4713, *["refused"] * 9)
+    right = end is ValueError and sent == 1
+    return None if right else said["refused"].replace("GOT", str(sent))
 
 
 def _bandit(answer: Any) -> str | None:
     import numpy as np
 
-    from helpers.course.lesson_4_5.bandit import play
+    from helpers.course.lesson_4_5.planner import play
 
     def often() -> list[Any]:
         rng, n, mean = np.random.default_rng(1), (400.0, 100.0), (700.0, 800.0)
         return [answer(np.array(n), np.array(mean), 1_000.0, rng) for _ in range(400)]
 
     def regrets() -> list[float]:
-        """Return the regret in new worlds of three versions, as a share of that of chance."""
         shares = []
         for seed in range(12):
             rng = np.random.default_rng(seed)
@@ -267,26 +227,77 @@ def _bandit(answer: Any) -> str | None:
     if share < 0.33 and 0.7 < second < 0.93:
         return None
     kinds = {"greedy": second == 1, "worst": second < 0.3, "sigma": second < 0.6, "else": True}
-    slip = next(name for name, found in kinds.items() if found)
-    return said[slip].replace("GOT", f"{share:.0%}").replace("SECOND", f"{second:.0%}")
+    reply = said[next(name for name, found in kinds.items() if found)]
+    return reply.replace("GOT", f"{share:.0%}").replace("SECOND", f"{second:.0%}")
+
+
+def _metric(text: Any) -> dict[str, Any]:
+    """Return the metric in a piece of YAML, with Argo's defaults, and durations in seconds."""
+    import yaml
+
+    if not isinstance(text, str):
+        raise ReplyError(f"Expected the YAML of a metric, as a text; got {kind_of(text)}.")
+    try:
+        found = yaml.safe_load(text)
+    except yaml.YAMLError as error:
+        raise ReplyError(f"That is not YAML: {error}") from None
+    metric = found[0] if isinstance(found, list) and len(found) == 1 else found
+    if not isinstance(metric, dict) or "provider" not in metric:
+        raise ReplyError("Expected one metric: a list item with name, interval, provider ...")
+    if unknown := [name for name in metric if name not in _OTHERS | _FIELDS.keys()]:
+        raise ReplyError(f"Argo has no field {unknown[0]!r} here. Mind capital letters.")
+    metric = _FIELDS | metric
+    for name, default in _FIELDS.items():
+        found = re.fullmatch(r"(\d{1,4})([ms]?)", str(metric[name]))
+        if not found or bool(found[2]) != isinstance(default, str):
+            what = "seconds or minutes: 90s, 2m" if isinstance(default, str) else "a whole number"
+            raise ReplyError(f"{name} is {metric[name]!r}; expected {what}.")
+        metric[name] = int(found[1]) * (60 if found[2] == "m" else 1)
+    return metric
+
+
+def _holds(condition: Any, result: list[float]) -> bool:
+    text = re.sub(r"!(?!=)", " not ", str(condition)).replace("&&", " and ").replace("||", " or ")
+    try:
+        return bool(eval(text.strip(), {"len": len, "isNaN": math.isnan, "result": result}))
+    except (SyntaxError, NameError, TypeError) as error:
+        raise ReplyError(f"Argo cannot evaluate {condition!r}: {error}") from None
+
+
+def _phase(metric: dict[str, Any], measured: Callable[[float], list[float]]) -> str:
+    """Return how the analysis of a step ends: Successful, Failed, Inconclusive or Error."""
+    failed = unclear = errors = 0
+    success, failure = metric.get("successCondition"), metric.get("failureCondition")
+    for look in range(metric["count"]):
+        result = measured(metric["initialDelay"] + look * metric["interval"])
+        try:
+            bad = _holds(failure, result) if failure else not _holds(success or "1", result)
+            good = _holds(success, result) if success else not bad
+        except IndexError:  # result[0] of nothing
+            if (errors := errors + 1) > metric["consecutiveErrorLimit"]:
+                return "Error"
+            continue
+        failed, unclear, errors = failed + bad, unclear + (not bad and not good), 0
+        if failed > metric["failureLimit"] or unclear > metric["inconclusiveLimit"]:
+            return "Failed" if bad else "Inconclusive"
+    return "Successful"
 
 
 def _argo(answer: Any) -> str | None:
-    from helpers.course.lesson_4_5.argo import metric_of, phase
+    metric, stale = _metric(answer), {"version 2": 0.05}  # what is left of the other split
+    for kind, right, share in (
+        ("version 2", "Failed", lambda at: 0.28),
+        ("honest", "Successful", lambda at: 0.13),
+        ("odd", "Successful", lambda at: 0.28 if 180 < at <= 240 else 0.12),
+        ("late", "Failed", lambda at: 0.28 if at > 300 else 0.12),
+        ("empty", "Inconclusive", None),
+        ("nan", "Inconclusive", lambda at: math.nan),
+    ):
 
-    metric = metric_of(answer)
-    share = {"version 2": lambda at: 0.28, "late": lambda at: 0.28 if at > 300 else 0.12}
-    share |= {"honest": lambda at: 0.13, "odd": lambda at: 0.28 if 180 < at <= 240 else 0.12}
-    wanted = {"version 2": "Failed", "honest": "Successful", "odd": "Successful", "late": "Failed"}
-    for kind, right in {**wanted, "empty": "Inconclusive", "nan": "Inconclusive"}.items():
+        def measured(at: float, before: float = stale.get(kind, 0.32), then: Any = share) -> list:
+            return [before if at < 120 else then(at) + 0.02 * math.sin(at)] if then else []
 
-        def measured(at: float, kind: str = kind) -> list[float]:
-            if kind not in share:
-                return [math.nan] if kind == "nan" else []
-            before = 0.05 if kind == "version 2" else 0.32  # what is left of the other split
-            return [before if at < 120 else share[kind](at) + 0.02 * math.sin(at)]
-
-        if (got := phase(metric, measured)) != right:
+        if (got := _phase(metric, measured)) != right:
             return replies("4.5-h")[kind].replace("GOT", got)
     return None
 

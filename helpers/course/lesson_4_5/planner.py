@@ -1,18 +1,18 @@
-"""Play roll-outs of a canary plan by the hundred, on errors alone."""
+"""Play roll-outs of a canary plan by the hundred, on errors alone; and a bandit's traffic."""
 
 from __future__ import annotations
 
 import functools
 import math
+from collections.abc import Callable
 
 import numpy as np
 
 from helpers.rollout.analysis import FRACTIONS
 
-RATE = 0.02  # errors of the stable model
+RATE, A_DAY = 0.02, 330  # errors of the stable model; applications that Harbor Credit gets
 STEPS = (0.05, 0.25, 0.5)  # the candidate's share of the users; then all
 METRICS = 5  # that share alpha
-A_DAY = 330  # applications that Harbor Credit gets
 RUNS = 200
 _BATCH = 20  # requests of users between two looks, as a Rollout has them
 
@@ -26,25 +26,22 @@ def caught(
     *,
     metrics: int = METRICS,
     steps: tuple[float, ...] = STEPS,
-    runs: int = RUNS,
     seed: int = 45,
 ) -> np.ndarray:
-    """Return after how many requests of the candidate each roll-out was rolled back.
+    """Return after how many requests of the candidate each roll-out ended; inf: promoted.
 
-    Infinite where it was promoted. The bets are those of ``helpers.rollout.Evidence`` on an
-    ``ErrorRate``, all runs at once; `harm` and `margin` say how many more of the candidate's
-    requests fail and may fail, `metrics` among how many `alpha` is divided.
+    The bets are those of ``helpers.rollout.Evidence`` on an ``ErrorRate`` that rises by `harm`.
     """
-    rng, fortune, seen = np.random.default_rng(seed), np.zeros((runs, 1, len(FRACTIONS))), 0
-    end = np.full(runs, np.inf)
+    rng, fortune, seen = np.random.default_rng(seed), np.zeros((RUNS, 1, len(FRACTIONS))), 0
+    end = np.full(RUNS, np.inf)
     for step in steps:
         each, others = round(_BATCH * step), round(1 / step) - 1  # of the stable model, for one
         looks = math.ceil(requests / each)
-        failed = (rng.random((runs, looks * each)) < RATE + harm).astype(int)
+        failed = (rng.random((RUNS, looks * each)) < RATE + harm).astype(int)
         failed_before = rng.binomial(others, RATE, failed.shape)
         worse = np.arange(2)[:, None] - np.arange(others + 1) / others
         bets = np.log1p(FRACTIONS * ((worse - margin) / (1 + margin))[..., None])
-        gains = bets[failed, failed_before].reshape(runs, looks, each, -1).sum(2)
+        gains = bets[failed, failed_before].reshape(RUNS, looks, each, -1).sum(2)
         fortunes = fortune + gains.cumsum(1)
         over = np.exp(np.minimum(fortunes, 500)).mean(2) >= metrics / alpha
         at = np.where(over.any(1), seen + each * (over.argmax(1) + 1), np.inf)
@@ -52,11 +49,28 @@ def caught(
     return end
 
 
-def missed(harm: float, margin: float, requests: int, alpha: float) -> float:
-    """Return the share of the roll-outs in which the candidate was promoted."""
-    return float(np.isinf(caught(harm, margin, requests, alpha)).mean())
-
-
 def days(requests: int) -> float:
     """Return how long a candidate takes that is not rolled back."""
     return sum(requests / step for step in STEPS) / A_DAY
+
+
+def play(
+    step: Callable, worth: np.ndarray, sigma: float, *, late: int = 0, seed: int = 0
+) -> np.ndarray:
+    """Return which version each customer in turn gets by a `step`.
+
+    A row of `worth` is what each version would bring; one is seen, `late` customers afterwards.
+    """
+    rng, given = np.random.default_rng(seed), np.zeros(len(worth), int)
+    n, total = np.ones(worth.shape[1]), np.zeros(worth.shape[1])  # as if one had brought 0
+    for i in range(len(worth)):
+        given[i] = step(n.copy(), total / n, sigma, rng)
+        if (known := i - late) >= 0:
+            n[given[known]] += 1
+            total[given[known]] += worth[known, given[known]]
+    return given
+
+
+def thompson(n: np.ndarray, mean: np.ndarray, sigma: float, rng: np.random.Generator) -> int:
+    """Return the version that Thompson sampling gives to the next customer."""
+    return int(np.argmax(rng.normal(mean, sigma / np.sqrt(n))))

@@ -20,16 +20,15 @@ class CanaryPlanner(Explorer):
         import ipywidgets as w
 
         wide: dict[str, Any] = {"style": {"description_width": "90px"}}
-        points = {"readout_format": ".3f", **wide}
+        choices = {
+            "harm": ([point / 100 for point in range(1, 11)], 0.06),
+            "margin": ([0.0, 0.005, 0.01, 0.015, 0.02, 0.03], 0.01),
+            "requests": (REQUESTS, 60),
+            "alpha": ([0.01, 0.05, 0.2], 0.05),
+        }
         return {
-            "harm": w.FloatSlider(0.06, min=0.01, max=0.1, step=0.01, description="harm", **points),
-            "margin": w.FloatSlider(
-                0.01, min=0, max=0.03, step=0.005, description="margin", **points
-            ),
-            "requests": w.SelectionSlider(
-                options=REQUESTS, value=60, description="requests", **wide
-            ),
-            "alpha": w.Dropdown(options=[0.01, 0.05, 0.2], value=0.05, description="alpha", **wide),
+            name: w.SelectionSlider(options=options, value=value, description=name, **wide)
+            for name, (options, value) in choices.items()
         }
 
     def describe(self, harm: float, margin: float, requests: int, alpha: float) -> str:
@@ -39,25 +38,22 @@ class CanaryPlanner(Explorer):
         return (
             f"Errors rise from {RATE:.0%} to {RATE + harm:.0%}; evidence of "
             f"{METRICS / alpha:g} rolls back. Of {RUNS} roll-outs, {missed} miss the harm "
-            f"({missed / RUNS:.0%}); of {RUNS} with an equal model, {false} are rolled back. On "
-            f"average {wrong:.0f} users of the canary get an error before it ends. A model that "
-            f"passes takes {days(requests):.0f} days."
+            f"({missed / RUNS:.0%}); with an equal model, {false} of {RUNS} are rolled back. On "
+            f"average {wrong:.0f} users get an error from the candidate. {days(requests):.0f} days."
         )
 
     def plot(self, harm: float, margin: float, requests: int, alpha: float, ax: Any = None) -> Any:
         ax = subplots(ax, (7.6, 3.4))
-        shown = {"the harm is missed": (harm, style.RED), "a false roll-back": (0.0, style.BLUE)}
-        for label, (worse, colour) in shown.items():
-            passed = np.array([np.isinf(caught(worse, margin, n, alpha)).mean() for n in REQUESTS])
-            wrong = 100 * (passed if worse else 1 - passed)
-            at = wrong[REQUESTS.index(requests)]
-            ax.plot(REQUESTS, wrong, color=colour, lw=2, label=label)
-            ax.plot(requests, at, "o", color=colour, ms=9, clip_on=False)
-        limit = 100 * alpha
-        ax.axhline(limit, color=style.GREY, ls=":", label=f"alpha: {limit:g} %")
+        shown = ((harm, style.RED, "the harm is missed"), (0.0, style.BLUE, "a false roll-back"))
+        for worse, colour, label in shown:
+            passed = [100 * np.isinf(caught(worse, margin, n, alpha)).mean() for n in REQUESTS]
+            wrong = passed if worse else [100 - share for share in passed]
+            at = [REQUESTS.index(requests)]
+            ax.plot(REQUESTS, wrong, "o-", markevery=at, ms=9, lw=2, color=colour, label=label)
+        ax.axhline(100 * alpha, color=style.GREY, ls=":", label=f"alpha: {100 * alpha:g} %")
         ax.set(xscale="log", xlim=(28, 640), ylim=(-3, 103), ylabel="of 100 roll-outs")
         ax.set_xticks(REQUESTS, [f"{n}\n{days(n):.0f} d" for n in REQUESTS])
+        ax.set_xlabel("requests of the candidate in a step, and days in all")
         ax.minorticks_off()
-        ax.set(xlabel="requests of the candidate in a step, and days in all")
         ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
         return ax
