@@ -32,20 +32,21 @@ def caught(
 
     The bets are those of ``helpers.rollout.Evidence`` on an ``ErrorRate`` that rises by `harm`.
     """
-    rng, fortune, seen = np.random.default_rng(seed), np.zeros((RUNS, 1, len(FRACTIONS))), 0
-    end = np.full(RUNS, np.inf)
+    rng, fortune, seen = np.random.default_rng(seed), np.zeros((len(FRACTIONS), RUNS, 1)), 0
+    end, limit = np.full(RUNS, np.inf), math.log(metrics / alpha)
     for step in steps:
         each, others = round(_BATCH * step), round(1 / step) - 1  # of the stable model, for one
         looks = math.ceil(requests / each)
         failed = (rng.random((RUNS, looks * each)) < RATE + harm).astype(int)
         failed_before = rng.binomial(others, RATE, failed.shape)
         worse = np.arange(2)[:, None] - np.arange(others + 1) / others
-        bets = np.log1p(FRACTIONS * ((worse - margin) / (1 + margin))[..., None])
-        gains = bets[failed, failed_before].reshape(RUNS, looks, each, -1).sum(2)
-        fortunes = fortune + gains.cumsum(1)
-        over = np.exp(np.minimum(fortunes, 500)).mean(2) >= metrics / alpha
+        bets = np.log1p(FRACTIONS[:, None, None] * (worse - margin) / (1 + margin))
+        gains = bets.reshape(len(FRACTIONS), -1).take(failed * (others + 1) + failed_before, 1)
+        fortunes = fortune + gains.cumsum(2)[:, :, each - 1 :: each]
+        over = (most := fortunes.max(0)) >= limit  # else their mean is below it, too
+        over[over] = most[over] + np.log(np.exp(fortunes[:, over] - most[over]).mean(0)) >= limit
         at = np.where(over.any(1), seen + each * (over.argmax(1) + 1), np.inf)
-        end, fortune, seen = np.minimum(end, at), fortunes[:, -1:], seen + looks * each
+        end, fortune, seen = np.minimum(end, at), fortunes[:, :, -1:], seen + looks * each
     return end
 
 
