@@ -21,9 +21,11 @@ DELAYS = {"at once": 0, "a month later": 11_250, "a year later": 135_000}
 
 def plans(seed):
     """Yield what plans miss, in percent of 200 roll-outs."""
-    for requests, margin in ((60, 0.01), (200, 0.01), (260, 0.01), (200, 0.03)):
+    for requests, margin in ((60, 0.01), (200, 0.01), (260, 0.01), (200, 0.03), (200, 0.0)):
         passed = np.isinf(caught(0.06, margin, requests, 0.05, seed=seed))
         yield f"{requests} requests, margin {margin}: harm of 6 points missed", 100 * passed.mean()
+    passed = np.isinf(caught(0.02, 0.0, 600, 0.05, seed=seed))
+    yield "600 requests, margin 0.0: harm of 2 points missed", 100 * passed.mean()
     for harm in (0.0, 0.01, 0.02, 0.06):
         ends = caught(harm, 0.0, 2_000, 0.05, metrics=1, steps=(0.5,), seed=seed)
         yield f"bets, 2,000 requests, {harm:.2f} more: caught", 100 * np.isfinite(ends).mean()

@@ -99,6 +99,34 @@ def test_an_order_may_be_sent_with_any_key_that_belongs_to_it():
     assert room._retry(pay_out) is None
 
 
+RETRY = """
+keys = []
+
+def key_of(order, *, of="loan"):
+    keys.append(order["order"])
+    return KEY
+
+def pay_out(order, send, *, tries=3):
+    key = key_of(order)
+    for attempt in range(tries):
+        try:
+            return send(order, key)
+        except TimeoutError:
+            if attempt == tries - 1:
+                raise
+"""
+
+
+@pytest.mark.parametrize(
+    ("key", "survives"),
+    [('(of, order["order"])', True), ("len(keys)", False), ("hash(str(order))", False)],
+)
+def test_a_key_has_to_survive_a_restart_wherever_it_is_made(key, survives):
+    cell = {}
+    exec(RETRY.replace("KEY", key), cell)
+    assert (room._retry(cell["pay_out"]) is None) == survives
+
+
 def test_an_endless_retry_is_stopped():
     def pay_out(order, send):
         while True:
