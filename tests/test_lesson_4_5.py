@@ -48,7 +48,7 @@ def test_a_bandit_finds_the_better_version_unless_it_learns_too_late():
 
 
 def test_other_designs_pass_and_a_metric_that_only_costs_alpha_may_stay():
-    metrics = (ErrorRate(0.005), Latency(90, factor=1.3), Disagreement(threshold=0.18, margin=0.24))
+    metrics = (ErrorRate(0.005), Latency(90, factor=1.3), Disagreement(threshold=0.18, margin=0.22))
     assert room._design(Analysis(metrics, alpha=0.05, step_requests=240)) is None
     lesson = (ErrorRate(0.01), Latency(95, factor=3.0), Disagreement(threshold=0.18, margin=0.15))
     assert room._design(Analysis(lesson, step_requests=60)) is not None

@@ -90,8 +90,8 @@ def _design(answer: Any) -> str | None:
             return said[name].replace("GOT", f"{value:.3g}")
     worlds = {  # errors, decisions, latency; roll-outs, and how many of them may go wrong
         "slow": ((0.0, 0.02, 2.0), 6, 0),
-        "version 2": ((0.0, 0.28, 1.0), 6, 0),
         "errors": ((0.06, 0.02, 1.0), 40, 4),
+        "version 2": ((0.0, 0.26, 1.0), 6, 0),
         "honest": ((0.0, 0.2, 1.1), 30, 1),
     }
     try:
@@ -286,10 +286,10 @@ def _argo(answer: Any) -> str | None:
 
     metric, stale = _metric(answer), {"version 2": 0.05}  # what is left of the other split
     for kind, right, share in (
-        ("version 2", "Failed", lambda at: 0.28),
+        ("version 2", "Failed", lambda at: 0.26),
         ("honest", "Successful", lambda at: 0.13),
-        ("odd", "Successful", lambda at: 0.28 if 180 < at <= 240 else 0.12),
-        ("late", "Failed", lambda at: 0.28 if at > 300 else 0.12),
+        ("odd", "Successful", lambda at: 0.26 if 180 < at <= 240 else 0.12),
+        ("late", "Failed", lambda at: 0.26 if at > 300 else 0.12),
         ("empty", "Inconclusive", None),
         ("nan", "Inconclusive", lambda at: math.nan),
     ):
