@@ -213,12 +213,14 @@ def _bandit(answer: Any) -> str | None:
         return said["number"]
     second, few = np.mean(found[0]), np.mean(found[2])
     share = np.mean([run(regret, seed, about="three versions") for seed in range(12)])
+    three = np.full(3, 400.0), np.array([0.0, 0.0, 900.0]), 1.0, np.random.default_rng(1)
     kinds = {
         "rng": found[0] != found[1],
         "worst": second < 0.3,
         "greedy": second == few == 1,
         "same": second in (0, 1) and few in (0, 1),
         "chance": share > 0.9,
+        "two": as_number(run(answer, *three, about="three versions")) != 2,
         "sigma": second < 0.6,
         "else": share >= 0.33 or not 0.7 < second < 0.93,
     }
