@@ -1,18 +1,14 @@
 """A roll-out promotes what is good and takes back what is not, and loses no request."""
 
-import base64
 import os
 import signal
-import time
 
 import httpx
 import numpy as np
 import pandas as pd
 import pytest
 from fake_models import PREDICT, FakeModel, Load, mortal_model, until
-from views import picture, words
 
-from helpers.course.lesson_4_5.view import RolloutView
 from helpers.rollout import (
     Analysis,
     Batch,
@@ -23,7 +19,6 @@ from helpers.rollout import (
     Rollout,
     Router,
     Sample,
-    ScoreShift,
 )
 from helpers.rollout.router import COLUMNS
 
@@ -373,66 +368,15 @@ def test_a_variant_that_the_router_does_not_have():
         Rollout().start(Router({"stable": "http://127.0.0.1:1"}))
 
 
-def test_the_view_follows_the_roll_out_until_it_is_over(monkeypatch):
-    monkeypatch.setattr("helpers.course.lesson_4_5.view._SECONDS", 0)
-    rollout = Rollout(steps=(0.1, 1), analysis=Analysis((ErrorRate(),), step_requests=1_000))
-    view = RolloutView(rollout).view()
-    seen = {""}
-    for batch in (Batch(GOOD, GOOD), Batch(GOOD, BAD)):
-        rollout.observe(batch)
-        assert picture(view).value not in seen
-        seen.add(picture(view).value)
-    assert "rolled back" in words(view).value and "errors: 50.0 %" in words(view).value
-    assert view.picture.startswith(b"\x89PNG")
-
-
-def test_a_busy_roll_out_is_not_drawn_more_often_than_can_be_seen():
-    rollout = Rollout(analysis=Analysis((ErrorRate(),), step_requests=10**6))
-    rollout.observe(Batch(GOOD, GOOD))
-    view = RolloutView(rollout).view()
-    before = picture(view).value
-    begun = time.monotonic()
-    rollout.observe(Batch(GOOD, GOOD))
-    assert picture(view).value == before or time.monotonic() - begun > 0.3
-
-
-def test_a_view_that_fails_does_not_stop_a_roll_out():
+def test_a_listener_that_fails_does_not_stop_a_roll_out():
     rollout = Rollout()
     rollout.on_change(lambda: 1 / 0)
     assert rollout.observe(Batch(GOOD, GOOD)).action == "continue"
 
 
-def test_the_view_can_be_drawn_on_given_axes_and_described(monkeypatch):
-    from matplotlib.figure import Figure
-
-    published = []
-    monkeypatch.setattr("IPython.display.display", lambda data, **_: published.append(data))
-    rollout = Rollout(analysis=Analysis((ErrorRate(), Latency())))
-    view = RolloutView(rollout)
-    axes = Figure().subplots(2, 2).ravel()
-    assert view.plot(axes) is axes
-    assert all(ax.get_xlabel() and ax.get_ylabel() for ax in axes)
-    view._ipython_display_()
-    rollout.observe(Batch(GOOD, GOOD))
-    assert "candidate gets 5% of the users: running" in view.describe()
-    view._ipython_display_()
-    before, after = published
-    assert base64.b64decode(after["image/png"]).startswith(b"\x89PNG")
-    # Before the first request four empty axes would be shown: the plan in words says more.
-    assert "image/png" not in before
-    assert "no request compared so far" in before["text/plain"]
-    assert "5%, 25%, 50%, 100% of the users" in before["text/plain"]
-
-
-def test_no_metric_has_the_colour_of_the_limit_or_of_a_version():
-    from helpers.base import style
-
-    metrics = (ErrorRate(), Latency(), ScoreShift(), Disagreement(0.5), Business(low=-1, high=1))
-    rollout = Rollout(analysis=Analysis(metrics))
-    rollout.observe(Batch(GOOD, GOOD))
-    *_, evidence = RolloutView(rollout).plot()
-    *lines, limit = evidence.lines
-    assert limit.get_color() == style.RED
-    colours = {line.get_color() for line in lines}
-    assert len(colours) == len(metrics)
-    assert not colours & {style.RED, style.BLUE, style.ORANGE}
+def test_a_listener_is_called_after_each_batch():
+    rollout, weights = Rollout(steps=(0.1, 1), analysis=Analysis((ErrorRate(),))), []
+    rollout.on_change(lambda: weights.append(rollout.weight))
+    for batch in (Batch(GOOD, GOOD), Batch(GOOD, BAD)):
+        rollout.observe(batch)
+    assert weights == [0.1, 0.0]

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import numbers
 from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
@@ -176,6 +177,39 @@ def behaves(cases: Sequence[tuple[tuple, Any, str]]) -> Judge:
         return None
 
     return judge
+
+
+def slip(
+    answer: Callable,
+    given: tuple,
+    right: float,
+    slips: Mapping[str, float],
+    replies: Mapping[str, str],
+    about: str,
+) -> str:
+    """Call a learner's function: nothing, or the reply to the mistake that gives its number.
+
+    Parameters
+    ----------
+    answer : callable
+        The learner's.
+    given : tuple
+        What it is called with; `about` names it in the replies.
+    right : float
+        What it should return.
+    slips : mapping of str to float
+        What it returns with each known mistake; the first one that fits has its reply.
+    replies : mapping of str to str
+        By the names of the mistakes, and ``else``.
+    about : str
+    """
+    returned = run(answer, *given, about=about)
+    if (got := as_number(returned)) is None:
+        return f"Expected that your function returns a number; it returned {kind_of(returned)}."
+    if math.isclose(got, right, abs_tol=1e-9):
+        return ""
+    near = (name for name, value in slips.items() if math.isclose(got, value, abs_tol=1e-9))
+    return f"{replies[next(near, 'else')]} It was called with {about}; it returned {got:.4g}."
 
 
 def as_number(answer: Any) -> float | None:

@@ -1,101 +1,59 @@
-"""Watch a roll-out: who gets the users, how fast and how well both answer, what is decided."""
+"""Move the harm, the margin, the requests and alpha of a canary: what it misses, and how long."""
 
 from __future__ import annotations
 
-import html
-import time
 from typing import Any
 
+import numpy as np
+
 from helpers.base import style
-from helpers.course.views import Explorer, View, subplots
-from helpers.rollout import Rollout
+from helpers.course.lesson_4_5.planner import METRICS, RATE, RUNS, STEPS, caught, days
+from helpers.course.views import Explorer, subplots
 
-# Of the metrics: blue and orange are the two versions, red is the limit.
-_COLOURS = (style.GREEN, style.PURPLE, style.SKY, style.BLACK, style.GREY)
-_SECONDS = 0.4  # between two pictures, so that drawing does not slow the roll-out down
+REQUESTS = (30, 60, 100, 150, 200, 260, 400, 600)
 
 
-class RolloutView(Explorer):
-    """Watch a roll-out; the picture is renewed in place until it is over.
+class CanaryPlanner(Explorer):
+    """Misses and false roll-backs among 200 simulated roll-outs, by the requests in a step."""
 
-    Parameters
-    ----------
-    rollout : helpers.rollout.Rollout
-        Before, during or after its run.
-    """
+    def controls(self) -> dict[str, Any]:
+        import ipywidgets as w
 
-    def __init__(self, rollout: Rollout) -> None:
-        self.rollout = rollout
+        wide: dict[str, Any] = {"style": {"description_width": "90px"}}
+        choices = {
+            "harm": ([point / 100 for point in range(1, 11)], 0.06),
+            "margin": ([0.0, 0.005, 0.01, 0.015, 0.02, 0.03], 0.01),
+            "requests": (REQUESTS, 60),
+            "alpha": ([0.01, 0.05, 0.2], 0.05),
+        }
+        return {
+            name: w.SelectionSlider(options=options, value=value, description=name, **wide)
+            for name, (options, value) in choices.items()
+        }
 
-    def describe(self) -> str:
-        rollout = self.rollout
-        if rollout.history.empty:
-            plan = ", ".join(f"{step:.0%}" for step in rollout.steps)
-            return (
-                f"{rollout.candidate}: {rollout.state}, with no request compared so far; a picture "
-                f"comes with the first. The plan: {plan} of the users."
-            )
-        against = rollout.evidence.against()
-        metric = max(against, key=against.get)
+    def describe(self, harm: float, margin: float, requests: int, alpha: float) -> str:
+        ends = caught(harm, margin, requests, alpha)
+        missed, false = np.isinf(ends).sum(), np.isfinite(caught(0, margin, requests, alpha)).sum()
+        wrong = (RATE + harm) * np.minimum(ends, requests * len(STEPS)).mean()
         return (
-            f"{rollout.candidate} gets {rollout.weight:.0%} of the users: {rollout.state}. The "
-            f"most evidence against it is {against[metric]:.3g} ({metric}); "
-            f"{rollout.analysis.limit:g} would roll it back."
+            f"Errors rise from {RATE:.0%} to {RATE + harm:.0%}; evidence of "
+            f"{METRICS / alpha:g} rolls back. Of {RUNS} roll-outs, {missed} miss the harm "
+            f"({missed / RUNS:.0%}); with an equal model, {false} of {RUNS} are rolled back. On "
+            f"average {wrong:.0f} users get an error from the candidate. {days(requests):.0f} days."
         )
 
-    def words(self, text: str) -> str:
-        return f"{super().words(text)}<pre>{html.escape(self.rollout.story())}</pre>"
-
-    def picture(self) -> bytes:
-        return b"" if self.rollout.history.empty else super().picture()
-
-    def plot(self, ax: Any = None) -> Any:
-        """Draw the roll-out so far: split, latency, errors, evidence."""
-        split, latency, errors, evidence = axes = subplots(ax, (7.6, 5.6), nrows=2, ncols=2)
-        rollout, history = self.rollout, self.rollout.history
-        events = rollout.events[rollout.events["what"] != "counted"]
-        ends = [*events["at"], *history.get("at", [])][-1:]
-        shares = [*events["weight"] * 100, events["weight"].iloc[-1] * 100]
-        split.step([*events["at"], *ends], shares, where="post", color=style.ORANGE, lw=2)
-        split.set(ylim=(-3, 103), ylabel="users of the candidate (%)")
-        split.set_title(f"{rollout.candidate}: {rollout.state}")
-        for name, colour in ((rollout.stable, style.BLUE), (rollout.candidate, style.ORANGE)):
-            if history.empty:
-                break
-            marker = {"marker": "o", "ms": 3, "lw": 1.5, "color": colour, "label": name}
-            latency.plot(history["at"], history[f"p50_ms {name}"], **marker)
-            latency.plot(history["at"], history[f"p95_ms {name}"], ls=":", lw=1.5, color=colour)
-            errors.plot(history["at"], 100 * history[f"errors {name}"], **marker)
-        latency.set(ylabel="latency (ms)", title="latency: p50 (line), p95 (dots)")
-        latency.set_ylim(bottom=0)
-        errors.set(ylabel="errors (% of the batch)", title="requests that failed", ylim=(-3, 103))
-        limit = rollout.analysis.limit
-        for i, metric in enumerate(rollout.evidence.against() if len(history) else ()):
-            colour = _COLOURS[i % len(_COLOURS)]
-            shown = history[metric].clip(0.1, 100 * limit)  # also when it is off the scale
-            evidence.plot(history["at"], shown, color=colour, lw=1.5, label=metric)
-        evidence.axhline(limit, color=style.RED, ls="--", lw=1.5)
-        look = {"color": style.RED, "va": "bottom", "size": 10}
-        evidence.text(0.01, limit, " roll back", transform=evidence.get_yaxis_transform(), **look)
-        evidence.set(yscale="log", ylim=(0.08, 200 * limit), ylabel="evidence against it")
-        evidence.set_title("verdict on each metric")
-        for each in axes:
-            each.set_xlabel(rollout.clock)
-        if history.empty:
-            split.set_xlim(0, 1)
-        else:
-            latency.legend()
-            lines = evidence.get_legend_handles_labels()
-            evidence.figure.legend(*lines, loc="outside lower right", fontsize=9, ncols=3)
-        return axes
-
-    def connect(self, view: View) -> None:
-        drawn = time.monotonic()
-
-        def redraw() -> None:
-            nonlocal drawn
-            if self.rollout.state != "running" or time.monotonic() - drawn >= _SECONDS:
-                view.draw()
-                drawn = time.monotonic()
-
-        self.rollout.on_change(redraw)
+    def plot(self, harm: float, margin: float, requests: int, alpha: float, ax: Any = None) -> Any:
+        ax = subplots(ax, (7.6, 3.4))
+        shown = ((harm, style.RED, "the harm is missed"), (0.0, style.BLUE, "a false roll-back"))
+        for worse, colour, label in shown:
+            passed = [100 * np.isinf(caught(worse, margin, n, alpha)).mean() for n in REQUESTS]
+            wrong = passed if worse else [100 - share for share in passed]
+            at = [REQUESTS.index(requests)]
+            ax.plot(REQUESTS, wrong, "o-", markevery=at, ms=9, lw=2, color=colour, label=label)
+        ax.axhline(100 * alpha, color=style.GREY, ls=":", label=f"alpha: {100 * alpha:g} %")
+        ax.set(xscale="log", xlim=(28, 640), ylim=(-3, 103), ylabel="of 100 roll-outs")
+        ax.set_xticks(REQUESTS, [f"{n}\n{days(n):.0f} d" for n in REQUESTS])
+        ax.set_xlabel("requests of the candidate in a step, and days in all")
+        ax.minorticks_off()
+        ax.legend(loc="center left", bbox_to_anchor=(1.0, 0.5))
+        return ax
