@@ -1,0 +1,122 @@
+"""Read alert rules as Prometheus does, and say when they fire: a small part of PromQL."""
+
+from __future__ import annotations
+
+import operator
+import re
+from typing import Any
+
+import numpy as np
+import pandas as pd
+import yaml
+
+_MINUTES = {"m": 1, "h": 60, "d": 1_440, "w": 10_080}
+_CALL = re.compile(r"\b(rate|increase|avg_over_time)\(\s*([a-zA-Z_]\w*)\s*\[(\w+)\]\s*\)")
+_PARTS = re.compile(r"([^<>=!]+)(>=|<=|==|!=|>|<)([^<>=!]+)")
+_COMPARE = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le,
+            "==": operator.eq, "!=": operator.ne}  # fmt: skip
+_KEYS = ("alert", "expr", "for", "keep_firing_for", "labels", "annotations")
+KNOWN = "metrics, numbers, + - * /, one comparison, and; rate, increase, avg_over_time of a metric"
+
+
+class RuleError(ValueError):
+    """What is no rule, or uses a part of PromQL that is not read here."""
+
+
+def read(text: str) -> list[dict[str, Any]]:
+    """Return the alert rules in the text of a rule file."""
+    try:
+        rules = [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
+        names = [f"{rule['alert']}" for rule in rules if rule["expr"]]
+    except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
+        expected = "groups, each with name and rules, each with alert and expr"
+        raise RuleError(f"expected YAML: {expected} ({error!r})") from None
+    for name, rule in zip(names, rules, strict=True):
+        if unknown := sorted(map(str, rule.keys() - set(_KEYS))):
+            raise RuleError(f"{name}: {unknown[0]} is not among {', '.join(_KEYS)}")
+        if names.count(name) > 1:
+            raise RuleError(f"{name} is there twice")
+    return rules
+
+
+def firing(text: str, series: pd.DataFrame) -> pd.DataFrame:
+    """Return for each alert and minute whether it fires.
+
+    Parameters
+    ----------
+    text : str
+        A rule file.
+    series : pandas.DataFrame
+        A column for each metric, a row for each scrape, one a minute.
+    """
+    found = {}
+    for rule in read(text):
+        try:
+            parts = re.split(r"\band\b", str(rule["expr"]))
+            true = np.logical_and.reduce([_condition(part, series) for part in parts])
+            times = (_minutes(str(rule.get(key, "0m"))) for key in _KEYS[2:4])
+            found[rule["alert"]] = _fires(true, *times)
+        except RuleError as error:
+            raise RuleError(f"{rule['alert']}: {error}") from None
+    return pd.DataFrame(found, series.index)
+
+
+def _condition(text: str, series: pd.DataFrame) -> np.ndarray:
+    match = _PARTS.fullmatch(text.strip())
+    if not match:
+        raise RuleError(f"no single comparison: {text.strip()!r}; known are {KNOWN}")
+    left, right = (_value(side, series) for side in (match[1], match[3]))
+    return _COMPARE[match[2]](left, right) & ~np.isnan(left) & ~np.isnan(right)
+
+
+def _value(text: str, series: pd.DataFrame) -> np.ndarray:
+    values: list[np.ndarray] = []
+
+    def keep(value: np.ndarray) -> str:
+        values.append(value)
+        return f"@{len(values) - 1}@"
+
+    code = _CALL.sub(lambda call: keep(_over(*call.groups(), series)), text)
+    code = re.sub(r"[a-zA-Z_]\w*", lambda name: keep(_metric(name[0], series)), code)
+    try:
+        if not re.fullmatch(r"[@\d.\s+*/()-]+", code) or re.search(r"\*\*|//", code):
+            raise SyntaxError
+        code = re.sub(r"@(\d+)@", r"values[\1]", code.strip())  # nothing but arithmetic by now
+        with np.errstate(all="ignore"):
+            value = eval(code, {"__builtins__": {}}, {"values": values})
+    except (SyntaxError, TypeError, ZeroDivisionError):
+        raise RuleError(f"cannot read {text.strip()!r}; known are {KNOWN}") from None
+    return np.broadcast_to(np.asarray(value, float), len(series))
+
+
+def _metric(name: str, series: pd.DataFrame) -> np.ndarray:
+    if name not in series:
+        raise RuleError(f"no metric or function {name}; known are {KNOWN}: {', '.join(series)}")
+    return series[name].to_numpy(float)
+
+
+def _over(function: str, name: str, window: str, series: pd.DataFrame) -> np.ndarray:
+    values, minutes = _metric(name, series), _minutes(window)
+    if minutes < 2:
+        raise RuleError(f"[{window}] may hold a single scrape, and shows no change")
+    if function == "avg_over_time":
+        return pd.Series(values).rolling(minutes + 1, min_periods=1).mean().to_numpy()
+    change = np.full(len(values), np.nan)
+    change[minutes:] = values[minutes:] - values[:-minutes]
+    return change / (60 * minutes) if function == "rate" else change
+
+
+def _minutes(text: str) -> int:
+    parts = re.findall(r"(\d+)([mhdw])", text)
+    if not parts or "".join(map("".join, parts)) != text:
+        raise RuleError(f"cannot read the time {text!r}; expected such as 5m, 1h30m or 3d")
+    return sum(int(number) * _MINUTES[unit] for number, unit in parts)
+
+
+def _fires(true: np.ndarray, wait: int, keep: int) -> np.ndarray:
+    """Return where an alert fires: true for `wait` minutes, and then until false for `keep`."""
+    at = np.arange(len(true))
+    lasting = true & (at - np.maximum.accumulate(np.where(true, -1, at)) > wait)
+    alive = at - np.maximum.accumulate(np.where(true, at, -keep - 1)) <= keep
+    spell = np.cumsum(alive & ~np.r_[False, alive[:-1]])
+    return alive & pd.Series(lasting).groupby(spell).cummax().to_numpy()

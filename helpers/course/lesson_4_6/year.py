@@ -1,0 +1,165 @@
+"""A year of Harbor Credit minute by minute, as Prometheus sees it: with and without incidents."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from functools import cache
+from typing import Any
+
+import numpy as np
+import pandas as pd
+
+from helpers import world
+from helpers.course.lesson_4_6.rules import firing
+from helpers.course.linear import NUMBERS, TEXTS, linear
+
+MONTHS = ("2026-01", "2027-02")  # the early signs of October's loans come in February
+TIMES = pd.date_range("2026-01-01", "2027-03-01", freq="min", inclusive="left")
+# First possible day and least number of days; for the server month, share that fails, hours.
+_DATA = {"monthly income": ("2026-03", 6), "missing history": ("2026-04", 6),
+         "term as text": ("2026-05", 3), "impossible age": ("2026-05-11", 6),
+         "sent twice": ("2026-05-24", 3), "new purpose": ("2026-06-04", 12),
+         "utilization in percent": ("2026-07", 3), "campaign": ("2026-08", 30),
+         "recession": ("2026-10", 200)}  # fmt: skip
+_SERVER = {"bad release": ("2026-02", 0.03, 2), "full disk": ("2026-06-15", 0.01, 12),
+           "slow leak": ("2026-09", 0.004, 100)}  # fmt: skip
+HARMLESS = ("campaign", "new purpose")  # nothing is broken, or nothing is lost
+_NOW = ("applications", "unreadable", "missing", "out_of_range", "unknown_words", "repeated",
+        "granted", "risk")  # fmt: skip
+_LATER = ("watched", "arrears", "arrears_promised")  # of granted loans, after 120 days
+
+
+@dataclass(frozen=True)
+class Year:
+    """Series with the incidents, their twin without them, and what happened when.
+
+    ``incidents`` has ``start``, ``end``, ``lost`` (euro a day against the best decisions, more than
+    the model loses anyway) and ``call`` (whether somebody can and should act).
+    """
+
+    series: pd.DataFrame
+    calm: pd.DataFrame
+    incidents: pd.DataFrame
+
+
+@cache
+def year(seed: int = 2025, a_month: int = 5_000) -> Year:
+    """Return the year of one world; when its incidents begin and end varies with the seed."""
+    rng, rows = np.random.default_rng([seed, 46]), {}
+    made = world.World(seed).applications(MONTHS, a_month)
+    calm, untouched, parts = _signals(made), np.ones(len(made), bool), []
+    for name, (earliest, days) in _DATA.items():
+        start = pd.Timestamp(earliest) + pd.Timedelta(hours=int(rng.integers(1, 72)))
+        end = min(start + pd.Timedelta(days=days + int(rng.integers(0, 4))), TIMES[-1])
+        within = made["applied_at"].between(start, end).to_numpy()
+        incident, before = world.incidents[name], made[within].reset_index(drop=True)
+        changed = incident.apply(before, seed=seed)
+        part = _signals(changed, changed if incident.changes_world else before, name)
+        regrets = [_regret(part[~part["application_id"].duplicated()]), _regret(calm[within])]
+        lost = (regrets[0] - regrets[1]) / ((end - start) / pd.Timedelta(days=1))
+        rows[name] = {"start": start, "end": end, "lost": lost}
+        untouched &= ~within
+        parts.append(part)
+    arrived = pd.concat([calm[untouched], *parts], ignore_index=True)
+    clock = 2 * np.pi * np.arange(len(TIMES)) / 1_440
+    load = rng.poisson(60 - 42 * np.cos(clock))
+    base, more, busy = rng.binomial(load, 5e-5), np.zeros(len(TIMES), int), rng.poisson(load / 8)
+    for at in rng.integers(len(TIMES) - 5, size=30):  # blips: four minutes each
+        base[at : at + 4] += rng.binomial(load[at : at + 4], 0.04)
+    for name, (earliest, share, hours) in _SERVER.items():
+        start = pd.Timestamp(earliest) + pd.Timedelta(hours=int(rng.integers(1, 72)))
+        end = start + pd.Timedelta(hours=hours)
+        more += rng.binomial(load * ((start <= TIMES) & (end > TIMES)), share)
+        rows[name] = {"start": start, "end": end}
+    incidents = pd.DataFrame.from_dict(rows, orient="index").sort_values("start")
+    incidents["call"] = ~incidents.index.isin(HARMLESS)
+    series = _scraped(arrived, load, base + more, busy)
+    return Year(series, _scraped(calm, load, base, busy), incidents)
+
+
+@cache
+def model() -> tuple[Any, pd.DataFrame]:
+    """Return the model in production, that of lesson 1.2, and what it was fitted to."""
+    train = world.World().applications(("2025-01", "2025-06"))
+    return linear(train), train
+
+
+def _signals(frame: pd.DataFrame, made: pd.DataFrame | None = None, name: str = "") -> pd.DataFrame:
+    """Return what the server knows of each application, and what its loan is really worth."""
+    fitted, train = model()
+    made = frame if made is None else made
+    lender = world.World(changes=("recession",) if name == "recession" else ())
+    worth = pd.Series(lender.expected_profit(made, "2026-11"), made["application_id"])
+    term = pd.to_numeric(frame["term_months"], errors="coerce")
+    numbers, filled = (frame.assign(term_months=values) for values in (term, term.fillna(36)))
+    outside = numbers[NUMBERS].lt(train[NUMBERS].min()) | numbers[NUMBERS].gt(train[NUMBERS].max())
+    risk = fitted.predict_proba(filled)[:, 1]
+    granted = (world.profit(filled, risk) > 0) & term.notna().to_numpy()
+    hit, false = world.SIGNS["early_arrears"]
+    return frame[["application_id", "applied_at"]].assign(
+        worth=worth.loc[frame["application_id"]].to_numpy(),
+        unreadable=term.isna(),
+        missing=frame["credit_history_years"].isna(),
+        out_of_range=outside.any(axis=1),
+        unknown_words=np.any([~frame[name].isin(train[name].unique()) for name in TEXTS], axis=0),
+        risk=risk,
+        granted=granted,
+        arrears=world.early_signs(frame)["early_arrears"] * granted,
+        arrears_promised=(hit * risk + false * (1 - risk)) * granted,
+    )
+
+
+def _regret(signals: pd.DataFrame) -> float:
+    return float((signals["worth"].clip(lower=0) - signals["worth"] * signals["granted"]).sum())
+
+
+def _scraped(signals: pd.DataFrame, load: Any, errors: Any, busy: Any) -> pd.DataFrame:
+    """Return counters, which only grow, and one gauge."""
+    now = ((signals["applied_at"] - TIMES[0]) // pd.Timedelta(minutes=1)).to_numpy()
+    later = now + world.SIGNS_KNOWN_AFTER // pd.Timedelta(minutes=1)
+    repeated = signals["application_id"].duplicated()
+    signals = signals.assign(applications=1, repeated=repeated, watched=signals["granted"])
+    counted = {"requests": load, "errors": errors}
+    for names, at in ((_NOW, now), (_LATER, later)):
+        counted |= {k: np.bincount(at, signals[k], len(TIMES))[: len(TIMES)] for k in names}
+    counters = {f"credit_{name}_total": values.cumsum() for name, values in counted.items()}
+    return pd.DataFrame({**counters, "credit_in_flight": busy}, TIMES, dtype=float)
+
+
+def pages(text: str, year: Year) -> pd.DataFrame:
+    """Return each page: its alert, its time, the incident that caused it, and the hours since then.
+
+    An incident has caused it if the same alert does not fire at that minute in the year without
+    incidents: the last one that has begun, until a day after its end.
+    """
+    fires, calm, rows = firing(text, year.series), firing(text, year.calm), []
+    start, end = year.incidents["start"], year.incidents["end"] + pd.Timedelta(days=1)
+    for alert in fires:
+        for at in _starts(fires[alert]):
+            acts = [] if calm.at[at, alert] else start.index[(start <= at) & (at <= end)]
+            cause = acts[-1] if len(acts) else None
+            hours = (at - start[cause]) / pd.Timedelta(hours=1) if cause else np.nan
+            rows.append((alert, at, cause, hours))
+    return pd.DataFrame(rows, columns=["alert", "at", "incident", "delay"])
+
+
+def score(text: str, year: Year) -> pd.DataFrame:
+    """Return what each alert, and all of them, are worth in a year.
+
+    ``pages``; ``precision``, the share of them caused by incidents that need a call; ``caught``,
+    how many of those; ``delay``, the median of hours; ``calm``, pages a week without incidents.
+    """
+    rung, calm, rows = pages(text, year), firing(text, year.calm), {}
+    rung["right"] = rung["incident"].isin(year.incidents.index[year.incidents["call"]])
+    false = {alert: len(_starts(calm[alert])) for alert in calm}
+    false["all together"] = sum(false.values())
+    for alert, number in false.items():
+        own = rung if alert == "all together" else rung[rung["alert"] == alert]
+        first = own[own["right"]].groupby("incident")["delay"].min()
+        rows[alert] = {"pages": len(own), "precision": own["right"].mean(), "caught": len(first),
+                       "delay": first.median(), "calm": number / (len(TIMES) / 10_080)}  # fmt: skip
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+def _starts(fires: pd.Series) -> pd.DatetimeIndex:
+    return fires.index[fires.to_numpy() & ~np.r_[False, fires.to_numpy()[:-1]]]
