@@ -20,7 +20,7 @@ KNOWN = "metrics, numbers, + - * /, one comparison, and; rate, increase, avg_ove
 
 
 class RuleError(ValueError):
-    """What is no rule, or uses a part of PromQL that is not read here."""
+    """Not a rule, or of a part of PromQL that is not read here."""
 
 
 def read(text: str) -> list[dict[str, Any]]:
@@ -30,31 +30,21 @@ def read(text: str) -> list[dict[str, Any]]:
         names = [f"{rule['alert']}" for rule in rules if rule["expr"]]
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
         expected = "groups, each with name and rules, each with alert and expr"
-        raise RuleError(f"expected YAML: {expected} ({error!r})") from None
+        raise RuleError(f"expected YAML: {expected} ({error})".replace("\n", " ")) from None
     for name, rule in zip(names, rules, strict=True):
         if unknown := sorted(map(str, rule.keys() - set(_KEYS))):
             raise RuleError(f"{name}: {unknown[0]} is not among {', '.join(_KEYS)}")
-        if names.count(name) > 1:
-            raise RuleError(f"{name} is there twice")
     return rules
 
 
 def firing(text: str, series: pd.DataFrame) -> pd.DataFrame:
-    """Return for each alert and minute whether it fires.
-
-    Parameters
-    ----------
-    text : str
-        A rule file.
-    series : pandas.DataFrame
-        A column for each metric, a row for each scrape, one a minute.
-    """
+    """Return when each alert of a file fires; a row of the series is a scrape, one a minute."""
     found = {}
     for rule in read(text):
         try:
             parts = re.split(r"\band\b", str(rule["expr"]))
             true = np.logical_and.reduce([_condition(part, series) for part in parts])
-            times = (_minutes(str(rule.get(key, "0m"))) for key in _KEYS[2:4])
+            times = (minutes(str(rule.get(key, "0m"))) for key in _KEYS[2:4])
             found[rule["alert"]] = _fires(true, *times)
         except RuleError as error:
             raise RuleError(f"{rule['alert']}: {error}") from None
@@ -72,12 +62,11 @@ def _condition(text: str, series: pd.DataFrame) -> np.ndarray:
 def _value(text: str, series: pd.DataFrame) -> np.ndarray:
     values: list[np.ndarray] = []
 
-    def keep(value: np.ndarray) -> str:
-        values.append(value)
+    def keep(match: re.Match) -> str:
+        values.append(_over(*(match.groups() or (None, match[0], "2m")), series))
         return f"@{len(values) - 1}@"
 
-    code = _CALL.sub(lambda call: keep(_over(*call.groups(), series)), text)
-    code = re.sub(r"[a-zA-Z_]\w*", lambda name: keep(_metric(name[0], series)), code)
+    code = re.sub(r"[a-zA-Z_]\w*", keep, _CALL.sub(keep, text))
     try:
         if not re.fullmatch(r"[@\d.\s+*/()-]+", code) or re.search(r"\*\*|//", code):
             raise SyntaxError
@@ -89,24 +78,22 @@ def _value(text: str, series: pd.DataFrame) -> np.ndarray:
     return np.broadcast_to(np.asarray(value, float), len(series))
 
 
-def _metric(name: str, series: pd.DataFrame) -> np.ndarray:
+def _over(function: str | None, name: str, window: str, series: pd.DataFrame) -> np.ndarray:
     if name not in series:
         raise RuleError(f"no metric or function {name}; known are {KNOWN}: {', '.join(series)}")
-    return series[name].to_numpy(float)
-
-
-def _over(function: str, name: str, window: str, series: pd.DataFrame) -> np.ndarray:
-    values, minutes = _metric(name, series), _minutes(window)
-    if minutes < 2:
+    values, steps = series[name].to_numpy(float), minutes(window)
+    if steps < 2:
         raise RuleError(f"[{window}] may hold a single scrape, and shows no change")
     if function == "avg_over_time":
-        return pd.Series(values).rolling(minutes + 1, min_periods=1).mean().to_numpy()
-    change = np.full(len(values), np.nan)
-    change[minutes:] = values[minutes:] - values[:-minutes]
-    return change / (60 * minutes) if function == "rate" else change
+        return pd.Series(values).rolling(steps + 1, min_periods=1).mean().to_numpy()
+    if function is None:
+        return values
+    change = np.r_[np.full(steps, np.nan), values[steps:] - values[:-steps]]
+    return change / (60 * steps) if function == "rate" else change
 
 
-def _minutes(text: str) -> int:
+def minutes(text: str) -> int:
+    """Return the minutes of a time such as 1h30m."""
     parts = re.findall(r"(\d+)([mhdw])", text)
     if not parts or "".join(map("".join, parts)) != text:
         raise RuleError(f"cannot read the time {text!r}; expected such as 5m, 1h30m or 3d")

@@ -2,9 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
 from functools import cache
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pandas as pd
@@ -29,13 +28,8 @@ _NOW = ("applications", "unreadable", "missing", "out_of_range", "unknown_words"
 _LATER = ("watched", "arrears", "arrears_promised")  # of granted loans, after 120 days
 
 
-@dataclass(frozen=True)
-class Year:
-    """Series with the incidents, their twin without them, and what happened when.
-
-    ``incidents`` has ``start``, ``end``, ``lost`` (euro a day against the best decisions, more than
-    the model loses anyway) and ``call`` (whether somebody can and should act).
-    """
+class Year(NamedTuple):
+    """Series with the incidents, their twin without, and what happened when; call: needs one."""
 
     series: pd.DataFrame
     calm: pd.DataFrame
@@ -52,14 +46,10 @@ def year(seed: int = 2025, a_month: int = 5_000) -> Year:
         start = pd.Timestamp(earliest) + pd.Timedelta(hours=int(rng.integers(1, 72)))
         end = min(start + pd.Timedelta(days=days + int(rng.integers(0, 4))), TIMES[-1])
         within = made["applied_at"].between(start, end).to_numpy()
-        incident, before = world.incidents[name], made[within].reset_index(drop=True)
-        changed = incident.apply(before, seed=seed)
-        part = _signals(changed, changed if incident.changes_world else before, name)
-        regrets = [_regret(part[~part["application_id"].duplicated()]), _regret(calm[within])]
-        lost = (regrets[0] - regrets[1]) / ((end - start) / pd.Timedelta(days=1))
-        rows[name] = {"start": start, "end": end, "lost": lost}
+        incident = world.incidents[name]
+        rows[name] = {"start": start, "end": end}
         untouched &= ~within
-        parts.append(part)
+        parts.append(_signals(incident.apply(made[within].reset_index(drop=True), seed=seed)))
     arrived = pd.concat([calm[untouched], *parts], ignore_index=True)
     clock = 2 * np.pi * np.arange(len(TIMES)) / 1_440
     load = rng.poisson(60 - 42 * np.cos(clock))
@@ -84,12 +74,9 @@ def model() -> tuple[Any, pd.DataFrame]:
     return linear(train), train
 
 
-def _signals(frame: pd.DataFrame, made: pd.DataFrame | None = None, name: str = "") -> pd.DataFrame:
-    """Return what the server knows of each application, and what its loan is really worth."""
+def _signals(frame: pd.DataFrame) -> pd.DataFrame:
+    """Return what the server knows of each application."""
     fitted, train = model()
-    made = frame if made is None else made
-    lender = world.World(changes=("recession",) if name == "recession" else ())
-    worth = pd.Series(lender.expected_profit(made, "2026-11"), made["application_id"])
     term = pd.to_numeric(frame["term_months"], errors="coerce")
     numbers, filled = (frame.assign(term_months=values) for values in (term, term.fillna(36)))
     outside = numbers[NUMBERS].lt(train[NUMBERS].min()) | numbers[NUMBERS].gt(train[NUMBERS].max())
@@ -97,7 +84,6 @@ def _signals(frame: pd.DataFrame, made: pd.DataFrame | None = None, name: str = 
     granted = (world.profit(filled, risk) > 0) & term.notna().to_numpy()
     hit, false = world.SIGNS["early_arrears"]
     return frame[["application_id", "applied_at"]].assign(
-        worth=worth.loc[frame["application_id"]].to_numpy(),
         unreadable=term.isna(),
         missing=frame["credit_history_years"].isna(),
         out_of_range=outside.any(axis=1),
@@ -107,10 +93,6 @@ def _signals(frame: pd.DataFrame, made: pd.DataFrame | None = None, name: str = 
         arrears=world.early_signs(frame)["early_arrears"] * granted,
         arrears_promised=(hit * risk + false * (1 - risk)) * granted,
     )
-
-
-def _regret(signals: pd.DataFrame) -> float:
-    return float((signals["worth"].clip(lower=0) - signals["worth"] * signals["granted"]).sum())
 
 
 def _scraped(signals: pd.DataFrame, load: Any, errors: Any, busy: Any) -> pd.DataFrame:
@@ -127,16 +109,16 @@ def _scraped(signals: pd.DataFrame, load: Any, errors: Any, busy: Any) -> pd.Dat
 
 
 def pages(text: str, year: Year) -> pd.DataFrame:
-    """Return each page: its alert, its time, the incident that caused it, and the hours since then.
+    """Return each page, its cause and the hours since that began.
 
-    An incident has caused it if the same alert does not fire at that minute in the year without
-    incidents: the last one that has begun, until a day after its end.
+    The cause is the last incident to begin, until a day after its end; and none where the alert
+    also fires in the year without incidents.
     """
     fires, calm, rows = firing(text, year.series), firing(text, year.calm), []
     start, end = year.incidents["start"], year.incidents["end"] + pd.Timedelta(days=1)
     for alert in fires:
         for at in _starts(fires[alert]):
-            acts = [] if calm.at[at, alert] else start.index[(start <= at) & (at <= end)]
+            acts = [] if calm.loc[at, alert] else start.index[(start <= at) & (at <= end)]
             cause = acts[-1] if len(acts) else None
             hours = (at - start[cause]) / pd.Timedelta(hours=1) if cause else np.nan
             rows.append((alert, at, cause, hours))
@@ -144,20 +126,21 @@ def pages(text: str, year: Year) -> pd.DataFrame:
 
 
 def score(text: str, year: Year) -> pd.DataFrame:
-    """Return what each alert, and all of them, are worth in a year.
+    """Return what each alert is worth in a year, and all together.
 
-    ``pages``; ``precision``, the share of them caused by incidents that need a call; ``caught``,
-    how many of those; ``delay``, the median of hours; ``calm``, pages a week without incidents.
+    Precision is about incidents that need a call, delay is in hours, calm is pages a week without
+    incidents.
     """
     rung, calm, rows = pages(text, year), firing(text, year.calm), {}
-    rung["right"] = rung["incident"].isin(year.incidents.index[year.incidents["call"]])
+    needed = set(year.incidents.index[year.incidents["call"]])
+    rung["right"] = rung["incident"].isin(needed)
     false = {alert: len(_starts(calm[alert])) for alert in calm}
-    false["all together"] = sum(false.values())
-    for alert, number in false.items():
+    for alert, number in (false | {"all together": sum(false.values())}).items():
         own = rung if alert == "all together" else rung[rung["alert"] == alert]
         first = own[own["right"]].groupby("incident")["delay"].min()
         rows[alert] = {"pages": len(own), "precision": own["right"].mean(), "caught": len(first),
-                       "delay": first.median(), "calm": number / (len(TIMES) / 10_080)}  # fmt: skip
+                       "delay": first.median(), "calm": number / (len(TIMES) / 10_080),
+                       "missed": ", ".join(sorted(needed - set(first.index)))}  # fmt: skip
     return pd.DataFrame.from_dict(rows, orient="index")
 
 

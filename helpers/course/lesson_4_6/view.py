@@ -1,0 +1,63 @@
+"""Turn the knobs of one alert rule, and see when it rings in a year."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from helpers.base import style
+from helpers.course.lesson_4_6.rules import minutes
+from helpers.course.lesson_4_6.year import Year, pages, score
+from helpers.course.views import Explorer, subplots
+
+_METRICS = {"failed requests": "errors", "out of range": "out_of_range",
+            "missing history": "missing", "sent twice": "repeated"}  # fmt: skip
+_FILE = "groups: [{{name: g, rules: [{{alert: A, expr: '{}', for: {}, keep_firing_for: {}}}]}}]"
+
+
+class AlertExplorer(Explorer):
+    """One rule, about the share of bad events in a window, over a year."""
+
+    def __init__(self, year: Year) -> None:
+        self.year = year
+
+    def controls(self) -> dict[str, Any]:
+        import ipywidgets as w
+
+        def choice(name: str, options: list, value: Any, kind: Any = w.SelectionSlider) -> Any:
+            look = {"description_width": "90px"}
+            return kind(options=options, value=value, description=name, style=look)
+
+        return {
+            "metric": choice("metric", list(_METRICS), "out of range", w.Dropdown),
+            "window": choice("window", ["5m", "30m", "1h", "6h", "12h", "1d", "3d"], "1h"),
+            "percent": choice("above (%)", [0.1, 0.2, 0.5, 1, 2, 5, 10], 2),
+            "wait": choice("for", ["0m", "10m", "1h"], "0m"),
+            "keep": choice("keep firing", ["0m", "1h", "6h", "1d", "3d"], "0m"),
+        }
+
+    def describe(self, metric: str, window: str, percent: float, wait: str, keep: str) -> str:
+        names = [_METRICS[metric], "requests" if metric == "failed requests" else "applications"]
+        self.names = [f"credit_{name}_total" for name in names]
+        share = " / ".join(f"rate({name}[{window}])" for name in self.names)
+        file = _FILE.format(f"{share} > {percent / 100:g}", wait, keep)
+        found, self.rung = score(file, self.year).iloc[0], pages(file, self.year)
+        causes = [f"{name} {n}" for name, n in self.rung["incident"].value_counts().items()]
+        return (
+            f"{share} > {percent / 100:g}, for {wait}, kept firing for {keep}: {found['pages']} "
+            f"pages; without incidents {found['calm']:.1f} a week. Incidents that rang: "
+            f"{', '.join(causes) or 'none'}."
+        )
+
+    def plot(self, ax: Any = None, **state: Any) -> Any:
+        ax, _ = subplots(ax, (7.6, 3.4)), self.describe(**state)
+        rise = self.year.series[self.names].diff(minutes(state["window"])).iloc[::30]
+        share = (100 * rise.iloc[:, 0] / rise.iloc[:, 1]).clip(0.01, 100)
+        ax.semilogy(share, color=style.BLUE, lw=0.7, label=f"share in {state['window']}")
+        ax.axhline(state["percent"], color=style.BLACK, ls="--", label="threshold")
+        for text, real, colour in (("incident", True, style.GREEN), ("nothing", False, style.RED)):
+            at = self.rung["at"][self.rung["incident"].notna() == real]
+            label = f"pages, {text}: {len(at)}"
+            ax.plot(at, [200] * len(at), "|", color=colour, ms=14, label=label)
+        ax.set(ylim=(0.009, 400), ylabel="% (at least 0.01)", title=f"Alert: {state['metric']}")
+        ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=4)
+        return ax
