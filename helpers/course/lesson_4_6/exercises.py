@@ -94,7 +94,7 @@ def _rules(answer: Any) -> str | None:
     try:
         for rule in read(answer):
             for part, key in (("labels", "severity"), ("annotations", "runbook")):
-                if not isinstance(rule.get(part), Mapping) or not rule[part].get(key):
+                if key not in (rule.get(part) or ()):
                     return f"{rule['alert']} lacks {key} in its {part}: who does what at night?"
         for one in map(year, YEARS):
             found = score(answer, one).loc["all together"]
@@ -121,7 +121,7 @@ def _redact(answer: Any) -> str | None:
     records[5]["email"] = "someone@example.com"
     groups = Counter((row["region"], row["age"] // 10 * 10) for row in records)
     for k in (5, 12):
-        outs = [run(answer, records, key, k, about=f"k = {k}") for key in (b"one", b"two", b"one")]
+        outs = [run(answer, records, key, k, about=f"k = {k}") for key in (b"1", b"2", b"1")]
         for row in (row for out in outs for row in out):
             if not isinstance(row, Mapping) or set(row) != {"id", "region", "age", "risk"}:
                 keys = ", ".join(map(str, row)) if isinstance(row, Mapping) else kind_of(row)
@@ -133,8 +133,8 @@ def _redact(answer: Any) -> str | None:
             return "The ids do not depend on the key: then all ids can be hashed, in a second."
         left = Counter((row["region"], row["age"]) for row in outs[0])
         if left != {group: n for group, n in groups.items() if n >= k}:
-            smallest = f"the smallest {min(left.values(), default=0)}"
-            return f"k = {k}: {len(left)} groups left, {smallest}; is an age a decade, as 40?"
+            n = min(left.values(), default=0)
+            return f"k = {k}: {len(left)} groups left, the smallest {n}; is an age a decade?"
     return None
 
 

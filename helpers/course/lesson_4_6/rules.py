@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import operator
 import re
 from typing import Any
 
@@ -12,9 +11,8 @@ import yaml
 
 _MINUTES = {"m": 1, "h": 60, "d": 1_440, "w": 10_080}
 _CALL = re.compile(r"\b(rate|increase|avg_over_time)\(\s*([a-zA-Z_]\w*)\s*\[(\w+)\]\s*\)")
-_PARTS = re.compile(r"([^<>=!]+)(>=|<=|==|!=|>|<)([^<>=!]+)")
-_COMPARE = {">": operator.gt, "<": operator.lt, ">=": operator.ge, "<=": operator.le,
-            "==": operator.eq, "!=": operator.ne}  # fmt: skip
+_PARTS = re.compile(r"([^<>=!]+)(>=|<=|>|<)([^<>=!]+)")
+_COMPARE = {">": np.greater, "<": np.less, ">=": np.greater_equal, "<=": np.less_equal}
 _KEYS = ("alert", "expr", "for", "keep_firing_for", "labels", "annotations")
 KNOWN = "metrics, numbers, + - * /, one comparison, and; rate, increase, avg_over_time of a metric"
 
@@ -27,13 +25,12 @@ def read(text: str) -> list[dict[str, Any]]:
     """Return the alert rules in the text of a rule file."""
     try:
         rules = [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
-        names = [f"{rule['alert']}" for rule in rules if rule["expr"]]
+        unknown = [key for rule in rules for key in rule if rule["alert"] and key not in _KEYS]
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        expected = "groups, each with name and rules, each with alert and expr"
-        raise RuleError(f"expected YAML: {expected} ({error})".replace("\n", " ")) from None
-    for name, rule in zip(names, rules, strict=True):
-        if unknown := sorted(map(str, rule.keys() - set(_KEYS))):
-            raise RuleError(f"{name}: {unknown[0]} is not among {', '.join(_KEYS)}")
+        text = f"expected YAML: groups with name and rules, rules with alert and expr ({error})"
+        raise RuleError(" ".join(text.split())) from None
+    if unknown:
+        raise RuleError(f"{unknown[0]} is not among {', '.join(_KEYS)}")
     return rules
 
 
@@ -42,8 +39,8 @@ def firing(text: str, series: pd.DataFrame) -> pd.DataFrame:
     found = {}
     for rule in read(text):
         try:
-            parts = re.split(r"\band\b", str(rule["expr"]))
-            true = np.logical_and.reduce([_condition(part, series) for part in parts])
+            parts = re.split(r"\band\b", str(rule.get("expr")))
+            true = np.all([_condition(part, series) for part in parts], axis=0)
             times = (minutes(str(rule.get(key, "0m"))) for key in _KEYS[2:4])
             found[rule["alert"]] = _fires(true, *times)
         except RuleError as error:
@@ -73,9 +70,9 @@ def _value(text: str, series: pd.DataFrame) -> np.ndarray:
         code = re.sub(r"@(\d+)@", r"values[\1]", code.strip())  # nothing but arithmetic by now
         with np.errstate(all="ignore"):
             value = eval(code, {"__builtins__": {}}, {"values": values})
-    except (SyntaxError, TypeError, ZeroDivisionError):
+            return np.broadcast_to(np.asarray(value, float), len(series))
+    except (SyntaxError, TypeError, ArithmeticError):
         raise RuleError(f"cannot read {text.strip()!r}; known are {KNOWN}") from None
-    return np.broadcast_to(np.asarray(value, float), len(series))
 
 
 def _over(function: str | None, name: str, window: str, series: pd.DataFrame) -> np.ndarray:
@@ -86,7 +83,7 @@ def _over(function: str | None, name: str, window: str, series: pd.DataFrame) ->
         raise RuleError(f"[{window}] may hold a single scrape, and shows no change")
     if function == "avg_over_time":
         return pd.Series(values).rolling(steps + 1, min_periods=1).mean().to_numpy()
-    if function is None:
+    if not function:
         return values
     change = np.r_[np.full(steps, np.nan), values[steps:] - values[:-steps]]
     return change / (60 * steps) if function == "rate" else change

@@ -36,17 +36,15 @@ class AlertExplorer(Explorer):
         }
 
     def describe(self, metric: str, window: str, percent: float, wait: str, keep: str) -> str:
-        names = [_METRICS[metric], "requests" if metric == "failed requests" else "applications"]
-        self.names = [f"credit_{name}_total" for name in names]
+        total = "requests" if metric == "failed requests" else "applications"
+        self.names = [f"credit_{name}_total" for name in (_METRICS[metric], total)]
         share = " / ".join(f"rate({name}[{window}])" for name in self.names)
         file = _FILE.format(f"{share} > {percent / 100:g}", wait, keep)
         found, self.rung = score(file, self.year).iloc[0], pages(file, self.year)
         causes = [f"{name} {n}" for name, n in self.rung["incident"].value_counts().items()]
-        return (
-            f"{share} > {percent / 100:g}, for {wait}, kept firing for {keep}: {found['pages']} "
-            f"pages; without incidents {found['calm']:.1f} a week. Incidents that rang: "
-            f"{', '.join(causes) or 'none'}."
-        )
+        text = f"{share} > {percent / 100:g}, for {wait}, kept firing for {keep}: {found['pages']}"
+        text += f" pages; without incidents {found['calm']:.1f} a week. Incidents that rang: "
+        return f"{text}{', '.join(causes) or 'none'}."
 
     def plot(self, ax: Any = None, **state: Any) -> Any:
         ax, _ = subplots(ax, (7.6, 3.4)), self.describe(**state)
@@ -54,10 +52,10 @@ class AlertExplorer(Explorer):
         share = (100 * rise.iloc[:, 0] / rise.iloc[:, 1]).clip(0.01, 100)
         ax.semilogy(share, color=style.BLUE, lw=0.7, label=f"share in {state['window']}")
         ax.axhline(state["percent"], color=style.BLACK, ls="--", label="threshold")
-        for text, real, colour in (("incident", True, style.GREEN), ("nothing", False, style.RED)):
-            at = self.rung["at"][self.rung["incident"].notna() == real]
-            label = f"pages, {text}: {len(at)}"
-            ax.plot(at, [200] * len(at), "|", color=colour, ms=14, label=label)
+        for real, rung in self.rung.groupby(self.rung["incident"].notna()):
+            colour, text = ((style.RED, "nothing"), (style.GREEN, "an incident"))[real]
+            at = [200] * len(rung)
+            ax.plot(rung["at"], at, "|", color=colour, ms=14, label=f"{len(at)} pages: {text}")
         ax.set(ylim=(0.009, 400), ylabel="% (at least 0.01)", title=f"Alert: {state['metric']}")
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.1), ncols=4)
         return ax

@@ -22,10 +22,7 @@ _DATA = {"monthly income": ("2026-03", 6), "missing history": ("2026-04", 6),
          "recession": ("2026-10", 200)}  # fmt: skip
 _SERVER = {"bad release": ("2026-02", 0.03, 2), "full disk": ("2026-06-15", 0.01, 12),
            "slow leak": ("2026-09", 0.004, 100)}  # fmt: skip
-HARMLESS = ("campaign", "new purpose")  # nothing is broken, or nothing is lost
-_NOW = ("applications", "unreadable", "missing", "out_of_range", "unknown_words", "repeated",
-        "granted", "risk")  # fmt: skip
-_LATER = ("watched", "arrears", "arrears_promised")  # of granted loans, after 120 days
+_NOW = ["applications", "unreadable", "missing", "out_of_range", "unknown_words", "repeated"]
 
 
 class Year(NamedTuple):
@@ -46,23 +43,21 @@ def year(seed: int = 2025, a_month: int = 5_000) -> Year:
         start = pd.Timestamp(earliest) + pd.Timedelta(hours=int(rng.integers(1, 72)))
         end = min(start + pd.Timedelta(days=days + int(rng.integers(0, 4))), TIMES[-1])
         within = made["applied_at"].between(start, end).to_numpy()
-        incident = world.incidents[name]
         rows[name] = {"start": start, "end": end}
         untouched &= ~within
-        parts.append(_signals(incident.apply(made[within].reset_index(drop=True), seed=seed)))
+        part = made[within].reset_index(drop=True)
+        parts.append(_signals(world.incidents[name].apply(part, seed=seed)))
     arrived = pd.concat([calm[untouched], *parts], ignore_index=True)
-    clock = 2 * np.pi * np.arange(len(TIMES)) / 1_440
-    load = rng.poisson(60 - 42 * np.cos(clock))
+    load = rng.poisson(60 - 42 * np.cos(np.arange(len(TIMES)) * np.pi / 720))
     base, more, busy = rng.binomial(load, 5e-5), np.zeros(len(TIMES), int), rng.poisson(load / 8)
     for at in rng.integers(len(TIMES) - 5, size=30):  # blips: four minutes each
         base[at : at + 4] += rng.binomial(load[at : at + 4], 0.04)
     for name, (earliest, share, hours) in _SERVER.items():
         start = pd.Timestamp(earliest) + pd.Timedelta(hours=int(rng.integers(1, 72)))
-        end = start + pd.Timedelta(hours=hours)
-        more += rng.binomial(load * ((start <= TIMES) & (end > TIMES)), share)
-        rows[name] = {"start": start, "end": end}
+        rows[name] = {"start": start, "end": start + pd.Timedelta(hours=hours)}
+        more += rng.binomial(load * ((start <= TIMES) & (rows[name]["end"] > TIMES)), share)
     incidents = pd.DataFrame.from_dict(rows, orient="index").sort_values("start")
-    incidents["call"] = ~incidents.index.isin(HARMLESS)
+    incidents["call"] = ~incidents.index.isin(["campaign", "new purpose"])  # nothing is lost
     series = _scraped(arrived, load, base + more, busy)
     return Year(series, _scraped(calm, load, base, busy), incidents)
 
@@ -88,7 +83,6 @@ def _signals(frame: pd.DataFrame) -> pd.DataFrame:
         missing=frame["credit_history_years"].isna(),
         out_of_range=outside.any(axis=1),
         unknown_words=np.any([~frame[name].isin(train[name].unique()) for name in TEXTS], axis=0),
-        risk=risk,
         granted=granted,
         arrears=world.early_signs(frame)["early_arrears"] * granted,
         arrears_promised=(hit * risk + false * (1 - risk)) * granted,
@@ -99,21 +93,16 @@ def _scraped(signals: pd.DataFrame, load: Any, errors: Any, busy: Any) -> pd.Dat
     """Return counters, which only grow, and one gauge."""
     now = ((signals["applied_at"] - TIMES[0]) // pd.Timedelta(minutes=1)).to_numpy()
     later = now + world.SIGNS_KNOWN_AFTER // pd.Timedelta(minutes=1)
-    repeated = signals["application_id"].duplicated()
-    signals = signals.assign(applications=1, repeated=repeated, watched=signals["granted"])
+    signals = signals.assign(applications=1, repeated=signals["application_id"].duplicated())
     counted = {"requests": load, "errors": errors}
-    for names, at in ((_NOW, now), (_LATER, later)):
+    for names, at in (([*_NOW, "granted"], now), (["arrears", "arrears_promised"], later)):
         counted |= {k: np.bincount(at, signals[k], len(TIMES))[: len(TIMES)] for k in names}
     counters = {f"credit_{name}_total": values.cumsum() for name, values in counted.items()}
     return pd.DataFrame({**counters, "credit_in_flight": busy}, TIMES, dtype=float)
 
 
 def pages(text: str, year: Year) -> pd.DataFrame:
-    """Return each page, its cause and the hours since that began.
-
-    The cause is the last incident to begin, until a day after its end; and none where the alert
-    also fires in the year without incidents.
-    """
+    """Return each page and its cause, none where the alert also fires without incidents."""
     fires, calm, rows = firing(text, year.series), firing(text, year.calm), []
     start, end = year.incidents["start"], year.incidents["end"] + pd.Timedelta(days=1)
     for alert in fires:
@@ -126,11 +115,7 @@ def pages(text: str, year: Year) -> pd.DataFrame:
 
 
 def score(text: str, year: Year) -> pd.DataFrame:
-    """Return what each alert is worth in a year, and all together.
-
-    Precision is about incidents that need a call, delay is in hours, calm is pages a week without
-    incidents.
-    """
+    """Return what each alert is worth in a year; delay in hours, calm in pages a week."""
     rung, calm, rows = pages(text, year), firing(text, year.calm), {}
     needed = set(year.incidents.index[year.incidents["call"]])
     rung["right"] = rung["incident"].isin(needed)
