@@ -133,8 +133,7 @@ def _redact(answer: Any) -> str | None:
             return "The ids do not depend on the key: then all ids can be hashed, in a second."
         left = Counter((row["region"], row["age"]) for row in outs[0])
         if left != {group: n for group, n in groups.items() if n >= k}:
-            n = min(left.values(), default=0)
-            return f"k = {k}: {len(left)} groups left, the smallest {n}; is an age a decade?"
+            return f"k = {k}: groups left have {sorted(left.values())[:3]}...; is an age a decade?"
     return None
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any
 
 from helpers.base import style
@@ -19,6 +20,7 @@ class AlertExplorer(Explorer):
 
     def __init__(self, year: Year) -> None:
         self.year = year
+        self._score = cache(lambda file: (score(file, year).iloc[0], pages(file, year)))
 
     def controls(self) -> dict[str, Any]:
         import ipywidgets as w
@@ -40,11 +42,11 @@ class AlertExplorer(Explorer):
         self.names = [f"credit_{name}_total" for name in (_METRICS[metric], total)]
         share = " / ".join(f"rate({name}[{window}])" for name in self.names)
         file = _FILE.format(f"{share} > {percent / 100:g}", wait, keep)
-        found, self.rung = score(file, self.year).iloc[0], pages(file, self.year)
+        found, self.rung = self._score(file)
         causes = [f"{name} {n}" for name, n in self.rung["incident"].value_counts().items()]
         text = f"{share} > {percent / 100:g}, for {wait}, kept firing for {keep}: {found['pages']}"
         text += f" pages; without incidents {found['calm']:.1f} a week. Incidents that rang: "
-        return f"{text}{', '.join(causes) or 'none'}."
+        return text + (", ".join(causes) or "none") + "."
 
     def plot(self, ax: Any = None, **state: Any) -> Any:
         ax, _ = subplots(ax, (7.6, 3.4)), self.describe(**state)

@@ -45,8 +45,8 @@ def year(seed: int = 2025, a_month: int = 5_000) -> Year:
         within = made["applied_at"].between(start, end).to_numpy()
         rows[name] = {"start": start, "end": end}
         untouched &= ~within
-        part = made[within].reset_index(drop=True)
-        parts.append(_signals(world.incidents[name].apply(part, seed=seed)))
+        part = world.incidents[name].apply(made[within].reset_index(drop=True), seed=seed)
+        parts.append(_signals(part))
     arrived = pd.concat([calm[untouched], *parts], ignore_index=True)
     load = rng.poisson(60 - 42 * np.cos(np.arange(len(TIMES)) * np.pi / 720))
     base, more, busy = rng.binomial(load, 5e-5), np.zeros(len(TIMES), int), rng.poisson(load / 8)
