@@ -98,13 +98,12 @@ def _rules(answer: Any) -> str | None:
                     return f"{rule['alert']} lacks {key} in its {part}: who does what at night?"
         for one in map(year, YEARS):
             found = score(answer, one).loc["all together"]
-            text = f"An unseen year: {found['pages']} pages, {found['caught']} of 10 caught, and"
-            text += f" {found['calm']:.2f} pages a week without incidents."
-            if found["calm"] > MOST_CALM:
+            text = f"Unseen year: {found.pages} pages, {found.calm:.2f} a week if all is well."
+            if found.calm > MOST_CALM:
                 return f"{text} Too many when all is well: how many events are in your windows?"
-            if found["missed"]:
-                return f"{text} Not caught: {found['missed']}. Which metric would show that?"
-            if found["pages"] > MOST_PAGES:
+            if found.missed:
+                return f"{text} Not caught: {found.missed}. Which metric would show that?"
+            if found.pages > MOST_PAGES:
                 return f"{text} An incident rings again and again, or a harmless one rings."
     except RuleError as error:
         return f"The file was not read. {error}."

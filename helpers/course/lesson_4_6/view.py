@@ -45,7 +45,8 @@ class AlertExplorer(Explorer):
         found, self.rung = self._score(file)
         causes = [f"{name} {n}" for name, n in self.rung["incident"].value_counts().items()]
         text = f"{share} > {percent / 100:g}, for {wait}, kept firing for {keep}: {found['pages']}"
-        text += f" pages; without incidents {found['calm']:.1f} a week. Incidents that rang: "
+        text += f" pages, median delay {found['delay']:.1f} h".replace("nan h", "unknown")
+        text += f"; without incidents {found['calm']:.1f} a week. Incidents that rang: "
         return text + (", ".join(causes) or "none") + "."
 
     def plot(self, ax: Any = None, **state: Any) -> Any:
