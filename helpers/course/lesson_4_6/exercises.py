@@ -100,7 +100,7 @@ def _rules(answer: Any) -> str | None:
             found = score(answer, one).loc["all together"]
             text = f"Unseen year: {found.pages} pages, {found.calm:.2f} a week if all is well."
             if found.calm > MOST_CALM:
-                return f"{text} Too many when all is well: how many events are in your windows?"
+                return f"{text} Too many when all is well: how few bad events fire it?"
             if found.missed:
                 return f"{text} Not caught: {found.missed}. Which metric would show that?"
             if found.pages > MOST_PAGES:
