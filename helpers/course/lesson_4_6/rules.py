@@ -11,8 +11,7 @@ import yaml
 
 _MINUTES = {"m": 1, "h": 60, "d": 1_440, "w": 10_080}
 _CALL = re.compile(r"\b(rate|increase|avg_over_time)\(\s*([a-zA-Z_]\w*)\s*\[(\w+)\]\s*\)")
-_PARTS = re.compile(r"([^<>=!]+)(>=|<=|>|<)([^<>=!]+)")
-_COMPARE = {">": np.greater, "<": np.less, ">=": np.greater_equal, "<=": np.less_equal}
+_PARTS = re.compile(r"[^<>=!]+(>=|<=|>|<)[^<>=!]+")
 _KEYS = ("alert", "expr", "for", "keep_firing_for", "labels", "annotations")
 KNOWN = "metrics, numbers, + - * /, one comparison, and; rate, increase, avg_over_time of a metric"
 
@@ -27,8 +26,8 @@ def read(text: str) -> list[dict[str, Any]]:
         rules = [rule for group in yaml.safe_load(text)["groups"] for rule in group["rules"]]
         unknown = [key for rule in rules for key in rule if rule["alert"] and key not in _KEYS]
     except (yaml.YAMLError, KeyError, TypeError, AttributeError) as error:
-        text = f"expected YAML: groups with name and rules, rules with alert and expr ({error})"
-        raise RuleError(" ".join(text.split())) from None
+        known = "expected YAML: groups with name and rules, rules with alert and expr"
+        raise RuleError(f"{known} ({' '.join(str(error).split())})") from None
     if unknown:
         raise RuleError(f"{unknown[0]} is not among {', '.join(_KEYS)}")
     return rules
@@ -42,35 +41,30 @@ def firing(text: str, series: pd.DataFrame) -> pd.DataFrame:
             parts = re.split(r"\band\b", str(rule.get("expr")))
             true = np.all([_condition(part, series) for part in parts], axis=0)
             times = (minutes(str(rule.get(key, "0m"))) for key in _KEYS[2:4])
-            found[rule["alert"]] = _fires(true, *times)
+            found[rule["alert"]] = _fires(true, *times) | found.get(rule["alert"], False)
         except RuleError as error:
             raise RuleError(f"{rule['alert']}: {error}") from None
     return pd.DataFrame(found, series.index)
 
 
 def _condition(text: str, series: pd.DataFrame) -> np.ndarray:
-    match = _PARTS.fullmatch(text.strip())
-    if not match:
-        raise RuleError(f"no single comparison: {text.strip()!r}; known are {KNOWN}")
-    left, right = (_value(side, series) for side in (match[1], match[3]))
-    return _COMPARE[match[2]](left, right) & ~np.isnan(left) & ~np.isnan(right)
-
-
-def _value(text: str, series: pd.DataFrame) -> np.ndarray:
+    """Return where a comparison is true; of what is not known yet, NaN, nothing is true."""
     values: list[np.ndarray] = []
 
     def keep(match: re.Match) -> str:
         values.append(_over(*(match.groups() or (None, match[0], "2m")), series))
         return f"@{len(values) - 1}@"
 
+    if not _PARTS.fullmatch(text.strip()):
+        raise RuleError(f"no single comparison: {text.strip()!r}; known are {KNOWN}")
     code = re.sub(r"[a-zA-Z_]\w*", keep, _CALL.sub(keep, text))
     try:
-        if not re.fullmatch(r"[@\d.\s+*/()-]+", code) or re.search(r"\*\*|//", code):
+        if not re.fullmatch(r"[@\d.\s+*/()<>=-]+", code) or re.search(r"\*\*|//", code):
             raise SyntaxError
         code = re.sub(r"@(\d+)@", r"values[\1]", code.strip())  # nothing but arithmetic by now
         with np.errstate(all="ignore"):
-            value = eval(code, {"__builtins__": {}}, {"values": values})
-            return np.broadcast_to(np.asarray(value, float), len(series))
+            true = eval(code, {"__builtins__": {}}, {"values": values})
+            return np.broadcast_to(np.asarray(true, bool), len(series))
     except (SyntaxError, TypeError, ArithmeticError):
         raise RuleError(f"cannot read {text.strip()!r}; known are {KNOWN}") from None
 
@@ -102,5 +96,5 @@ def _fires(true: np.ndarray, wait: int, keep: int) -> np.ndarray:
     at = np.arange(len(true))
     lasting = true & (at - np.maximum.accumulate(np.where(true, -1, at)) > wait)
     alive = at - np.maximum.accumulate(np.where(true, at, -keep - 1)) <= keep
-    spell = np.cumsum(alive & ~np.r_[False, alive[:-1]])
-    return alive & pd.Series(lasting).groupby(spell).cummax().to_numpy()
+    begin = np.maximum.accumulate(np.where(alive & ~np.r_[False, alive[:-1]], at, -1))
+    return alive & (np.maximum.accumulate(np.where(lasting, at, -1)) >= begin)

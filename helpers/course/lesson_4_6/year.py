@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from functools import cache
-from typing import Any, NamedTuple
+from dataclasses import dataclass
+from functools import cache, lru_cache
+from typing import Any
 
 import numpy as np
 import pandas as pd
@@ -12,7 +13,7 @@ from helpers import world
 from helpers.course.lesson_4_6.rules import firing
 from helpers.course.linear import NUMBERS, TEXTS, linear
 
-MONTHS = ("2026-01", "2027-02")  # the early signs of October's loans come in February
+HOUR = pd.Timedelta(hours=1)
 TIMES = pd.date_range("2026-01-01", "2027-03-01", freq="min", inclusive="left")
 # First possible day and least number of days; for the server month, share that fails, hours.
 _DATA = {"monthly income": ("2026-03", 6), "missing history": ("2026-04", 6),
@@ -25,7 +26,8 @@ _SERVER = {"bad release": ("2026-02", 0.03, 2), "full disk": ("2026-06-15", 0.01
 _NOW = ["applications", "unreadable", "missing", "out_of_range", "unknown_words", "repeated"]
 
 
-class Year(NamedTuple):
+@dataclass(frozen=True, eq=False)
+class Year:
     """Series with the incidents, their twin without, and what happened when; call: needs one."""
 
     series: pd.DataFrame
@@ -35,9 +37,9 @@ class Year(NamedTuple):
 
 @cache
 def year(seed: int = 2025, a_month: int = 5_000) -> Year:
-    """Return the year of one world; when its incidents begin and end varies with the seed."""
+    """Return a world's year and its early signs; its incidents begin and end by the seed."""
     rng, rows = np.random.default_rng([seed, 46]), {}
-    made = world.World(seed).applications(MONTHS, a_month)
+    made = world.World(seed).applications(("2026-01", "2027-02"), a_month)
     calm, untouched, parts = _signals(made), np.ones(len(made), bool), []
     for name, (earliest, days) in _DATA.items():
         start = pd.Timestamp(earliest) + pd.Timedelta(hours=int(rng.integers(1, 72)))
@@ -45,9 +47,9 @@ def year(seed: int = 2025, a_month: int = 5_000) -> Year:
         within = made["applied_at"].between(start, end).to_numpy()
         rows[name] = {"start": start, "end": end}
         untouched &= ~within
-        part = world.incidents[name].apply(made[within].reset_index(drop=True), seed=seed)
-        parts.append(_signals(part))
-    arrived = pd.concat([calm[untouched], *parts], ignore_index=True)
+        meant = made[within].reset_index(drop=True)
+        parts.append(_signals(world.incidents[name].apply(meant, seed=seed)))
+    came = pd.concat([calm[untouched], *parts], ignore_index=True)
     load = rng.poisson(60 - 42 * np.cos(np.arange(len(TIMES)) * np.pi / 720))
     base, more, busy = rng.binomial(load, 5e-5), np.zeros(len(TIMES), int), rng.poisson(load / 8)
     for at in rng.integers(len(TIMES) - 5, size=30):  # blips: four minutes each
@@ -58,8 +60,8 @@ def year(seed: int = 2025, a_month: int = 5_000) -> Year:
         more += rng.binomial(load * ((start <= TIMES) & (rows[name]["end"] > TIMES)), share)
     incidents = pd.DataFrame.from_dict(rows, orient="index").sort_values("start")
     incidents["call"] = ~incidents.index.isin(["campaign", "new purpose"])  # nothing is lost
-    series = _scraped(arrived, load, base + more, busy)
-    return Year(series, _scraped(calm, load, base, busy), incidents)
+    both = (_scraped(came, load, base + more, busy), _scraped(calm, load, base, busy))
+    return Year(*both, incidents)
 
 
 @cache
@@ -77,16 +79,12 @@ def _signals(frame: pd.DataFrame) -> pd.DataFrame:
     outside = numbers[NUMBERS].lt(train[NUMBERS].min()) | numbers[NUMBERS].gt(train[NUMBERS].max())
     risk = fitted.predict_proba(filled)[:, 1]
     granted = (world.profit(filled, risk) > 0) & term.notna().to_numpy()
-    hit, false = world.SIGNS["early_arrears"]
+    (hit, false), signs = world.SIGNS["early_arrears"], world.early_signs(frame)
     return frame[["application_id", "applied_at"]].assign(
-        unreadable=term.isna(),
-        missing=frame["credit_history_years"].isna(),
-        out_of_range=outside.any(axis=1),
+        unreadable=term.isna(), missing=frame["credit_history_years"].isna(), granted=granted,
+        out_of_range=outside.any(axis=1), arrears=signs["early_arrears"] * granted,
         unknown_words=np.any([~frame[name].isin(train[name].unique()) for name in TEXTS], axis=0),
-        granted=granted,
-        arrears=world.early_signs(frame)["early_arrears"] * granted,
-        arrears_promised=(hit * risk + false * (1 - risk)) * granted,
-    )
+        arrears_promised=(hit * risk + false * (1 - risk)) * granted)  # fmt: skip
 
 
 def _scraped(signals: pd.DataFrame, load: Any, errors: Any, busy: Any) -> pd.DataFrame:
@@ -97,10 +95,12 @@ def _scraped(signals: pd.DataFrame, load: Any, errors: Any, busy: Any) -> pd.Dat
     counted = {"requests": load, "errors": errors}
     for names, at in (([*_NOW, "granted"], now), (["arrears", "arrears_promised"], later)):
         counted |= {k: np.bincount(at, signals[k], len(TIMES))[: len(TIMES)] for k in names}
-    counters = {f"credit_{name}_total": values.cumsum() for name, values in counted.items()}
-    return pd.DataFrame({**counters, "credit_in_flight": busy}, TIMES, dtype=float)
+    table = {f"credit_{name}_total": values.cumsum() for name, values in counted.items()}
+    table["credit_in_flight"] = busy  # one array: a DataFrame of columns would take seconds
+    return pd.DataFrame(np.array([*table.values()], float).T, TIMES, [*table])
 
 
+@lru_cache(16)
 def pages(text: str, year: Year) -> pd.DataFrame:
     """Return each page and its cause, none where the alert also fires without incidents."""
     fires, calm, rows = firing(text, year.series), firing(text, year.calm), []
@@ -109,21 +109,21 @@ def pages(text: str, year: Year) -> pd.DataFrame:
         for at in _starts(fires[alert]):
             acts = [] if calm.loc[at, alert] else start.index[(start <= at) & (at <= end)]
             cause = acts[-1] if len(acts) else None
-            hours = (at - start[cause]) / pd.Timedelta(hours=1) if cause else np.nan
-            rows.append((alert, at, cause, hours))
-    return pd.DataFrame(rows, columns=["alert", "at", "incident", "delay"])
+            rows.append((alert, at, cause, (at - start[cause]) / HOUR if cause else np.nan))
+    found = pd.DataFrame(rows, columns=["alert", "at", "incident", "delay"])
+    found.attrs["calm"] = {alert: len(_starts(calm[alert])) for alert in calm}
+    return found
 
 
 def score(text: str, year: Year) -> pd.DataFrame:
     """Return what each alert is worth in a year; delay in hours, calm in pages a week."""
-    rung, calm, rows = pages(text, year), firing(text, year.calm), {}
-    needed = set(year.incidents.index[year.incidents["call"]])
-    rung["right"] = rung["incident"].isin(needed)
-    false = {alert: len(_starts(calm[alert])) for alert in calm}
+    rung, rows = pages(text, year), {}
+    needed, false = set(year.incidents.index[year.incidents["call"]]), rung.attrs["calm"]
     for alert, number in (false | {"all together": sum(false.values())}).items():
         own = rung if alert == "all together" else rung[rung["alert"] == alert]
-        first = own[own["right"]].groupby("incident")["delay"].min()
-        rows[alert] = {"pages": len(own), "precision": own["right"].mean(), "caught": len(first),
+        right = own["incident"].isin(needed)
+        first = own[right].groupby("incident")["delay"].min()
+        rows[alert] = {"pages": len(own), "precision": right.mean(), "caught": len(first),
                        "delay": first.median(), "calm": number / (len(TIMES) / 10_080),
                        "missed": ", ".join(sorted(needed - set(first.index)))}  # fmt: skip
     return pd.DataFrame.from_dict(rows, orient="index")
