@@ -14,7 +14,7 @@ from sklearn.pipeline import make_pipeline
 
 from helpers import world
 from helpers.course.exercises.core import find
-from helpers.course.lesson_4_6.year import score, year
+from helpers.course.lesson_4_6.year import pages, score, year
 from helpers.course.linear import features, linear
 
 SEEDS = (2025, 1, 2, 3, 4)
@@ -133,6 +133,7 @@ def alerts(seed: int) -> None:
             rules = yaml.safe_dump({"groups": [{"name": "g", "rules": rules}]})
         found = score(rules, year(seed)).loc["all together"].to_dict()
         print(seed, name, {k: v if k == "missed" else round(v, 2) for k, v in found.items()})
+    pages.cache_clear()
     year.cache_clear()
 
 

@@ -49,6 +49,13 @@ def test_alerts_fire_when_they_should():
     assert not fires["Both"][:96].any() and fires["Both"][125:].all()
 
 
+def test_rules_of_one_name_are_both_read_and_what_is_not_known_yet_is_not_true():
+    rules = [{"alert": "A", "expr": f"level {sign}"} for sign in ("> 5", "< 2")]
+    file = yaml.safe_dump({"groups": [{"name": "g", "rules": rules}]})
+    assert firing(file, series())["A"].sum() == sum(level > 5 for level in LEVEL)
+    assert not firing(rule("(rate(bad[30m]) + 1) * 2 < 1000"), series())["A"][:30].any()
+
+
 @pytest.mark.skipif(not shutil.which("promtool"), reason="there is no promtool")
 def test_promtool_says_the_same_at_each_time(tmp_path):
     fires, table = firing(FILE, series()), series()
