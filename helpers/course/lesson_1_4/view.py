@@ -20,8 +20,7 @@ DAYS = (7, 14, 30, 60)
 class Watch(NamedTuple):
     """A way to watch production.
 
-    `thresholds` of a `setting` run from the one that reports drift most easily to the one that does
-    so least; `usual` is a rule of thumb, or river's default.
+    `thresholds` grow stricter; `usual` is a rule of thumb, or river's default.
     """
 
     detector: str
@@ -55,16 +54,14 @@ class DriftLab(Explorer):
     """
 
     def __init__(
-        self, model: Any, *, columns: Sequence[str], reference: pd.DataFrame,
-        n: int = 2_000, seed: int = 2025,
-    ) -> None:  # fmt: skip
-        self.reference = reference
-        self.columns = columns = list(columns)
-        calm = model.predict_proba(reference[columns])[:, 1]
+        self, model: Any, *, columns: Sequence[str], reference: pd.DataFrame, n: int = 2_000
+    ) -> None:
+        self.reference, self.columns = reference, list(columns)
+        calm = model.predict_proba(reference[self.columns])[:, 1]
         self.years: dict[str, pd.DataFrame] = {}
         for name in with_progress(SHOWN, f"2026, replayed {len(SHOWN)} times"):
-            year = world.replay(None if name == CALM else name, n=n, seed=seed)
-            score = model.predict_proba(year[columns])[:, 1]
+            year = world.replay(None if name == CALM else name, n=n)
+            score = model.predict_proba(year[self.columns])[:, 1]
             granted = world.profit(year, score) > 0
             seen = {
                 "score": (score - calm.mean()) / calm.std(),
@@ -110,13 +107,13 @@ class DriftLab(Explorer):
         watch = WATCHES[detector]
         score = self.watch(incident, detector, days, threshold).score(_onset(incident))
         windows = f", windows of {days} days" if watch.sees == "features" else ""
-        late = (
-            " Drawn on the day of the application; who defaults is known 365 days later, and every"
-        )
-        late = (
-            "" if watch.sees in ("features", "score") else f"{late} one of these alarms comes then."
-        )
-        return f"{incident}; {detector}, {watch.setting} {threshold:g}{windows}: {score}.{late}"
+        text = f"{incident}; {detector}, {watch.setting} {threshold:g}{windows}: {score}."
+        if watch.sees not in ("features", "score"):
+            text += (
+                " Drawn on the day of the application; who defaults, and so each alarm, is known "
+            )
+            text += "365 days later."
+        return text
 
     def plot(
         self, incident: str, detector: str, days: int, threshold: float, ax: Any = None

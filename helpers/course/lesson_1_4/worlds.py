@@ -102,7 +102,6 @@ def simulate(brake: Callable[[pd.DataFrame], float], kind: str, seed: int = 1) -
             raise ReplyError(f"Expected a factor above 0; for the signs of {known} months: {got}.")
         granted = factor * risk < limit
         seen[i] = np.mean(excess, axis=1, where=granted) if granted.any() else 0
-        # 10,000 applications a month
         rows.append((factor, *(0.01 * (earns * yes).mean() for yes in (risk < limit, granted))))
     return pd.DataFrame(rows, _PERIODS, ["factor", "never", "brake"])
 
