@@ -81,7 +81,7 @@ def _psi(answer: Any) -> str | None:
         if got is None or abs(got - right) > 0.15 * right + 0.01:
             slips = {"bits": right / np.log(2), "entropy": (c * np.log(c / r)).sum()}
             near = [slip for slip, value in slips.items() if got and abs(got / value - 1) < 0.03]
-            text = replies("1.4-c")[[*near, what][0]]
+            text = replies("1.4-c")["number" if got is None else [*near, what][0]]
             return f"{text} It was called with {about} It returned {got}."
     return None
 
@@ -139,12 +139,12 @@ def _brake(answer: Any) -> str | None:
 
     least = {"severe": 30, "mild": 7, "ends": 1.5, "calm": -1.5}
     function(answer)
-    seeds, about = range(21, 25), "the signs of the months known so far."
+    seeds, about = range(21, 25), "the signs of the months known so far, at first of none."
     for kind in least:  # makes the worlds, which is not the learner's time
         gain(lambda signs: 1, kind, seeds)
     got = run(lambda: {at: gain(answer, at, seeds) for at in least}, seconds=20, about=about)
     short = [kind for kind in least if got[kind] < least[kind]]
-    table = ", ".join(f"{kind} {got[kind]:+.1f} (needs {least[kind]:+g})" for kind in least)
+    table = ", ".join(f"{kind} {got[kind]:+.2f} (needs {least[kind]:+g})" for kind in least)
     return f"{replies('1.4-g')[short[0]]} Million euro a year: {table}." if short else None
 
 
