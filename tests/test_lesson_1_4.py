@@ -95,3 +95,20 @@ def test_other_ways_to_cut_at_deciles_are_right_too():
         return ((c - r) * np.log(c / r)).sum()
 
     assert find("1.4-c").feedback(cut).status == "right"
+
+
+def test_rows_that_cannot_be_sent_may_be_caught_by_the_error_of_a_model_server():
+    code = find("1.4-b").solution.replace("except Exception", "except ServingError")
+    space = {}
+    exec("from helpers.serving import ServingError\n" + code, space)
+    assert find("1.4-b").feedback(space["answer"]).status == "right"
+
+
+def test_a_gap_among_texts_may_be_sent_too_and_other_columns_returned():
+    parity = solved("1.4-b")
+
+    def answer(local, remote, rows):
+        more = pd.concat([rows, rows.head(2).assign(channel=None)], ignore_index=True)
+        return parity(local, remote, more).assign(note="differs")
+
+    assert find("1.4-b").feedback(answer).status == "right"

@@ -18,10 +18,7 @@ DAYS = (7, 14, 30, 60)
 
 
 class Watch(NamedTuple):
-    """A way to watch production.
-
-    `thresholds` grow stricter; `usual` is a rule of thumb, or river's default.
-    """
+    """A way to watch; `thresholds` grow stricter, `usual` is river's default or a habit."""
 
     detector: str
     sees: str
@@ -30,16 +27,13 @@ class Watch(NamedTuple):
     usual: float
 
 
+DELTAS, SUMS = (0.2, 0.02, 2e-3, 2e-4, 2e-6), (25, 50, 100, 200, 400)
 WATCHES = {
     "PSI of the features": Watch("psi", "features", "PSI", (0.02, 0.05, 0.1, 0.25, 0.5), 0.1),
     "tests of the features": Watch("p", "features", "p", (0.2, 0.05, 0.01, 1e-3, 1e-6), 0.01),
-    "ADWIN on the score": Watch("ADWIN", "score", "delta", (0.2, 0.02, 2e-3, 2e-4, 2e-6), 2e-3),
-    "Page-Hinkley on the score": Watch(
-        "PageHinkley", "score", "threshold", (25, 50, 100, 200, 400), 50
-    ),
-    "ADWIN on outcome minus score": Watch(
-        "ADWIN", "outcome minus score", "delta", (0.2, 0.02, 2e-3, 2e-4, 2e-6), 2e-3
-    ),
+    "ADWIN on the score": Watch("ADWIN", "score", "delta", DELTAS, 2e-3),
+    "Page-Hinkley on the score": Watch("PageHinkley", "score", "threshold", SUMS, 50),
+    "ADWIN on outcome minus score": Watch("ADWIN", "outcome minus score", "delta", DELTAS, 2e-3),
     "DDM on wrong decisions": Watch(
         "DDM", "wrong decisions", "drift_threshold", (2.0, 2.5, 3.0, 4.0, 5.0), 3.0
     ),
@@ -49,8 +43,7 @@ WATCHES = {
 class DriftLab(Explorer):
     """Replay 2026 with each incident before a model, and see what detectors report.
 
-    ``columns`` are the features of ``model``, and what the windows' statistics see; ``reference``
-    has applications of a time when all was well.
+    ``columns`` are the model's features, ``reference`` applications of when all was well.
     """
 
     def __init__(
@@ -72,10 +65,7 @@ class DriftLab(Explorer):
         self._windows = cache(self._compare)  # the one slow step: once for each kind of window
 
     def watch(self, incident: str, detector: str, days: int, threshold: float) -> drift.Monitoring:
-        """Return what a detector (a key of ``WATCHES``) reports of an incident (of ``SHOWN``).
-
-        ``days``, the length of a window, has no effect on detectors that see value after value.
-        """
+        """Return what a detector reports; ``days`` matters only to those that see windows."""
         chosen = WATCHES[detector]
         if chosen.sees == "features":
             return self._windows(incident, chosen.detector, days).at(threshold)
@@ -109,10 +99,7 @@ class DriftLab(Explorer):
         windows = f", windows of {days} days" if watch.sees == "features" else ""
         text = f"{incident}; {detector}, {watch.setting} {threshold:g}{windows}: {score}."
         if watch.sees not in ("features", "score"):
-            text += (
-                " Drawn on the day of the application; who defaults, and so each alarm, is known "
-            )
-            text += "365 days later."
+            text += " Drawn on the day of the application; each alarm comes 365 days later."
         return text
 
     def plot(

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import world
-from helpers.course.exercises.calls import ReplyError, kind_of
+from helpers.course.exercises.calls import ReplyError
 from helpers.course.exercises.judges import as_number
 from helpers.course.linear import linear
 
@@ -38,10 +38,7 @@ def _calm(seed: int, first: str, last: str, n: int) -> pd.DataFrame:
 def applications(
     seed: int, first: str, last: str, strength: float, n: int = 2_000, lasts: int = 99
 ) -> pd.DataFrame:
-    """Return ``n`` applications a month, with the ``risk`` stated and its true ``probability``.
-
-    The campaign begins in August 2026, in October a recession of a strength that lasts some months.
-    """
+    """Return a world with the campaign, and from October 2026 a recession of some months."""
     frame = _calm(seed, first, last, n).copy()
     since = (frame["applied_at"] - ONSET).to_numpy() / np.timedelta64(1, "D") / 30.5
     odds = frame.pop("calm") + strength * frame.pop("more") * ((since >= 0) & (since < lasts))
@@ -75,22 +72,11 @@ def _months(kind: str, seed: int) -> np.ndarray:
 
 
 def simulate(brake: Callable[[pd.DataFrame], float], kind: str, seed: int = 1) -> pd.DataFrame:
-    """Return what a brake does, month by month, beside doing nothing.
+    """Return each month's ``factor``, and what ``brake`` and ``never`` earn in million euro.
 
-    Parameters
-    ----------
-    brake : callable
-        ``brake(signs)`` returns by what every stated risk is multiplied in the coming month.
-        ``signs`` has a row for each month whose signs are known, the newest last, and a column for
-        each of ``SIGNS``: warnings per granted loan minus those expected by the stated risks.
-    kind : str
-        A recession from October 2026 on that is ``"severe"``, ``"mild"`` or ``"ends"`` after nine
-        months, or ``"calm"``: none, and in one month a strike at the bank delays instalments.
-
-    Returns
-    -------
-    pandas.DataFrame
-        By month: the ``factor``, and ``never`` and ``brake``, what is earned in million euro.
+    ``brake(signs)`` returns by what stated risks are multiplied in the coming month. ``signs`` has
+    a row for each month known, the newest last: warnings per granted loan minus those expected.
+    ``kind``: a ``"severe"`` or ``"mild"`` recession, one that ``"ends"``, or ``"calm"``, a strike.
     """
     rows, seen = [], np.empty((len(_PERIODS), len(SIGNS)))
     for i, (risk, limit, earns, *excess) in enumerate(_months(kind, seed)):
@@ -98,8 +84,8 @@ def simulate(brake: Callable[[pd.DataFrame], float], kind: str, seed: int = 1) -
         given = brake(pd.DataFrame(seen[:known].copy(), _PERIODS[:known], SIGNS))
         factor = as_number(given)
         if factor is None or not 0 < factor < np.inf:
-            got = kind_of(given) if factor is None else factor
-            raise ReplyError(f"Expected a factor above 0; for the signs of {known} months: {got}.")
+            got = f"{given!r:.40}; for the signs of {known} months."
+            raise ReplyError(f"Expected a factor above 0, got {got}")
         granted = factor * risk < limit
         seen[i] = np.mean(excess, axis=1, where=granted) if granted.any() else 0
         rows.append((factor, *(0.01 * (earns * yes).mean() for yes in (risk < limit, granted))))
