@@ -122,8 +122,9 @@ def _tell(answer: Any) -> str | None:
         for before, month, strength, expected in months:
             reference = applications(seed, *before, strength)[columns]
             now = applications(seed, month, month, strength)[columns]
-            if month == "2026-04":  # three of four cars are bought elsewhere; the score stays
-                now = now[(now["purpose"] != "car") | (now.index % 4 == 0)]
+            if month == "2026-04":  # of two purposes three in four go elsewhere; the score stays
+                gone = now["purpose"].isin(["car", "debt consolidation"]) & (now.index % 4 > 0)
+                now = now[~gone]
             got = run(answer, reference, now, about=f"{len(now):,} rows of a month.")
             if not isinstance(got, str) or got not in {row[-1] for row in months}:
                 return f"Expected one of the question's four texts, got {got!r:.40}."

@@ -70,8 +70,7 @@ class DriftLab(Explorer):
         if chosen.sees == "features":
             return self._windows(incident, chosen.detector, days).at(threshold)
         year, setting = self.years[incident], {chosen.setting: threshold}
-        times = year["applied_at"]
-        return drift.monitor(year[chosen.sees], chosen.detector, times=times, **setting)
+        return drift.monitor(year[chosen.sees], chosen.detector, times=year.applied_at, **setting)
 
     def _compare(self, incident: str, statistic: str, days: int) -> drift.Monitoring:
         how = {"times": "applied_at", "days": days, "statistic": statistic}
