@@ -577,13 +577,14 @@ def lab(published):
     patch.undo()
 
 
-def test_the_table_says_who_finds_what(lab):
-    table = lab.to_frame()
-    delay = table["delay_days"].unstack("detector")
-    assert delay.loc["monthly income", "tests of the features"] == 31
-    assert np.isnan(delay.loc["recession", "PSI of the features"])
-    assert table.loc[(CALM, "ADWIN on the score"), "false_alarms"] >= 0
-    assert set(delay.columns) == set(WATCHES)
+def test_each_watcher_at_its_usual_threshold_finds_what_it_can_see(lab):
+    def watched(incident, detector, onset):
+        return lab.watch(incident, detector, 30, WATCHES[detector].usual).score(onset)
+
+    assert watched("monthly income", "tests of the features", "2026-03-01").delay_days == 31
+    assert np.isnan(watched("recession", "PSI of the features", "2026-10-01").delay_days)
+    for detector in WATCHES:
+        assert watched(CALM, detector, None).calm_days > 300
 
 
 def test_moving_a_control_changes_picture_and_words(lab):
