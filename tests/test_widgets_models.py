@@ -229,17 +229,6 @@ def test_a_row_with_a_missing_category_can_be_changed_and_brought_back(missing, 
     assert each["city"].value is None and words(view).value == said
 
 
-def test_what_if_takes_the_class_that_is_asked_about():
-    X = pd.DataFrame({"a": [0.0, 1.0, 2.0] * 10, "b": [1.0, 0.0] * 15})
-    model = LogisticRegression().fit(X, [0, 1, 2] * 10)
-    found = WhatIf(model, X, 2, target=2)
-    assert found.to_frame().attrs["output"] == pytest.approx(
-        model.decision_function(X.iloc[[2]])[0, 2]
-    )
-    with pytest.raises(ValueError, match="say which"):
-        WhatIf(model, X, 2)
-
-
 def test_a_row_is_explained_once_for_words_and_picture(lab, monkeypatch):
     view, explained = lab.view(), []
     monkeypatch.setattr(

@@ -2,102 +2,210 @@
 
 from __future__ import annotations
 
-from helpers.course.exercises.judges import chosen, name, number
+from collections.abc import Iterable, Mapping
+from functools import cache
+from typing import TYPE_CHECKING, Any
 
-COLUMNS = (
-    "age",
-    "income",
-    "years_employed",
-    "amount",
-    "term_months",
-    "utilization",
-    "late_payments",
-    "credit_history_years",
-    "employment",
-    "purpose",
-    "channel",
-    "branch_km",
-    "service_contacts",
-)
+from helpers.course.exercises.calls import run
+from helpers.course.exercises.judges import as_names, as_number, name
+from helpers.course.exercises.texts import replies
+
+if TYPE_CHECKING:
+    import numpy as np
+    import pandas as pd
+
+WORLDS = range(1, 9)
+LEAST_HELPED, LEAST_EARNED = 0.30, 250  # the solution: 0.33 and 288; the lesson's plan: 0.52 and 18
+
+
+def _together(answer: Any) -> str | None:
+    from types import SimpleNamespace
+
+    import numpy as np
+    import pandas as pd
+
+    from helpers.base.stats import auc
+
+    rng, asked = np.random.default_rng(36), []
+    X = pd.DataFrame({"euro": rng.standard_normal(2_000), "other": rng.standard_normal(2_000)})
+    X["cents"] = 100 * X["euro"]
+
+    def predict_proba(X: pd.DataFrame) -> np.ndarray:
+        asked.append((X["cents"] - 100 * X["euro"]).abs().max())
+        good = 1 / (1 + np.exp(-(X["euro"] + X["cents"] / 100 + X["other"])))
+        return np.column_stack([1 - good, good])
+
+    whole = predict_proba(X)[:, 1]
+    y = pd.Series((rng.random(2_000) < whole).astype(int))
+    twins = [
+        X.assign(**X[["euro", "cents"]].sample(frac=1, random_state=i).set_index(X.index))
+        for i in range(5)
+    ]
+    left = float(np.mean([auc(y, predict_proba(frame)[:, 1])[0][0] for frame in twins]))
+    lost = auc(y, whole)[0][0] - left
+    about = "2,000 rows with a column in euro and its twin in cents, and group = both of them"
+    model = SimpleNamespace(fit=id, predict_proba=predict_proba)
+    got = as_number(run(answer, model, X, y, ["euro", "cents"], about=about))
+    if got is None:
+        return f"Expected one number, the AUC lost. It was called with {about}."
+    if max(asked) > 1:
+        return "You asked the model about 30 euro that are 8,000 cents: rows that cannot exist."
+    if abs(got - left) < 0.04:
+        return "That is the AUC that is left. How much is lost?"
+    if abs(got - lost) > 0.04:
+        return f"With both columns out the AUC falls by about {lost:.2f}; yours is {got:.2f}."
+    return None
+
+
+_GAMES: list[tuple[dict, dict, str]] = [
+    ({"a": 1.0, "b": -2.0, "c": 0.0}, {}, "Nothing interacts here"),
+    ({"a": 0.0, "b": 0.0, "c": 0.5, "d": 0.0}, {"ab": 1.0}, "a and b do something only together"),
+    ({"a": 0.3, "b": 0.0, "c": 0.0, "d": 1.0}, {"abc": 3.0}, "a, b and c are needed together"),
+]
+
+
+def _shapley(answer: Any) -> str | None:
+    for worth, joint, what in _GAMES:
+
+        def value(known: Iterable[str], worth: dict = worth, joint: dict = joint) -> float:
+            there = as_names(known, worth, "features in a list or tuple", more="value() got it.")
+            both = sum(v for team, v in joint.items() if set(team) <= there)
+            return 1.5 + sum(worth[one] for one in there) + both
+
+        got = run(answer, value, list(worth), about=f"a value of this test's own, {list(worth)}")
+        got = got.to_dict() if hasattr(got, "to_dict") else got
+        if not isinstance(got, Mapping) or set(got) != set(worth):
+            return f"Expected a dict with a number for each of {list(worth)}; got {got!r}."
+        found = {one: as_number(got[one]) for one in worth}
+        for one, alone in worth.items():
+            shares = [v / len(team) for team, v in joint.items() if one in team]
+            if found[one] is None or abs(found[one] - alone - sum(shares)) > 1e-6:
+                return (
+                    f"{what}, and {one} gets {got[one]!r}. All of them together bring "
+                    f"{value(worth.keys()) - 1.5:g}; your values are {got}. Is every order of "
+                    "arrival counted, and each as much as the others?"
+                )
+    return None
+
+
+def _suspects(answer: Any) -> str | None:
+    import numpy as np
+    import pandas as pd
+    import shap
+
+    names = ["income", "calls", "letters", "score", "branch", "visits"]
+    to_and_fro = np.where(np.arange(200) % 2, -1, 1)[:, None]
+    explained = shap.Explanation(to_and_fro * [0.5, 0.9, 0.25, 0.6, 0.4, 0.8], feature_names=names)
+    at_decision = pd.DataFrame({"visits": [np.nan] * 50, "score": np.arange(50), "calls": 3})
+    at_decision["branch"] = ["North"] * 30 + ["South"] * 20
+    at_decision = at_decision.assign(letters=0, income=at_decision["score"] * 700, note="new")
+    about = "an explanation of 200 rows with 6 features, and 50 applications as they came in"
+    got = as_names(run(answer, explained, at_decision, about=about), [*names, "note"], "features")
+    wrong = [*sorted(got - {"calls", "visits"}), *sorted({"calls", "visits"} - got)]
+    return f"{replies('3.6-c')[wrong[0]]} It was called with {about}." if wrong else None
+
+
+@cache
+def _lender() -> tuple[Any, Any, pd.DataFrame, np.ndarray, pd.DataFrame]:
+    """Return a fair model, one that uses sex, past applications, who was granted, and refused."""
+    import numpy as np
+    import pandas as pd
+    from sklearn.linear_model import LogisticRegression
+    from sklearn.pipeline import make_pipeline
+    from sklearn.preprocessing import StandardScaler
+
+    rng, n = np.random.default_rng(6), 600
+    X = pd.DataFrame({"age": rng.integers(20, 70, n), "income": rng.integers(18, 90, n) * 1_000})
+    X["amount"] = rng.integers(2, 30, n) * 1_000
+    X["late_payments"], X["woman"] = rng.poisson(0.8, n), rng.integers(0, 2, n)
+    z = (X - X.mean()) / X.std()
+    odds = 1 + z["income"] - z["amount"] - 1.2 * z["late_payments"] + 0.8 * z["age"]
+    models = [
+        make_pipeline(StandardScaler(), LogisticRegression()).fit(
+            X, odds - bias * z["woman"] + rng.logistic(size=n) / 2 > 0
+        )
+        for bias in (0.0, 1.5)
+    ]
+    models[0][-1].coef_[0, 4] = 0.0  # to the last digit
+    granted = models[0].predict(X)
+    return *models, X[:400], granted[:400], X[400:][~granted[400:]]
+
+
+def _reasons(answer: Any) -> str | None:
+    from helpers.explanation import Explainer, Phrase, Reasons, reason_codes
+
+    fair, unfair, past, granted, refused = _lender()
+    book = {one: Phrase("{value}") for one in past}
+    exact, said = Explainer(fair, past[granted]), {}
+    for place in range(12):
+        one = refused.iloc[[place]]
+        about = f"a refused applicant with {one.iloc[0].to_dict()}"
+        got = run(answer, fair, past, granted, one, about=about)
+        if not isinstance(got, Reasons):
+            return f"Expected what reason_codes returns, got {type(got).__name__}."
+        right, table = reason_codes(exact(one), adverse="low", phrases=book), got.to_frame()
+        shares = [t.set_index("feature")["share"] for t in (table, right.to_frame())]
+        if shares[0].sub(shares[1], fill_value=0).abs().max() > 0.12:  # a sample: 0.09; all: 0.16
+            yours, theirs = (", ".join(f"{k} {v:.0%}" for k, v in s.items()) for s in shares)
+            return (
+                f"For {about} your reasons are {yours}; against those who were granted they are "
+                f"{theirs}. Whom do you compare with, and which side counts as adverse?"
+            )
+        for row in table.itertuples():
+            said.setdefault(row.feature, {})[row.value] = row.reason
+            if not row.phrased:
+                return f"Your phrase book has no phrase for {row.feature!r}."
+            if row.changeable == {"age": True, "amount": False}.get(row.feature):
+                what = "can change her age" if row.changeable else "cannot ask for less"
+                return f"Your book says that an applicant {what} within a year."
+        if not got.may_be_sent:
+            return f"A fair model, and your book stops the letter: {'; '.join(got.notes)}."
+    for feature, texts in said.items():
+        if len(texts) > 1 and len(set(texts.values())) == 1:
+            return f"The reason {feature} reads alike for all. How could she check the record?"
+    woman = refused[refused["woman"] == 1].iloc[[0]]
+    got = run(answer, unfair, past, granted, woman, about="a model that uses sex")
+    if not got.to_frame()["phrased"].all():
+        return "Your phrase book has no phrase for 'woman'. May it be a reason? Let the book say."
+    if got.may_be_sent:
+        return "A model counts it against her that she is a woman, and your book sends the letter."
+    return None
+
+
+def _plan(answer: Any) -> str | None:
+    import numpy as np
+
+    from helpers.course.lesson_3_6.advice import STEPS, outcome
+
+    if not isinstance(answer, Mapping) or set(answer) != {"advice", "margin"}:
+        return "Expected a dict with 'advice', a list, and 'margin', in euro."
+    advices, margin = answer["advice"], answer["margin"]
+    as_names(advices, STEPS, "kinds of advice in a list")
+    if isinstance(advices, set | frozenset) or not advices:
+        return "Expected at least one kind of advice, as a list: their order is a part of the plan."
+    if (euro := as_number(margin)) is None or euro < 0:
+        return f"Expected a margin in euro, 0 or more; got {margin!r}."
+
+    def mean(plan: list[str]) -> np.ndarray:
+        return np.nan_to_num([outcome(plan, euro, seed) for seed in WORLDS]).mean(axis=0)
+
+    helped, earned = mean(list(advices))
+    short = f"In eight worlds {helped:.0%} get a loan, which earns {earned:.0f} euro. "
+    for one in advices:
+        if (alone := mean([one])[1]) < 0:
+            return f"{short}Those who only {one} bring {alone:.0f} each: what did they change?"
+    if helped < LEAST_HELPED:
+        return f"{short}{LEAST_HELPED:.0%} are asked for: a smaller margin, or one more advice?"
+    if earned < LEAST_EARNED:
+        return f"{short}{LEAST_EARNED} are asked for: what do the margin and the order do to that?"
+    return None
+
 
 JUDGES = {
-    "3.6-a": name(
-        "B",
-        among="ABCD",
-        replies={
-            "A": "Nothing about the borrowers changed, only the columns of a table. "
-            "Importance tells about this model with these columns.",
-            "C": "One of the two can go. And then, for the other one? Look at the AUC without "
-            "any income.",
-            "D": "On training data a model also shows what it only memorised. The trap "
-            "would be the same there.",
-        },
-    ),
-    "3.6-b": number(
-        0.80,
-        within=0.02,
-        replies={
-            0.72: "That is what income adds when it is the first to be known. It may also come "
-            "second or third.",
-            0.88: "That is what income adds when others are known before it. It may also come "
-            "first.",
-            -0.77: "That is the value of late_payments, from the formula. Now for income.",
-            2.56: "That is a score with income known, not what knowing it changed.",
-            -0.14: "That is what all three change together. Divide it among them.",
-        },
-    ),
-    "3.6-c": name(
-        "service_contacts",
-        among=COLUMNS,
-        replies={
-            "branch_km": "Its attributions are close to nothing: it does not explain the jump.",
-            "income": "Income was there before the jump. What is new, and stronger?",
-            "late_payments": "These were counted before the application. What is new?",
-        },
-    ),
-    "3.6-d": chosen(
-        {"A", "C", "F"},
-        among="ABCDEF",
-        extra={
-            "B": "That is the clerk's list: what matters over all applicants may not have "
-            "mattered here, or may have counted for her.",
-            "D": "A list without the reasons that cannot be changed is not the list of the "
-            "principal reasons.",
-            "E": "That is about groups; the letter is about this decision.",
-        },
-        missing={
-            "A": "What did she ask?",
-            "C": "May a principal reason be left out because nothing can be done about it?",
-            "F": "How could she notice that the record is wrong?",
-        },
-    ),
-    "3.6-e": name(
-        "B",
-        among="ABC",
-        replies={
-            "A": "Deleting entries changes a file, not a person. The attribution is about "
-            "the score.",
-            "C": "They prove nothing about effects in either direction.",
-        },
-    ),
-    "3.6-f": number(
-        1.31,
-        within=0.1,
-        replies={
-            2.0: "An entry counts once in the model, and there are twice as many. But the "
-            "price of the second entry is not that of the first: read it off the table.",
-            0.75: "Upside down: the East's number belongs above.",
-            1.0: "That is the ratio in truth, from the last column. Look at the model's.",
-        },
-    ),
-    "3.6-g": name(
-        "B",
-        among="ABCD",
-        replies={
-            "A": "People judge whether a map is plausible, not whether it is true of the "
-            "model: a map that shows what people expect convinces in any case.",
-            "C": "Accuracy says how often the network is right, nothing about why.",
-            "D": "The same numbers in other colours are the same claim.",
-        },
-    ),
+    "3.6-a": _together,
+    "3.6-b": _shapley,
+    "3.6-c": _suspects,
+    "3.6-d": _reasons,
+    "3.6-e": name("B", among="ABC", replies=replies("3.6-e")),
+    "3.6-f": _plan,
 }

@@ -7,7 +7,7 @@ import pandas as pd
 from helpers.explanation import Phrase
 
 HARBOR_CREDIT = {
-    "age": Phrase("Length of your working life so far", changeable=False),
+    "age": Phrase("Age: {value}", changeable=False),
     "sex": Phrase("Sex", changeable=False, lawful=False),
     "region": Phrase("Place of residence: {value}", changeable=False),
     "employment": Phrase("Kind of employment: {value}"),

@@ -35,12 +35,6 @@ class WhatIf(MovingExplorer):
         Position of the row to start from.
     background : pandas.DataFrame, optional
         Rows to compare with; by default 50 of ``frame``.
-    output : str, default "auto"
-        As for :func:`helpers.explanation.explain`.
-    target : object, optional
-        As for :func:`helpers.explanation.explain`.
-    seed : int, default 0
-        Chooses the background.
 
     Raises
     ------
@@ -55,9 +49,6 @@ class WhatIf(MovingExplorer):
         row: int = 0,
         *,
         background: pd.DataFrame | None = None,
-        output: str = "auto",
-        target: Any = None,
-        seed: int = 0,
     ) -> None:
         if not -len(frame) <= row < len(frame):
             raise ValueError(f"row is {row}; expected 0 to {len(frame) - 1}")
@@ -67,8 +58,8 @@ class WhatIf(MovingExplorer):
                 "for each: give a model of fewer, or a callable that holds the others still"
             )
         if background is None:
-            background = frame.sample(min(BACKGROUND, len(frame)), random_state=seed)
-        self.explainer = Explainer(model, background, output=output, target=target, seed=seed)
+            background = frame.sample(min(BACKGROUND, len(frame)), random_state=0)
+        self.explainer = Explainer(model, background)
         self.frame = frame
         self.start = frame.iloc[[row]].reset_index(drop=True)
         self._explained = lru_cache(self._explain)  # words and picture need the same explanation
@@ -76,22 +67,7 @@ class WhatIf(MovingExplorer):
         self._order = table["attribution"].abs().sort_values(ascending=False, kind="stable").index
 
     def row(self, changes: Mapping[str, Any] | None = None) -> pd.DataFrame:
-        """Return the row with some features changed.
-
-        Parameters
-        ----------
-        changes : mapping of str to value, optional
-            New values by feature.
-
-        Returns
-        -------
-        pandas.DataFrame of one row
-
-        Raises
-        ------
-        ValueError
-            If there is no such feature.
-        """
+        """Return the row, a frame, with new values of some features."""
         row = self.start.copy()
         for name, value in (changes or {}).items():
             if name not in row:
