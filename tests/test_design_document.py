@@ -17,12 +17,13 @@ SOUND = {
     "value_per_year": 1_500_000,
     "cost_per_year": 120_000,
     "optimize": "profit per application",
-    "guardrails": {"refused": "not above 35 %"},
+    "guardrails": {"granted at least": 0.65, "p99 ms": 300},
     "features": ["income", "amount"],
     "known_after_decision": ["defaulted"],
     "consent": ["income", "amount", "age"],
     "rows_needed": 12_000,
-    "rows_in_hand": 6_000,
+    "source": "partner",
+    "rows_in_hand": {"loan book": 18_000, "partner": 6_000},
     "labelled_rows_per_month": 2_000,
     "label_delay_days": 365,
     "launch_in_months": 16,
@@ -40,6 +41,7 @@ SOUND = {
     "cost_per_thousand": 2,
     "monitors_inputs": {"income drifts": 7},
     "monitors_labels": {"more defaults than expected": 400},
+    "stopped_by": "late instalments",
     "risks": {"a group is wronged": "Ada, risk"},
 }
 
@@ -48,6 +50,7 @@ def test_a_consistent_document_passes():
     page = write(SOUND)
     assert page.ready and page.missing == () and page.contradictions == ()
     assert page.review() == "Nothing is missing and nothing contradicts."
+    assert write(SOUND | {"monitors_labels": {"late instalments": 150}}).ready
 
 
 @pytest.mark.parametrize(
@@ -55,12 +58,14 @@ def test_a_consistent_document_passes():
     [
         ({"answer_within_ms": 50}, "stages_ms", "take 260 ms.* 50 ms"),
         ({"monitors_labels": {"defaults": 30}}, "label_delay_days", "seen in 30 days.*after 365"),
+        ({"monitors_labels": {"late instalments": 30}}, "label_delay_days", "30 days.*after 150"),
         ({"monitors_inputs": {}}, "monitors_labels", "for 365 days nobody"),
         ({"features": ["income", "defaulted"], "consent": ["income", "defaulted"]},
          "known_after_decision", "'defaulted'"),
         ({"features": ["income", "sex"]}, "consent", "'sex'"),
-        ({"launch_in_months": 14}, "rows_needed", "needs 12,000.*there are 9,6"),
+        ({"launch_in_months": 14}, "rows_needed", "needs 12,000.*there are 10,000"),
         ({"launch_in_months": 0}, "launch_in_months", "there are 6,000"),
+        ({"guardrails": {"p99 ms": 100}}, "guardrails", "p99 ms is 100 ms"),
         ({"peak_per_second": 100}, "replicas", "keep 2 replicas"),
         ({"peak_per_second": 0.001}, "decisions_per_month", "mean minute"),
         ({"model_ms": 300}, "stages_ms", "longer than all stages"),
@@ -93,7 +98,7 @@ def test_each_contradiction_is_found_alone_and_names_its_entries(change, named, 
         {"monitors_labels": {}},
         {"risks": {}},
         {"features": []},
-        {"rows_in_hand": 12_000, "launch_in_months": 0},
+        {"source": "both", "launch_in_months": 0},
     ],
 )
 def test_what_just_fits_is_no_contradiction(change):
@@ -153,7 +158,10 @@ def test_a_value_of_another_kind_is_refused_with_the_question(name, value):
 
 
 def test_numbers_of_numpy_and_sets_of_names_are_taken():
-    entries = SOUND | {"peak_per_second": np.float64(5), "rows_in_hand": np.int64(6_000)}
+    entries = SOUND | {
+        "peak_per_second": np.float64(5),
+        "rows_in_hand": {"partner": np.int64(6_000)},
+    }
     assert write(entries | {"features": {"income"}}).ready
 
 

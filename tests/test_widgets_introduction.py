@@ -48,13 +48,6 @@ def test_payback_follows_from_volume_and_costs(calculator):
     assert "never paid back" in calculator.describe(per_month=0)
 
 
-def test_the_table_covers_all_cases(calculator):
-    table = calculator.to_frame()
-    assert table.index[0] == 0 and table.index[-1] == 0.6
-    assert table["granted"].is_monotonic_increasing
-    assert (table["refused and good"].iloc[0]) == pytest.approx(1 - 665 / 4_000, abs=0.05)
-
-
 def test_each_slider_changes_words_and_picture(calculator):
     view = calculator.view()
     shown, text = picture(view), words(view)

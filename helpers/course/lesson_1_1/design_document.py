@@ -7,6 +7,7 @@ promised in 50 ms whose feature lookup takes 200 ms. It judges numbers and names
 
 from __future__ import annotations
 
+import csv
 import math
 import numbers
 import os
@@ -19,6 +20,7 @@ from helpers.base import checks, files
 
 DAYS_PER_MONTH = 30
 MINUTES_PER_MONTH = DAYS_PER_MONTH * 24 * 60
+EARLY_DAYS = 150  # after which late instalments show, long before the outcome
 
 TEXT, NUMBER, SHARE = "a text", "a number, 0 or more", "a share from 0 to 1"
 NAMES = "a list of names"
@@ -26,6 +28,7 @@ NUMBERS = "a dict from name to a number, 0 or more"
 SHARES = "a dict from name to a share from 0 to 1"
 TEXTS = "a dict from name to a text"
 ONLINE, BATCH = "online", "batch"
+SOURCES = "loan book", "partner", "both"
 
 
 class Entry(NamedTuple):
@@ -37,40 +40,8 @@ class Entry(NamedTuple):
     asks: str
 
 
-ENTRIES: dict[str, Entry] = {
-    "title": Entry("Problem and value", TEXT, "", "What is it called?"),
-    "decision": Entry("Problem and value", TEXT, "", "Which decision changes, and whose?"),
-    "today": Entry("Problem and value", TEXT, "", "How is it decided today (the baseline)?"),
-    "why_a_model": Entry("Problem and value", TEXT, "", "Why is a rule not enough?"),
-    "value_per_year": Entry("Problem and value", NUMBER, "euro", "What is it worth above today?"),
-    "cost_per_year": Entry("Problem and value", NUMBER, "euro", "What may running it cost?"),
-    "optimize": Entry("Metrics", TEXT, "", "Which one metric is made as good as possible?"),
-    "guardrails": Entry("Metrics", TEXTS, "", "Which metrics only have to keep a bound?"),
-    "features": Entry("Data", NAMES, "", "What does the model see?"),
-    "known_after_decision": Entry("Data", NAMES, "", "Which columns are filled in later?"),
-    "consent": Entry("Data", NAMES, "", "Which columns may be used for this purpose?"),
-    "rows_needed": Entry("Data", NUMBER, "rows", "How many labelled rows does training need?"),
-    "rows_in_hand": Entry("Data", NUMBER, "rows", "How many are there now?"),
-    "labelled_rows_per_month": Entry("Data", NUMBER, "rows", "How many come in a month?"),
-    "label_delay_days": Entry("Data", NUMBER, "days", "When is an outcome known?"),
-    "launch_in_months": Entry("Model", NUMBER, "months", "When does it go live?"),
-    "first_model": Entry("Model", TEXT, "", "What is built first, and what after it?"),
-    "serving": Entry("Deployment", TEXT, "", f"{ONLINE!r} or {BATCH!r}?"),
-    "decisions_per_month": Entry("Deployment", NUMBER, "decisions", "How many on average?"),
-    "peak_per_second": Entry("Deployment", NUMBER, "requests/s", "How many in the worst minute?"),
-    "answer_within_ms": Entry("Deployment", NUMBER, "ms", "By when is the answer needed (p99)?"),
-    "stages_ms": Entry("Deployment", NUMBERS, "ms", "How long does each stage take (p99)?"),
-    "model_ms": Entry("Deployment", NUMBER, "ms", "How long is a replica busy with a request?"),
-    "replicas": Entry("Deployment", NUMBER, "", "How many copies of the model run?"),
-    "batch_every_hours": Entry("Deployment", NUMBER, "hours", "If in batches: how often?"),
-    "availability": Entry("Deployment", SHARE, "", "Which share of requests is answered?"),
-    "dependencies": Entry("Deployment", SHARES, "", "What must be up too, and how often is it?"),
-    "rollback_minutes": Entry("Deployment", NUMBER, "minutes", "How long to get the old one back?"),
-    "cost_per_thousand": Entry("Deployment", NUMBER, "euro", "What do 1,000 decisions cost?"),
-    "monitors_inputs": Entry("Monitoring", NUMBERS, "days", "Seen in inputs and scores: by when?"),
-    "monitors_labels": Entry("Monitoring", NUMBERS, "days", "Seen in outcomes: by when?"),
-    "risks": Entry("Risks", TEXTS, "", "What can go wrong, and who owns it?"),
-}
+with (Path(__file__).parent / "entries.csv").open(encoding="utf-8", newline="") as table:
+    ENTRIES = {row.pop("name"): Entry(**row) for row in csv.DictReader(table)}
 # What only one way of serving needs.
 _ONLY = {
     ONLINE: ("peak_per_second", "answer_within_ms", "stages_ms", "model_ms", "replicas"),
@@ -80,15 +51,7 @@ _ONLY = {
 
 @dataclass(frozen=True)
 class Contradiction:
-    """Entries that cannot be true together.
-
-    Attributes
-    ----------
-    entries : tuple of str
-        Their names.
-    says : str
-        What is wrong, with the numbers.
-    """
+    """Names of entries that cannot be true together, and what is wrong, with the numbers."""
 
     entries: tuple[str, ...]
     says: str
@@ -101,14 +64,8 @@ class Contradiction:
 class DesignDocument:
     """A design on one page; made by :func:`write`.
 
-    Attributes
-    ----------
-    entries : dict of str to object
-        What was entered.
-    missing : tuple of str
-        Names of the entries that are still open.
-    contradictions : tuple of Contradiction
-        What cannot be true together. A missing entry contradicts nothing.
+    It has what was entered, which entries are still open, and which cannot be true together. A
+    missing entry contradicts nothing.
     """
 
     entries: dict[str, Any]
@@ -148,21 +105,7 @@ class DesignDocument:
         return self.text
 
     def save(self, path: str | os.PathLike[str]) -> Path:
-        """Write the page into a Markdown file, completely or not at all.
-
-        Parameters
-        ----------
-        path : path
-
-        Returns
-        -------
-        pathlib.Path
-
-        Raises
-        ------
-        ValueError
-            If the name does not end in ``.md``.
-        """
+        """Write the page into a Markdown file, completely or not at all; return its path."""
         path = files.markdown(path)
         files.write(path, self.text)
         return path
@@ -236,8 +179,9 @@ def _check(name: str, value: Any) -> None:
     }[kind]
     if not right():
         raise ValueError(f"{name} is {value!r}; expected {kind}. It asks: {ENTRIES[name].asks}")
-    if name == "serving" and value not in _ONLY:
-        raise ValueError(f"serving is {value!r}; expected {ONLINE!r} or {BATCH!r}")
+    allowed = {"serving": tuple(_ONLY), "source": SOURCES}.get(name, (value,))
+    if value not in allowed:
+        raise ValueError(f"{name} is {value!r}; expected {' or '.join(map(repr, allowed))}")
 
 
 def _is_text(value: Any) -> bool:
@@ -287,14 +231,20 @@ def _consent(features: Iterable[str], consent: Iterable[str]) -> Iterable[str]:
 
 
 def _rows(
-    needed: float, in_hand: float, per_month: float, delay: float, launch: float
+    source: str,
+    needed: float,
+    in_hand: Mapping[str, float],
+    per_month: float,
+    delay: float,
+    launch: float,
 ) -> Iterable[str]:
-    # What was decided before today is counted as being under way: only new labels wait.
-    coming = per_month * max(0, launch - delay / DAYS_PER_MONTH)
-    if in_hand + coming < needed:
+    # New labels are the partner's, and wait; who begins with the book has it today.
+    coming = per_month * max(0, launch - delay * 12 / 365) if source == "partner" else 0
+    there = in_hand.get("partner" if source == "partner" else "loan book", 0) + coming
+    if there < needed:
         yield (
-            f"Training needs {needed:,.0f} labelled rows; at the launch in {launch:g} months there "
-            f"are {in_hand + coming:,.0f}, as a label takes {delay:g} days."
+            f"Training needs {needed:,.0f} labelled rows ({source}); at the launch in {launch:g} "
+            f"months there are {there:,.0f}, as a label takes {delay:g} days."
         )
 
 
@@ -304,6 +254,12 @@ def _stages(budget: float, stages: Mapping[str, float]) -> Iterable[str]:
             f"The stages take {sum(stages.values()):,.10g} ms, the answer is promised in "
             f"{budget:,.10g} ms."
         )
+
+
+def _guardrails(guardrails: Mapping[str, float], stages: Mapping[str, float]) -> Iterable[str]:
+    for name, bound in guardrails.items():
+        if name.startswith("p99") and bound < sum(stages.values()):
+            yield f"The stages take {sum(stages.values()):,.10g} ms; {name} is {bound:g} ms."
 
 
 def _model_stage(model: float, stages: Mapping[str, float]) -> Iterable[str]:
@@ -342,8 +298,9 @@ def _rollback(promised: float, minutes: float) -> Iterable[str]:
 
 def _labels(monitors: Mapping[str, float], delay: float) -> Iterable[str]:
     for name, days in monitors.items():
-        if days < delay:
-            yield f"{name!r} is to be seen in {days:g} days; its labels exist after {delay:g}."
+        exist = min(delay, EARLY_DAYS) if "late instal" in name.lower() else delay
+        if days < exist:
+            yield f"{name!r} is to be seen in {days:g} days; its labels exist after {exist:g}."
 
 
 def _unseen(inputs: Mapping, labels: Mapping, delay: float) -> Iterable[str]:
@@ -372,11 +329,12 @@ _RULES: tuple[tuple[tuple[str, ...], Rule], ...] = (
     (("features", "known_after_decision"), _from_the_future),
     (("features", "consent"), _consent),
     (
-        ("rows_needed", "rows_in_hand", "labelled_rows_per_month", "label_delay_days",
+        ("source", "rows_needed", "rows_in_hand", "labelled_rows_per_month", "label_delay_days",
          "launch_in_months"),
         _rows,
     ),
     (("answer_within_ms", "stages_ms"), _stages),
+    (("guardrails", "stages_ms"), _guardrails),
     (("model_ms", "stages_ms"), _model_stage),
     (("peak_per_second", "model_ms", "replicas"), _capacity),
     (("peak_per_second", "decisions_per_month"), _peak),

@@ -90,17 +90,7 @@ class ValueCalculator(MovingExplorer):
         self._all = ((y_true == 0).mean(), (y_true == 1).mean())
 
     def profits(self, gain: float, loss: float) -> tuple[np.ndarray, float, float]:
-        """Return the profit per case (euro): at each limit, as it is today, granting all.
-
-        Parameters
-        ----------
-        gain, loss : float
-            As for the class (euro).
-
-        Returns
-        -------
-        tuple of numpy.ndarray, float, float
-        """
+        """Return the profit per case (euro): at each limit, as it is today, granting all."""
         model = gain * self._well - loss * self._badly
         today, everybody = (gain * well - loss * badly for well, badly in (self._today, self._all))
         return model, float(today), float(everybody)
@@ -109,44 +99,8 @@ class ValueCalculator(MovingExplorer):
         """Return the limit of highest profit.
 
         With probabilities that are right it is near ``gain / (gain + loss)``.
-
-        Parameters
-        ----------
-        gain, loss : float
-            As for the class (euro).
-
-        Returns
-        -------
-        float
-            A risk.
         """
         return float(LIMITS[np.argmax(self.profits(gain, loss)[0])])
-
-    def to_frame(self, gain: float | None = None, loss: float | None = None) -> pd.DataFrame:
-        """Return what several limits do.
-
-        Parameters
-        ----------
-        gain, loss : float, optional
-            As for the class (euro), which has the defaults.
-
-        Returns
-        -------
-        pandas.DataFrame
-            One row for each limit: shares of all cases, and euro per case.
-        """
-        gain, loss = self._filled(gain=gain, loss=loss)
-        profit = self.profits(gain, loss)[0]
-        at = np.arange(0, len(LIMITS), 10)
-        return pd.DataFrame(
-            {
-                "granted": (self._well + self._badly)[at],
-                "granted and bad": self._badly[at],
-                "refused and good": self._all[0] - self._well[at],
-                "euro per case": profit[at],
-            },
-            index=pd.Index(LIMITS[at].round(2), name="limit"),
-        )
 
     def value(
         self,
