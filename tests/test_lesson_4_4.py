@@ -77,6 +77,22 @@ def test_a_rollback_waits_for_a_lock_and_a_failed_one_changes_nothing(tmp_path):
     assert (log, live) == before
 
 
+@pytest.mark.parametrize("damage", ["cut", "no database"])
+def test_a_rollback_on_a_damaged_registry_says_so_and_changes_nothing(tmp_path, damage):
+    from mlflow import MlflowClient
+
+    uri = tracking_store(tmp_path)
+    file = tmp_path / "mlflow.db"
+    content = file.read_bytes()
+    file.write_bytes(content[: len(content) // 2] if damage == "cut" else b"not a database" * 999)
+    log = [{"action": "promote", "from": a, "to": b} for a, b in ((None, "1"), ("1", "2"))]
+    live = {"model": "2", "schema": "b", "vocabulary": "b", "threshold": 0.5}
+    before = (list(log), dict(live))
+    with pytest.raises(Exception, match="malformed|not a database"):
+        evaluate(find("4.4-e").solution)(MlflowClient(uri), "scores", log, live)
+    assert (log, live) == before
+
+
 def test_a_scratch_registry_has_the_versions_and_leaves_nothing():
     with registry("scores", [{"data": "a"}, {}]) as client:
         tags = [client.get_model_version("scores", number).tags for number in ("1", "2")]
