@@ -459,7 +459,7 @@ def test_every_exercise_of_a_real_lesson_is_carried_over():
             cell["source"] = cell["source"].replace("# hint", "hint")
     found, carried, left = carry_over(base, mine, new)
     assert sources(found)[2:] == sources(mine)[1:] and left == []
-    assert len(carried) == 2 * len(exercises_by_lesson()["2.1"])  # each answer, and a hint asked for
+    assert len(carried) == 2 * len(exercises_by_lesson()["2.1"])  # an answer and a hint each
 
 
 lines = st.lists(st.sampled_from(["a", "b", "# c", exercise("a"), exercise("b"), ""]), max_size=6)
