@@ -39,11 +39,12 @@ def test_each_defect_is_where_it_says():
 def test_each_control_changes_picture_and_words():
     view = GateLab().view()
     assert "Stopped: " in view.alt
-    for label, value in {"tolerance": 1.5, "gates": tuple(GATES), "world": 2}.items():
+    for label, value in {"tolerance": 1.5, "money": True, "unit": False, "world": 2}.items():
         before, said = picture(view).value, words(view).value
         controls(view)[label].value = value
         assert picture(view).value != before and words(view).value != said, label
-    controls(view)["gates"].value = ()
+    for gate in GATES:
+        controls(view)[gate].value = False
     assert "0 of 12" in words(view).value
 
 

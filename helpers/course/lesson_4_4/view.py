@@ -10,7 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from helpers.base import style
 from helpers.course.lesson_4_4.delivery import GATES, evidence
-from helpers.course.views import Explorer, subplots
+from helpers.course.views import Explorer, View, subplots
 
 
 class GateLab(Explorer):
@@ -29,13 +29,25 @@ class GateLab(Explorer):
 
         look = {"style": {"description_width": "90px"}}
         times = [(f"x {t:g}", t) for t in (1.0, 1.5, 2.0, 3.0)]
-        return {
-            "gates": w.SelectMultiple(
-                options=list(GATES), value=list(GATES)[:4], rows=8, description="gates", **look
-            ),
+        narrow = {"indent": False, "layout": w.Layout(width="130px")}
+        boxes = {
+            name: w.Checkbox(at < 4, description=name, **narrow) for at, name in enumerate(GATES)
+        }
+        return boxes | {
             "times": w.SelectionSlider(options=times, description="tolerance", **look),
             "world": w.IntSlider(1, 1, 30, description="world", continuous_update=False, **look),
         }
+
+    def state(self, controls: dict[str, Any]) -> dict[str, Any]:
+        ticked = tuple(name for name in GATES if controls[name].value)
+        return {"gates": ticked} | {name: controls[name].value for name in ("times", "world")}
+
+    def layout(self, view: View) -> list[Any]:
+        import ipywidgets as w
+
+        *boxes, times, world = view.controls.values()
+        rows = [w.HBox(boxes[:4]), w.HBox(boxes[4:])]
+        return [*rows, times, world, view.screen, view.words]
 
     def describe(self, **state: Any) -> str:
         found = self.stops(**state)
