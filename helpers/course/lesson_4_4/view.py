@@ -74,7 +74,9 @@ class GateLab(Explorer):
             label.set_color(style.BLACK if stopped else style.RED)
         share = [f"{name}\n{good[name].sum()} of 20" for name in GATES]
         ax.set_xticks(np.arange(len(GATES)) + 0.5, share, fontsize=9)
+        for label, name in zip(ax.get_xticklabels(), GATES, strict=True):
+            label.set_color(style.BLACK if name in state["gates"] else style.GREY)
         ax.grid(False)
-        ax.set_xlabel("gate, and how many good releases it stops (pale: not ticked)")
+        ax.set_xlabel("gate, and how many good releases it stops (grey: not ticked)")
         ax.set(title="Defect, million euro a month (red: let through)", ylim=(12, 0))
         return ax
