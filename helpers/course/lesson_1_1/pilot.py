@@ -6,7 +6,6 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from helpers import world
 from helpers.course.linear import features, linear
@@ -46,7 +45,6 @@ def _refused(frame: pd.DataFrame) -> np.ndarray:
 
 
 @cache
-@threadpool_limits.wrap(limits=1)  # small matrices: threads would wait for each other
 def _euro(seed: int, source: str, model: str, rows: int, metric: str) -> tuple[float, float]:
     """Return what a model earns per application above the rule, and the share that it grants."""
     book, partner, coming = _world(seed)

@@ -7,7 +7,6 @@ from functools import cache
 
 import numpy as np
 import pandas as pd
-from threadpoolctl import threadpool_limits
 
 from helpers import world
 
@@ -32,7 +31,6 @@ REAL = ("ask for less", "pay down credit lines")  # the others change what is wr
 
 
 @cache
-@threadpool_limits.wrap(limits=1)  # small matrices: threads would wait for each other
 def profits(seed: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
     """Return the profits of each step of each advice, by a linear model and in truth, in euro.
 
