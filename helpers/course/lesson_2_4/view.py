@@ -12,7 +12,7 @@ import pandas as pd
 from helpers import world
 from helpers.base import style
 from helpers.base.stats import auc
-from helpers.course.views import Explorer, View, subplots
+from helpers.course.views import Explorer, subplots
 
 
 class Source(NamedTuple):
@@ -154,9 +154,3 @@ class FormLab(Explorer):
         title = "blue: in the form; orange: what adding it would bring"
         ax.set_title(title + ("; ●: a cause" if truth else ""), fontsize=11)
         return ax
-
-    def layout(self, view: View) -> list[Any]:
-        import ipywidgets as w
-
-        ticks = w.HBox(list(view.controls.values()), layout=w.Layout(flex_flow="row wrap"))
-        return [ticks, view.screen, view.words]

@@ -10,7 +10,7 @@ from threadpoolctl import threadpool_limits
 
 from helpers.base import style
 from helpers.course.lesson_2_8 import bank as room
-from helpers.course.views import Explorer, View, subplots
+from helpers.course.views import Explorer, subplots
 
 HAND = 100
 LEAST = -200  # euro: lower bars are cut, and say so
@@ -70,12 +70,6 @@ class LabelLab(Explorer):
     def state(self, controls: dict[str, Any]) -> dict[str, Any]:
         sources = tuple(name for name in room.SOURCES if controls[name].value)
         return {"sources": sources, **{name: controls[name].value for name in ("copying", "vote")}}
-
-    def layout(self, view: View) -> list[Any]:
-        import ipywidgets as w
-
-        boxes = w.HBox([view.controls[name] for name in room.SOURCES])
-        return [boxes, view.controls["copying"], view.controls["vote"], view.screen, view.words]
 
     def describe(self, sources: tuple[str, ...], copying: float, vote: str) -> str:
         if not sources:

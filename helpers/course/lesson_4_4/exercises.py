@@ -12,16 +12,13 @@ import pandas as pd
 
 from helpers import world
 from helpers.course.exercises.calls import function, refused, run
-from helpers.course.exercises.judges import as_number, as_numbers, behaves
+from helpers.course.exercises.judges import as_numbers, behaves
 from helpers.course.exercises.texts import replies
 from helpers.course.lesson_4_4.delivery import evidence
 from helpers.course.linear import as_score, linear
 from helpers.course.tracking import registry
 
-
-@cache
-def _model(seed: int) -> Callable:
-    return as_score(linear(world.World(seed).applications("2025-03")))
+_model = cache(lambda seed: as_score(linear(world.World(seed).applications("2025-03"))))
 
 
 def _behaviour(answer: Any) -> str | None:
@@ -189,8 +186,7 @@ def _dora(answer: Any) -> str | None:
         if not isinstance(got, Mapping) or not right.keys() <= got.keys():
             return f"Expected a dict with {', '.join(right)}; got {str(got)[:60]}."
         for name, value in right.items():
-            if (given := as_number(got[name])) is None:
-                return f"{name} should be a number, got {str(got[name])[:60]}."
+            given = as_numbers([got[name]], (1,), name)[0]
             if abs(given - value) > 1e-4 * value:
                 near = [slip for slip, at in slips.items() if abs(given - at) < 1e-4 * value]
                 return f"{say[near[0] if near else 'other']} {name} came out as {given:.3f}."

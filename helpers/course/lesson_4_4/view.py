@@ -10,7 +10,7 @@ from matplotlib.colors import LinearSegmentedColormap
 
 from helpers.base import style
 from helpers.course.lesson_4_4.delivery import GATES, evidence
-from helpers.course.views import Explorer, View, subplots
+from helpers.course.views import Explorer, subplots
 
 
 class GateLab(Explorer):
@@ -18,22 +18,21 @@ class GateLab(Explorer):
 
     def stops(self, gates: tuple[str, ...], times: float, world: int) -> pd.DataFrame:
         """Return which gate stops which release; ``any`` is of the ticked gates."""
-        table, wider = evidence().loc[world], {"money": f"gain < {2 - 2 * times} * gain_se"}
+        table, rules = evidence().loc[world], GATES | {"money": f"gain < {2 - 2 * times} * gain_se"}
         for name, limit in (("data", 2.58), ("slice", 1.96)):
-            wider[name] = GATES[name].replace(f"{limit}", f"{times * limit}")
-        found = pd.DataFrame({name: table.eval(rule) for name, rule in (GATES | wider).items()})
+            rules[name] = rules[name].replace(f"{limit}", f"{times * limit}")
+        found = pd.DataFrame({name: table.eval(rule) for name, rule in rules.items()})
         return found.assign(any=found[list(gates)].any(axis=1), damage=table["damage"])
 
     def controls(self) -> dict[str, Any]:
         import ipywidgets as w
 
-        look = {"style": {"description_width": "90px"}}
-        times = [(f"x {t:g}", t) for t in (1.0, 1.5, 2.0, 3.0)]
-        narrow = {"indent": False, "layout": w.Layout(width="130px")}
-        boxes = {
-            name: w.Checkbox(at < 4, description=name, **narrow) for at, name in enumerate(GATES)
-        }
-        return boxes | {
+        look, narrow = {"style": {"description_width": "90px"}}, w.Layout(width="130px")
+        first, times = list(GATES)[:4], [(f"x {t:g}", t) for t in (1.0, 1.5, 2.0, 3.0)]
+        return {
+            name: w.Checkbox(name in first, description=name, indent=False, layout=narrow)
+            for name in GATES
+        } | {
             "times": w.SelectionSlider(options=times, description="tolerance", **look),
             "world": w.IntSlider(1, 1, 30, description="world", continuous_update=False, **look),
         }
@@ -42,22 +41,13 @@ class GateLab(Explorer):
         ticked = tuple(name for name in GATES if controls[name].value)
         return {"gates": ticked} | {name: controls[name].value for name in ("times", "world")}
 
-    def layout(self, view: View) -> list[Any]:
-        import ipywidgets as w
-
-        *boxes, times, world = view.controls.values()
-        rows = [w.HBox(boxes[:4]), w.HBox(boxes[4:])]
-        return [*rows, times, world, view.screen, view.words]
-
     def describe(self, **state: Any) -> str:
         found = self.stops(**state)
-        defects, good = found.head(12), found.tail(20)
-        past = defects.loc[~defects["any"], "damage"]
-        named = ", ".join(past.sort_values(ascending=False).index) or "none"
+        past = found.head(12).query("not any")["damage"].sort_values(ascending=False)
         return (
             f"World {state['world']}, limits x {state['times']:g}. "
-            f"Stopped: {12 - len(past)} of 12 defects and "
-            f"{good['any'].sum()} of 20 good releases. Let through: {named}. They cost "
+            f"Stopped: {12 - len(past)} of 12 defects and {found['any'].tail(20).sum()} of 20 good "
+            f"releases. Let through: {', '.join(past.index) or 'none'}. They cost "
             f"{past.clip(lower=0).sum() / 1e6:.2f} million euro a month."
         )
 
@@ -69,14 +59,14 @@ class GateLab(Explorer):
         ax.pcolormesh(cells, cmap=LinearSegmentedColormap.from_list("", ["white", style.BLUE]),
                       vmin=0, vmax=1, edgecolors="0.85", linewidth=0.8)  # fmt: skip
         labels = [f"{name}  {cost / 1e6:+.2f}" for name, cost in defects["damage"].items()]
-        ax.set_yticks(np.arange(12) + 0.5, labels)
-        for label, stopped in zip(ax.get_yticklabels(), defects["any"], strict=True):
-            label.set_color(style.BLACK if stopped else style.RED)
         share = [f"{name}\n{good[name].sum()} of 20" for name in GATES]
+        ax.set_yticks(np.arange(12) + 0.5, labels)
         ax.set_xticks(np.arange(len(GATES)) + 0.5, share, fontsize=9)
-        for label, name in zip(ax.get_xticklabels(), GATES, strict=True):
-            label.set_color(style.BLACK if name in state["gates"] else style.GREY)
-        ax.grid(False)
         ax.set_xlabel("gate, and how many good releases it stops (grey: not ticked)")
         ax.set(title="Defect, million euro a month (red: let through)", ylim=(12, 0))
+        colours = [style.BLACK if stopped else style.RED for stopped in defects["any"]]
+        colours += [style.BLACK if name in state["gates"] else style.GREY for name in GATES]
+        for label, colour in zip(ax.get_yticklabels() + ax.get_xticklabels(), colours, strict=True):
+            label.set_color(colour)
+        ax.grid(False)
         return ax

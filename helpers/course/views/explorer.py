@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import html
+from itertools import groupby
 from typing import TYPE_CHECKING, Any
 
 from helpers.course.views.view import View, png
@@ -63,8 +64,15 @@ class Explorer:
         """Set what follows from ``view.state``, such as a table or the options of a menu."""
 
     def layout(self, view: View) -> list[ipywidgets.Widget]:
-        """Return what is shown, from top to bottom."""
-        return [*view.controls.values(), view.screen, view.words]
+        """Return what is shown, from top to bottom; neighbouring tick boxes share rows."""
+        import ipywidgets as w
+
+        rows: list[w.Widget] = []
+        for kind, group in groupby(view.controls.values(), type):
+            row = [*group]
+            wraps = w.Layout(flex_flow="row wrap")
+            rows += [w.HBox(row, layout=wraps)] if kind is w.Checkbox else row
+        return [*rows, view.screen, view.words]
 
     def view(self) -> View:
         """Return the interactive view, for use as a part of something larger."""
