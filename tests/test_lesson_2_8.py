@@ -54,7 +54,7 @@ def test_platt_restores_level_and_slope():
 def test_plans_of_both_kinds_reach_the_target_and_that_of_the_lesson_does_not():
     plan = {"sources": ["early_arrears"], "labels": "any", "hand": 200}
     assert room._plan(plan) is None
-    assert "Take the dearest part" in room._plan(
+    assert "Take the most expensive part" in room._plan(
         {"sources": list(room.PRICES)[:3], "labels": "label model", "hand": 0}
     )
     for bad in ({**plan, "hand": True}, {**plan, "sources": "early_arrears"}, {"hand": 1}):

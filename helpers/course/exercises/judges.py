@@ -55,7 +55,7 @@ def number(
     within : float
         The tolerance.
     replies : mapping of str or float to str, optional
-        Replies to numbers that result from a known mistake, recognised within 3 %.
+        Replies to numbers that result from a known mistake, recognized within 3 %.
     """
 
     def judge(answer: Any) -> str | None:

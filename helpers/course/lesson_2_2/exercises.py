@@ -72,11 +72,11 @@ def _threshold(answer: Any) -> str | None:
         rings = looks * (abs(old - new).max(axis=1) > value).mean()
         said = f"With {about} it returned {value:.4f}, which rings {rings:.2g} times a calm year."
         if rings > 2.5:
-            why = "The training table is a sample, too: its shares tremble as well."
-            other = "A year has many looks, and a file of few rows trembles more."
+            why = "The training table is a sample, too: its shares vary as well."
+            other = "A year has many looks, and a file of few rows varies more."
             return f"{said} {why if m == n else other}"
         if rings < 0.35:
-            why = "(Two files of n rows? The training table is larger, and trembles less.)"
+            why = "(Two files of n rows? The training table is larger, and varies less.)"
             return f"{said} That is safer than asked, and misses more. {why}"
     return None
 

@@ -154,7 +154,7 @@ def _plan(answer: Any) -> str | None:
     if vote == "label model" and {"early_arrears", "collections_note"} <= set(chosen):
         return f"{text} Your label model hears one of its sources twice."
     if cost > 40:
-        return f"{text} Take the dearest part away and look again: what had it added?"
+        return f"{text} Take the most expensive part away and look again: what had it added?"
     if vote == "label model" and hand:
         return f"{text} This label model's level is right; what do hand labels do to it?"
     return f"{text} The labels are crude, and too few hand labels, or none, mend them."

@@ -54,7 +54,7 @@ def _bound(answer: Any) -> str | None:
         right = _faster(later := log[log["step"] > 0], k)
         known = {
             k: "Only the computing becomes k times as fast; the rest of the step stays.",
-            _faster(later, 1e9): "That is the limit for an endlessly fast computer.",
+            _faster(later, 1e9): "That is the limit for an infinitely fast computer.",
             1 / right: "That is the new time as a share of the old. Which of them is on top?",
             _faster(log, k): "Step 0 builds the graph: it comes once in a night. Leave it out.",
         }
@@ -207,7 +207,7 @@ def _plan(answer: Any) -> str | None:
         return None
     short = f"95 of 100 nights end within {late:.0f} minutes, for {price:.2f} euro. "
     if late <= MOST_MINUTES:
-        return short + "In time, and too dear: what is one more machine worth, and what is a spare?"
+        return short + "In time, but too expensive: what is one more machine worth, and a spare?"
     read, compute, exchange = step(plan)
     if read > compute[0] + exchange and not plan.cache:
         return short + "A step waits for the file server, whatever the workers do."

@@ -205,7 +205,7 @@ def _dockerfile(answer: Any) -> str | None:
     if first["requirements.txt"] > installs[-1]:
         return "requirements.txt is not there yet when it is installed from."
     if first["serve.py"] < installs[-1] or first["model.onnx"] < installs[-1]:
-        return "After each change of code or model, all libraries are installed anew. What stays?"
+        return "After each change of code or model, all libraries are installed again. What stays?"
     if of.get("USER", ["root"])[-1].split(":")[0].lower() in ("root", "0", ""):
         return "The service runs as root, and so does whoever gets into it."
     starts = of.get("CMD", [])[-1:] + of.get("ENTRYPOINT", [])[-1:]
@@ -268,7 +268,7 @@ def _design(answer: Any) -> str | None:
     lost, late, hours = _replays(target, int(least), int(morning))
     told = f"{lost:,.0f} requests lost and {hours:.1f} pod-hours on an average Monday"
     if hours > MOST_HOURS:
-        return f"{told}. That is too dear: which pods are idle, and for how long?"
+        return f"{told}. That is too expensive: which pods are idle, and for how long?"
     if lost > MOST_LOST:
         which = "after 10:00, when nothing is scheduled" if late > lost / 2 else "at nine"
         return f"{told}. Most are lost {which}."

@@ -14,7 +14,7 @@ REQUESTS = (30, 60, 100, 150, 200, 260, 400, 600)
 
 
 class CanaryPlanner(Explorer):
-    """Misses and false roll-backs among 200 simulated roll-outs, by the requests in a step."""
+    """Misses and false rollbacks among 200 simulated roll-outs, by the requests in a step."""
 
     def controls(self) -> dict[str, Any]:
         import ipywidgets as w
