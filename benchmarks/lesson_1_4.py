@@ -6,18 +6,16 @@ the least and the largest over the seeds, and all of them; million euro a year, 
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import numpy as np
 import pandas as pd
 from river.drift import ADWIN, PageHinkley
 from sklearn.base import clone
 
+from benchmarks.ranges import show
 from helpers import drift, world
 from helpers.course.lesson_1_4.worlds import applications, gain, model, residuals
 from helpers.course.linear import linear
 
-SEEDS = (2025, 1, 2, 3, 4)
 CALM_DAYS = slice("2026-01", "2026-09")
 BRAKES = {
     "x2, for ever": lambda signs: 2 if (signs["early_arrears"] > 0.03).any() else 1,
@@ -68,16 +66,5 @@ def of_a_seed(seed):
             yield f"brake {name}: {kind}", gain(brake, kind, (seed,))
 
 
-def main():
-    """Print the lines."""
-    found = defaultdict(list)
-    for seed in SEEDS:
-        for name, value in of_a_seed(seed):
-            found[name].append(value)
-    for name, values in found.items():
-        every = " ".join(f"{value:.1f}" for value in values)
-        print(f"{name:45}{np.nanmin(values):7.1f} to {np.nanmax(values):7.1f}: {every}")
-
-
 if __name__ == "__main__":
-    main()
+    show(of_a_seed)

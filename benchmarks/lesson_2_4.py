@@ -18,11 +18,11 @@ from sklearn.linear_model import LogisticRegression
 from sklearn.model_selection import StratifiedKFold
 from sklearn.svm import LinearSVC
 
+from benchmarks.ranges import show
 from helpers import world
 from helpers.base.stats import auc
 from helpers.course.linear import NUMBERS
 
-SEEDS = (2025, 1, 2, 3, 4)
 TEXTS = ["sex", "region", "employment", "purpose", "channel"]
 FEATURES = NUMBERS + TEXTS
 BUREAU = ["utilization", "late_payments", "credit_history_years"]
@@ -135,16 +135,5 @@ def measure(seed):
     yield "AUC of income for sex", auc(test["sex"] == "male", X_test["income"])[0][0]
 
 
-def main() -> None:
-    """Print the table."""
-    rows = defaultdict(list)
-    for seed in SEEDS:
-        for name, value in measure(seed):
-            rows[name].append(float(value))
-    for name, values in rows.items():
-        every = " ".join(f"{value:.4g}" for value in values)
-        print(f"{name:42} {min(values):8.4g} to {max(values):8.4g}   ({every})")
-
-
 if __name__ == "__main__":
-    main()
+    show(measure)

@@ -12,9 +12,7 @@ gzip, the AUC, the euro, and how many decisions differ from those of the unshrun
 from __future__ import annotations
 
 import gzip
-import sys
 import tempfile
-from collections import defaultdict
 from pathlib import Path
 
 import keras
@@ -26,11 +24,11 @@ from keras import layers, ops
 from sklearn.decomposition import PCA
 from sklearn.linear_model import LogisticRegression
 
+from benchmarks.ranges import show
 from helpers import world
 from helpers.base.stats import auc
 from helpers.course.linear import NUMBERS, features
 
-SEEDS = (2025, 1, 2, 3, 4)
 WIDTHS = (512, 128, 64, 32, 16, 8)
 BITS = (32, 8, 4, 2)
 ZEROS = (0, 50, 80, 90, 95)
@@ -254,14 +252,8 @@ def measure(seed, table):
 
 
 def main() -> None:
-    found, table = defaultdict(list), []
-    for seed in SEEDS:
-        for name, value in measure(seed, table):
-            found[name].append(value)
-        print(seed, "measured", file=sys.stderr, flush=True)
-    for name, values in found.items():
-        listed = "  ".join(f"{value:.4g}" for value in values)
-        print(f"{name:48} {min(values):9.4g} to {max(values):9.4g}   ({listed})")
+    table = []
+    show(lambda seed: measure(seed, table))
     names = ["world", "width", "bits", "zeros", "bytes", "auc", "euro", "flips"]
     frame = pd.DataFrame(table, columns=names).round({"auc": 4, "euro": 1})
     frame.to_csv(TABLE, index=False)

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import os
 import sys
-from collections import defaultdict
 
 import numpy as np
 
+from benchmarks.ranges import show
 from helpers import world
 from helpers.base.stats import auc
 from helpers.course.lesson_3_3.view import Plan, minutes
 from helpers.course.linear import features
 
-SEEDS = (2025, 1, 2, 3, 4)
 TWO = Plan(workers=2)
 FIVE = Plan(workers=5, batch=4_096, reads=4, prefetch=True, cache=True, spares=1)
 
@@ -86,16 +85,6 @@ def measure(seed):
         yield f"{name}: euro", np.mean(worth * (world.profit(test, p) > 0))
 
 
-def main():
-    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    found = defaultdict(list)
-    for seed in SEEDS:
-        for name, value in measure(seed):
-            found[name].append(float(value))
-    for name, values in found.items():
-        line = " ".join(f"{value:9.4g}" for value in values)
-        print(f"{name:32} {min(values):9.4g} to {max(values):9.4g}   {line}", flush=True)
-
-
 if __name__ == "__main__":
-    main()
+    os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    show(measure)

@@ -8,7 +8,6 @@ each application, against the policy in force.
 from __future__ import annotations
 
 import warnings
-from collections import defaultdict
 from collections.abc import Iterator
 
 import numpy as np
@@ -17,11 +16,11 @@ from fairlearn.reductions import DemographicParity, ExponentiatedGradient
 from sklearn.linear_model import LogisticRegression
 from sklearn.pipeline import make_pipeline
 
+from benchmarks.ranges import SEEDS, show
 from helpers import world
 from helpers.course.lesson_3_5.exercises import effect
 from helpers.course.linear import features, linear
 
-SEEDS = (2025, 1, 2, 3, 4)
 ROWS = 4_000  # that the mitigation is fitted to, as in the lesson
 
 
@@ -85,16 +84,5 @@ def measure(seed: int) -> Iterator[tuple[str, float]]:
     yield from prices("help by income", helped(test, score))
 
 
-def main() -> None:
-    """Print the table."""
-    values = defaultdict(list)
-    for seed in SEEDS:
-        for name, value in measure(seed):
-            values[name].append(float(value))
-    for name, all_of_them in values.items():
-        listed = " ".join(f"{value:7.1f}" for value in all_of_them)
-        print(f"{name:46} {min(all_of_them):7.1f} to {max(all_of_them):7.1f}  |{listed}")
-
-
 if __name__ == "__main__":
-    main()
+    show(measure)

@@ -7,8 +7,6 @@ fitted on 2025. Cold starts are measured in the lesson itself.
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import numpy as np
 import onnxruntime
 from skl2onnx import to_onnx
@@ -17,11 +15,10 @@ from sklearn.impute import SimpleImputer
 from sklearn.pipeline import make_pipeline
 from sklearn.preprocessing import StandardScaler
 
+from benchmarks.ranges import show
 from helpers import world
 from helpers.course.lesson_4_3.view import monday, morning_run
 from helpers.course.linear import NUMBERS, linear
-
-SEEDS = (2025, 1, 2, 3, 4)
 
 
 def measure(seed):
@@ -66,17 +63,5 @@ def measure(seed):
         )
 
 
-def main():
-    table = defaultdict(list)
-    for seed in SEEDS:
-        for name, value in measure(seed):
-            table[name].append(float(value))
-    for name, values in table.items():
-        shown = ", ".join(
-            f"{value:,.3g}" if abs(value) < 1 else f"{value:,.0f}" for value in values
-        )
-        print(f"{name:32}{min(values):12,.3g} to {max(values):<12,.3g} {shown}")
-
-
 if __name__ == "__main__":
-    main()
+    show(measure)

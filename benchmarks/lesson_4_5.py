@@ -7,15 +7,13 @@ network, whose numbers lie within these ranges or near them.
 
 from __future__ import annotations
 
-from collections import defaultdict
-
 import numpy as np
 
+from benchmarks.ranges import show
 from helpers import world
 from helpers.course.lesson_4_5.planner import caught, play, thompson
 from helpers.course.linear import NUMBERS, linear
 
-SEEDS = (2025, 1, 2, 3, 4)
 DELAYS = {"at once": 0, "a month later": 11_250, "a year later": 135_000}
 
 
@@ -53,9 +51,4 @@ def release(seed):
 
 
 if __name__ == "__main__":
-    table = defaultdict(list)
-    for seed in SEEDS:
-        for name, value in (*plans(seed), *release(seed)):
-            table[name].append(value)
-    for name, values in table.items():
-        print(f"{name:60}{min(values):8.0f} {max(values):8.0f}   {np.round(values).tolist()}")
+    show(lambda seed: [*plans(seed), *release(seed)])

@@ -294,6 +294,7 @@ def as_names(
     ['age', 'sex']
     """
     expected, known = f"Expected names of {what}", list(among)
+    there = f"in {', '.join(known)}" if len(known) < 100 else "among them"
     single = isinstance(answer, str | bytes | Mapping) or hasattr(answer, "columns")
     if single or not isinstance(answer, Collection) or getattr(answer, "ndim", 1) != 1:
         raise ReplyError(f"{expected}, got {kind_of(answer)}. {more}")
@@ -302,5 +303,5 @@ def as_names(
         raise ReplyError(f"{expected}, got a mask of True and False. {more}")
     for name in names:
         if not isinstance(name, str) or name not in known:
-            raise ReplyError(f"{expected}; {name!r} is not in {', '.join(known)}. {more}")
+            raise ReplyError(f"{expected}; {name!r} is not {there}. {more}")
     return set(names)

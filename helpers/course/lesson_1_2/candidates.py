@@ -6,31 +6,23 @@ from collections.abc import Callable
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 import pandas as pd
 
 LESSON, ALL = range(20, 40), range(20, 60)  # worlds
-Test = Callable[[str], tuple[float, float]]  # a candidate's euro on the test months, and its error
 
 
 @cache
-def measured() -> dict[int, pd.DataFrame]:
-    """Return the measures by world: a row for each candidate, gains over the model without it.
-
-    Euro are per application; an ``error`` is a standard error. The test months are those on which
-    ``true euro`` was computed with the true probabilities.
-    """
-    table = pd.read_csv(Path(__file__).parent / "candidates.csv")
-    return {int(seed): rows.set_index("candidate") for seed, rows in table.groupby("world")}
+def measured() -> pd.DataFrame:
+    """Return what each candidate gains in each world, in euro per application, and the errors."""
+    return pd.read_csv(Path(__file__).with_name("candidates.csv"), index_col=["world", "candidate"])
 
 
-def by_money(dev: pd.DataFrame, open_test: Test) -> tuple[str, float]:
+def by_money(dev: pd.DataFrame, open_test: Callable) -> tuple[str, float]:
     """Choose what earned most on the development months, and promise that."""
-    best = dev["dev euro"].idxmax()
-    return best, dev.loc[best, "dev euro"]
+    return dev["dev euro"].idxmax(), dev["dev euro"].max()
 
 
-def by_log_loss(dev: pd.DataFrame, open_test: Test) -> tuple[str, float]:
+def by_log_loss(dev: pd.DataFrame, open_test: Callable) -> tuple[str, float]:
     """Choose what has the best log loss on the development months, and promise its euro there."""
     best = dev["dev log loss"].idxmax()
     return best, dev.loc[best, "dev euro"]
@@ -39,36 +31,24 @@ def by_log_loss(dev: pd.DataFrame, open_test: Test) -> tuple[str, float]:
 def outcomes(protocol: Callable, worlds: range = LESSON, worse: float = 0.0) -> pd.DataFrame:
     """Return what a protocol chooses, promises and brings, a row for each world.
 
-    Parameters
-    ----------
-    protocol : callable
-        From the table of the development months and ``open_test(candidate)``, which returns euro
-        and standard error, to a pair: a candidate or None, and the promised euro.
-    worlds : range, optional
-        By default those of the lesson.
-    worse : float, default 0
-        How many euro less every candidate brings after the development months.
-
-    Returns
-    -------
-    pandas.DataFrame
-        ``chosen``, ``promised``, ``true`` (0 for None) and ``opened``, how many candidates the test
-        months were opened for.
+    ``open_test(candidate)`` returns euro and standard error on the test months; ``opened`` counts
+    its calls. After the development months each candidate brings `worse` euro less.
     """
-    rows = {}
-    for seed in worlds:
-        table, opened = measured()[seed], []
 
-        def open_test(name: str, table: pd.DataFrame = table, opened: list = opened) -> tuple:
+    def outcome(world: int) -> tuple:
+        table, opened = measured().loc[world], []
+
+        def open_test(name: str) -> tuple[float, float]:
             opened.append(name)
             euro, error = table.loc[name, ["test euro", "test euro error"]].tolist()
             return euro - worse, error
 
-        dev = table[[name for name in table if name.startswith("dev")]].copy()
-        chosen, promised = protocol(dev, open_test)
-        true = 0.0 if chosen is None else float(table.loc[chosen, "true euro"]) - worse
-        rows[seed] = {"chosen": chosen, "promised": promised, "true": true, "opened": len(opened)}
-    return pd.DataFrame(rows).T
+        chosen, promised = protocol(table.filter(like="dev").copy(), open_test)
+        true = 0.0 if chosen is None else table.loc[chosen, "true euro"] - worse
+        return chosen, promised, true, len(opened)
+
+    columns = ["chosen", "promised", "true", "opened"]
+    return pd.DataFrame(map(outcome, worlds), worlds, columns)
 
 
 def compared() -> pd.DataFrame:
@@ -77,11 +57,11 @@ def compared() -> pd.DataFrame:
     for name, protocol in {"by money": by_money, "by log loss": by_log_loss}.items():
         found = outcomes(protocol)
         rows[name] = {
-            "promised (euro)": found["promised"].astype(float).mean(),
-            "true (euro)": found["true"].astype(float).mean(),
-            "worth 1 euro or less, worlds of 20": int((found["true"].astype(float) <= 1).sum()),
-            "burden chosen, worlds of 20": int((found["chosen"] == "burden").sum()),
+            "promised (euro)": found["promised"].mean(),
+            "true (euro)": found["true"].mean(),
+            "worth 1 euro or less, worlds of 20": (found["true"] <= 1).sum(),
+            "burden chosen, worlds of 20": (found["chosen"] == "burden").sum(),
         }
-    best = np.mean([measured()[seed]["true euro"].max() for seed in LESSON])
-    rows["best possible"] = {"true (euro)": best}
+    best = measured()["true euro"].groupby("world").max()
+    rows["best possible"] = {"true (euro)": best[LESSON].mean()}
     return pd.DataFrame(rows).T

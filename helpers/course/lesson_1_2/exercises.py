@@ -1,30 +1,41 @@
-"""The exercises of lesson 1.2, Baselines and error analysis."""
+"""The judges of lesson 1.2, Baselines and error analysis."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
+import numpy as np
+import pandas as pd
+from scipy.special import expit
+
+from helpers import world
+from helpers.base.stats import auc
 from helpers.course.exercises.calls import ReplyError, run
 from helpers.course.exercises.judges import as_names, as_number, as_numbers, number
 from helpers.course.exercises.texts import replies
-
-if TYPE_CHECKING:
-    import numpy as np
-    import pandas as pd
+from helpers.course.lesson_1_2 import candidates, view
 
 FOUND_OF_SIX, ALARMS_OF_SIX = 5, 1
 LEAST_TRUE, HONEST = 8.5, 1.5  # euro; the solution brings 9.2 and promises 8.5, the lesson's 11.5
 WORSE = 5.0  # euro that every candidate brings less after the development months, once more
 WIDTH = 0.12  # of 300 draws the widths vary by 3 %, and an interval of 90 % is 16 % narrower
+PLANTED = ("employment == 'part-time'", "purpose == 'car'", "income > income.quantile(0.75)")
+PLANTED += ("age <= age.quantile(0.25)", "channel == 'broker'")
+RULES = {
+    "right": "share * (error - ceiling) * euro / days",
+    "error": "error",
+    "ceiling": "share * error * euro / days",
+    "size": "(error - ceiling) * euro / days",
+    "cost": "share * (error - ceiling) / days",
+    "days": "share * (error - ceiling) * euro",
+    "below": "share * abs(error - ceiling) * euro / days",
+}
 
 
 def _split(answer: Any) -> str | None:
-    import numpy as np
-    import pandas as pd
-
-    rng, texts = np.random.default_rng(12), replies("1.2-c")
+    rng = np.random.default_rng(12)
     days = pd.Timestamp("2025-01-01") + pd.to_timedelta(rng.integers(0, 500, 600), unit="D")
     rows = pd.DataFrame({"applied": days}, index=[f"L{i:03}" for i in rng.permutation(600)])
     rows["known"] = rows["applied"] + pd.to_timedelta(rng.integers(20, 400, 600), unit="D")
@@ -33,212 +44,128 @@ def _split(answer: Any) -> str | None:
     got = run(answer, rows, cut, about=about)
     if not isinstance(got, tuple | list) or len(got) != 2:
         return f"Expected two collections of names from the index, got {got!r}."
-    train, test = (_names(part, rows.index) for part in got)
-    early, late = set(rows.index[rows["known"] <= cut]), set(rows.index[rows["applied"] >= cut])
-    checks = {
-        "both": not train & test,
-        "future": not any(rows.loc[one, "applied"] >= cut for one in train),
-        "unknown": train <= early,
-        "old": test <= late,
-        "fewer": train == early,
-        "lost": test == late,
+    train, test = (as_names(part, rows.index, "rows, from the index") for part in got)
+    known, later = set(rows.index[rows["known"] <= cut]), set(rows.index[rows["applied"] >= cut])
+    wrong = {
+        "both": train & test,
+        "future": train & later,
+        "unknown": train - known,
+        "old": test - later,
+        "fewer": known - train,
+        "lost": later - test,
     }
-    wrong = next((texts[name] for name, good in checks.items() if not good), None)
-    return wrong and f"{wrong} It was called with {about}."
-
-
-def _names(part: Any, index: pd.Index) -> set[str]:
-    try:
-        return as_names(part, index, "rows, from the index")
-    except ReplyError as error:  # 600 names are too many for a reply
-        before, unknown, _ = str(error).partition(" is not in ")
-        raise ReplyError(f"{before} is not among them." if unknown else before) from None
+    first = next((name for name, some in wrong.items() if some), None)
+    return first and f"{replies('1.2-c')[first]} It was called with {about}."
 
 
 @cache
-def _planted() -> list[tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray | None]]:
-    """Return 12 worlds: rows, stated risks, outcomes, and the rows in which more default."""
-    import numpy as np
-
-    from helpers import world
-
+def _worlds() -> list[tuple[pd.DataFrame, np.ndarray, np.ndarray, np.ndarray]]:
+    """Return 12 worlds: rows, stated risks, outcomes, and in which rows more default, if in any."""
     worlds = []
     for seed in range(12):
         here, rng = world.World(100 + seed), np.random.default_rng(seed)
         rows = here.applications(("2025-07", "2025-09"), n=1_000).set_index("application_id")
+        inside = rows.eval(PLANTED[seed // 2 % 5], engine="python").to_numpy() & (seed % 2 == 1)
         odds = here.log_odds(rows)
-        p, inside = 1 / (1 + np.exp(-odds)), None
-        if seed % 2:
-            wanted = [
-                rows["employment"] == "part-time",
-                rows["purpose"] == "car",
-                rows["income"] > rows["income"].quantile(0.75),
-                rows["age"] <= rows["age"].quantile(0.25),
-                rows["channel"] == "broker",
-            ][seed // 2 % 5]
-            inside = wanted.to_numpy()
-            odds = odds + 0.9 * inside
-        y = (rng.random(len(rows)) < 1 / (1 + np.exp(-odds))).astype(int)
-        rows = rows.drop(columns=["applied_at", "defaulted"])
-        worlds.append((rows, p, y, inside))
+        y = (rng.random(len(rows)) < expit(odds + 0.9 * inside)).astype(int)
+        worlds.append((rows.drop(columns=["applied_at", "defaulted"]), expit(odds), y, inside))
     return worlds
 
 
 def _find(answer: Any) -> str | None:
     hits = alarms = 0
-    for rows, p, y, inside in _planted():
+    for rows, p, y, inside in _worlds():
         about = f"{len(rows):,} rows with the columns {', '.join(rows)}"
         found = run(answer, rows, p, y, seconds=5, about=about)
         if isinstance(found, str) or not hasattr(found, "__iter__"):
             return f"Expected a list of conditions (or an empty one), got {found!r}."
         if len(conditions := list(found)) > 3:
             return f"Expected three conditions at most, got {len(conditions)}: {conditions[:4]} ..."
-        masks = [_mask(rows, one) for one in conditions]
-        if inside is None:
-            alarms += bool(masks)
-        else:
-            share = [(mask & inside).sum() / max(1, (mask | inside).sum()) for mask in masks]
-            hits += any(one > 0.5 for one in share)
+        try:
+            masks = [view.inside(rows, condition) for condition in conditions]
+        except ValueError as error:
+            return f"Your {error}."
+        hits += any((mask & inside).sum() > 0.5 * (mask | inside).sum() for mask in masks)
+        alarms += bool(masks) and not inside.any()
     if hits >= FOUND_OF_SIX and alarms <= ALARMS_OF_SIX:
         return None
     score = f"You found {hits} of 6 planted slices, and named one in {alarms} of 6 worlds without"
-    texts = replies("1.2-d")
-    return f"{score}. {texts['alarms' if alarms > ALARMS_OF_SIX else 'missed']}"
-
-
-def _mask(rows: pd.DataFrame, condition: Any) -> np.ndarray:
-    if not isinstance(condition, str):
-        raise ReplyError(f"A condition is a text such as 'age < 25', got {condition!r}.")
-    try:
-        names = rows.query(condition).index
-    except Exception as error:
-        raise ReplyError(f"DataFrame.query cannot read {condition!r}: {error}") from None
-    return rows.index.isin(names)
+    return f"{score}. {replies('1.2-d')['alarms' if alarms > ALARMS_OF_SIX else 'missed']}"
 
 
 def _first(answer: Any) -> str | None:
-    import numpy as np
-    import pandas as pd
-
-    rng, texts = np.random.default_rng(5), replies("1.2-e")
-    wrongs: dict[str, Callable] = {
-        "error": lambda t: t["error"],
-        "ceiling": lambda t: t["share"] * t["error"] * t["euro"] / t["days"],
-        "size": lambda t: (t["error"] - t["ceiling"]) * t["euro"] / t["days"],
-        "cost": lambda t: t["share"] * (t["error"] - t["ceiling"]) / t["days"],
-        "days": lambda t: t["share"] * (t["error"] - t["ceiling"]) * t["euro"],
-        "below": lambda t: t["share"] * (t["error"] - t["ceiling"]).abs() * t["euro"] / t["days"],
-    }
-    tables, answers = [], []
+    rng, fits, wrong = np.random.default_rng(5), list(RULES), ""
     for _ in range(60):
-        n = int(rng.integers(4, 8))
-        columns = {
-            "share": rng.uniform(0.02, 0.5, n),
-            "error": rng.uniform(0.1, 0.6, n),
-            "ceiling": rng.uniform(0.05, 0.5, n),
-            "euro": rng.uniform(50, 900, n),
-            "days": rng.integers(1, 60, n),
-        }
-        names = [f"slice {letter}" for letter in rng.permutation(list("abcdefgh"))[:n]]
-        table = pd.DataFrame(columns, index=names).round(2)
+        names = [f"slice {letter}" for letter in rng.permutation(list("abcdefg"))]
+        values = rng.uniform([0.02, 0.1, 0.05, 50, 1], [0.5, 0.6, 0.5, 900, 60], (7, 5))
+        columns = ["share", "error", "ceiling", "euro", "days"]
+        table = pd.DataFrame(values, names, columns).round(2).astype({"days": int})
+        table = table.head(rng.integers(4, 8))
         got = run(answer, table, about=f"\n{table}")
         if not isinstance(got, str) or got not in table.index:
             return f"Expected a name from the index, got {got!r}. It was called with\n{table}"
-        tables.append(table)
-        answers.append(got)
-
-    def per_day(table: pd.DataFrame) -> pd.Series:
-        return wrongs["days"](table) / table["days"]
-
-    right = [per_day(table).idxmax() for table in tables]
-    if answers == right:
-        return None
-    made = [n for n, rule in wrongs.items() if answers == [rule(t).idxmax() for t in tables]]
-    at = next(i for i, (got, best) in enumerate(zip(answers, right, strict=True)) if got != best)
-    reply = texts[made[0] if made else "other"]
-    return f"{reply} It was called with\n{tables[at]}\nand returned {answers[at]!r}."
+        best = {name: table.eval(rule).idxmax() for name, rule in RULES.items()}
+        fits = [name for name in fits if best[name] == got]
+        if got != best["right"] and not wrong:
+            wrong = f"It was called with\n{table}\nand returned {got!r}."
+    return f"{replies('1.2-e')[[*fits, 'other'][0]]} {wrong}" if wrong else None
 
 
-@cache
-def _scored() -> list[tuple[np.ndarray, ...]]:
-    """Return three times: outcomes, new and old scores, gain, its error, the error unpaired."""
-    import numpy as np
-    from scipy.stats import rankdata
-
-    def parts(y: np.ndarray, scores: np.ndarray) -> tuple[np.ndarray, np.ndarray]:  # DeLong's
-        ranks, ones = rankdata(scores), y == 1
-        above = (ranks[ones] - rankdata(scores[ones])) / (~ones).sum()
-        return above, 1 - (ranks[~ones] - rankdata(scores[~ones])) / ones.sum()
-
-    rng, cases = np.random.default_rng(9), []
+def _interval(answer: Any) -> str | None:
+    rng, found = np.random.default_rng(9), []
+    about = "600 outcomes, and the scores of a new and an old model"
     for _ in range(3):
         y = (rng.random(600) < 0.3).astype(int)
         old = rng.standard_normal(600) + 1.2 * y
         new = old + 0.25 * rng.standard_normal(600) + 0.15 * y
-        pairs = list(zip(parts(y, new), parts(y, old), strict=True))
-        error = np.sqrt(sum((a - b).var(ddof=1) / len(a) for a, b in pairs))
-        apart = np.sqrt(sum((a.var(ddof=1) + b.var(ddof=1)) / len(a) for a, b in pairs))
-        cases.append((y, new, old, pairs[0][0].mean() - pairs[0][1].mean(), error, apart))
-    return cases
-
-
-def _interval(answer: Any) -> str | None:
-    import numpy as np
-
-    texts, about = replies("1.2-f"), "600 outcomes, and the scores of a new and an old model"
-    ends = []
-    for y, new, old, *_ in _scored():
         got = run(answer, y, new, old, seconds=20, about=about)
-        ends.append(as_numbers(got, (2,), "numbers: low, high"))
-    low, high = np.array(ends).T
-    gain, error, apart = np.array([case[3:] for case in _scored()]).T
-    off, width = (low + high) / 2 - gain, np.mean((high - low) / (2 * 1.96 * error))
-    if (np.abs(off) < error).all() and abs(width - 1) < WIDTH:
+        low, high = as_numbers(got, (2,), "numbers: low, high")
+        areas, errors = auc(y, new, old)
+        error, apart = np.sqrt([[1, -1] @ errors @ [1, -1], errors.trace()])
+        found.append((low, high, areas[0] - areas[1], error, apart))
+    low, high, gain, error, apart = np.transpose(found)
+    off, half = (low + high) / 2 - gain, (high - low) / 2 / 1.96
+    near, width = (np.abs(off) < error).all(), np.mean(half / error)
+    if near and abs(width - 1) < WIDTH:
         return None
     which = (
         "order" if (low > high).all()
         else "sign" if (np.abs(off + 2 * gain) < error).all()
         else "one" if (low + high).mean() > 0.8
-        else "apart" if abs(np.mean((high - low) / (2 * 1.96 * apart)) - 1) < 0.25
+        else "apart" if abs(np.mean(half / apart) - 1) < 0.25
         else "spread" if width < 0.4
-        else "level" if (np.abs(off) < error).all() and width < 1.6
+        else "level" if near and width < 1.6
         else "other"
     )  # fmt: skip
-    return f"{texts[which]} It was called with {about}, and returned {low[0]:.3f} to {high[0]:.3f}."
+    ends = f"{low[0]:.3f} to {high[0]:.3f}"
+    return f"{replies('1.2-f')[which]} It was called with {about}, and returned {ends}."
 
 
 def _protocol(answer: Any) -> str | None:
-    from helpers.course.lesson_1_2 import candidates
-
     def checked(dev: pd.DataFrame, open_test: Callable) -> tuple[str | None, float]:
         got = run(answer, dev, open_test, about="the development table of a world, and open_test")
-        if not isinstance(got, tuple | list) or len(got) != 2:
-            raise ReplyError(f"Expected a pair, (candidate or None, promised euro), got {got!r}.")
-        chosen, promised = got[0], as_number(got[1])
-        if not (chosen is None or (isinstance(chosen, str) and chosen in dev.index)):
-            raise ReplyError(f"Expected a candidate from the index or None, got {chosen!r}.")
-        if promised is None:
-            raise ReplyError(f"Expected the promised euro, a number, got {got[1]!r}.")
-        return chosen, promised
+        chosen, promised = got if isinstance(got, tuple | list) and len(got) == 2 else (0, None)
+        known = isinstance(chosen, str | None) and chosen in [None, *dev.index]
+        if not known or as_number(promised) is None:
+            raise ReplyError(
+                f"Expected a pair (a candidate from the index or None, euro), got {got!r}."
+            )
+        return chosen, as_number(promised)
 
-    def tried(worse: float) -> tuple[float, float, int]:
+    for worse in (0.0, WORSE):
         found = candidates.outcomes(checked, candidates.ALL, worse)
-        true, promised = (found[name].astype(float).mean() for name in ("true", "promised"))
-        return true, promised, found["opened"].max()
-
-    true, promised, opened = tried(0.0)
-    short = f"In forty worlds you promise {promised:.1f} euro and bring {true:.1f}. "
-    texts = replies("1.2-g")
-    if opened > 1:
-        return short + texts["opened"]
-    if true < LEAST_TRUE:
-        return short + texts["noise"]
-    if abs(promised - true) > HONEST:
-        return short + texts["promise"]
-    true, promised, _ = tried(WORSE)
-    if abs(promised - true) <= HONEST:
-        return None
-    return f"{texts['worse']} You promise {promised:.1f} euro and bring {true:.1f}."
+        promised, true = found["promised"].mean(), found["true"].mean()
+        which = (
+            "opened" if found["opened"].max() > 1
+            else "noise" if true < LEAST_TRUE and not worse
+            else "honest" if abs(promised - true) <= HONEST
+            else "worse" if worse
+            else "promise"
+        )  # fmt: skip
+        if which != "honest":
+            numbers = f"You promise {promised:.1f} euro and bring {true:.1f}"
+            return f"{replies('1.2-g')[which]} {numbers}, on average over forty worlds."
+    return None
 
 
 JUDGES = {

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import Any
 
 from helpers.course.exercises.calls import kind_of, run
-from helpers.course.exercises.judges import Judge, as_names, as_number, chosen, name
+from helpers.course.exercises.judges import Judge, as_names, as_number, as_numbers, chosen, name
 from helpers.course.exercises.texts import replies
 
 USED = (
@@ -101,10 +101,7 @@ def _incomes() -> tuple[Any, Any]:
 
 
 def _income_range(answer: Any) -> str | None:
-    pair = answer if isinstance(answer, list | tuple) and len(answer) == 2 else (None, None)
-    low, high = map(as_number, pair)
-    if low is None or high is None:
-        return "Expected a pair of numbers, (low, high), in euro per year."
+    low, high = as_numbers(answer, (2,), "numbers: low and high, in euro per year")
     if low >= high:
         return f"The range runs backwards: {low:,.0f} is not below {high:,.0f}."
     good, bad = _incomes()

@@ -11,18 +11,11 @@ from pathlib import Path
 from typing import Any
 
 from helpers.course.exercises.calls import kind_of, run
-from helpers.course.exercises.judges import as_number, name
+from helpers.course.exercises.judges import as_number, as_numbers, name
 
 BUDGET = 150  # epochs of a search
 WORLDS = range(1_000, 1_200)  # not those of the lesson
 GOOD = 0.0115  # AUC that a good plan loses against the best of 81, on average
-
-
-def _two_numbers(got: Any) -> tuple[float | None, float | None]:
-    if not hasattr(got, "__len__") or isinstance(got, str | dict) or len(got) != 2:
-        return None, None
-    first, second = got
-    return as_number(first), as_number(second)
 
 
 def _ship(answer: Any) -> str | None:
@@ -32,9 +25,7 @@ def _ship(answer: Any) -> str | None:
         valid, final = np.random.default_rng(seed).normal(0.76, 0.02, (2, 12 + seed))
         final += 0.05 * (seed % 2)  # a final set may be kinder, too
         got = run(answer, valid, final, seconds=2, about="two arrays of AUCs, one of each trial.")
-        at, score = _two_numbers(got)
-        if at is None or score is None:
-            return "Expected two values: the position of the trial, and the score to report."
+        at, score = as_numbers(got, (2,), "numbers: the trial's position, the score to report")
         if at == final.argmax() != valid.argmax():
             return "You chose by the final set. Its best score is as lucky as the other one was."
         if at != valid.argmax():
@@ -61,9 +52,7 @@ def _interval(answer: Any) -> str | None:
         middle, apart = values[1] - values[0], 1.96 * np.sqrt(covariance.trace())
         half = 1.96 * np.sqrt([1, -1] @ covariance @ [1, -1])
         got = run(answer, y, a, b, seconds=30, about="300 labels and two arrays of scores.")
-        low, high = _two_numbers(got)
-        if low is None or high is None:
-            return "Expected two numbers: the lower and the upper end of the interval."
+        low, high = as_numbers(got, (2,), "numbers: the ends of the interval, the lower one first")
         width = (high - low) / 2
         if low >= 0 and not better:
             return "Of two scores that are alike, either may be ahead: the difference has a sign."

@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from helpers.course.exercises.calls import ReplyError, kind_of, run
-from helpers.course.exercises.judges import as_number
+from helpers.course.exercises.judges import as_number, as_numbers
 
 if TYPE_CHECKING:
     import numpy as np
@@ -80,9 +80,7 @@ def _scale(answer: Any) -> str | None:
     for low, high, scale, zero, reply in _RANGES:
         about = f"{low:g} and {high:g}"
         got = run(answer, low, high, about=about)
-        pair = [as_number(one) for one in got] if isinstance(got, tuple | list) else []
-        if len(pair) != 2 or None in pair:
-            return f"Expected two numbers, the scale and the zero point, got {kind_of(got)}."
+        pair = as_numbers(got, (2,), "numbers: the scale, the zero point")
         told = f"{reply} For {about} your function gave a scale of {pair[0]:g} and a zero point of "
         if pair[0] == zero:
             return "The scale comes first, then the zero point."
