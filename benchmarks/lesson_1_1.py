@@ -11,23 +11,30 @@ import pandas as pd
 from helpers.course.lesson_1_1 import pilot
 
 SEEDS = range(100, 120)
-LATE = "late instalments"
+BOOK = {
+    "source": "loan book",
+    "first_model": "linear",
+    "rows_needed": 16_000,
+    "launch_in_months": 6,
+    "optimize": "profit",
+    "stopped_by": "late instalments",
+}
 PLANS = {
-    "wait for 4,000 rows": ("partner", "linear", 4_000, 17, "profit", LATE),
-    "book in month 4": ("loan book", "linear", 16_000, 4, "profit", LATE),
-    "book in month 6": ("loan book", "linear", 16_000, 6, "profit", LATE),
-    "book in month 12": ("loan book", "linear", 16_000, 12, "profit", LATE),
-    "stopped by defaults": ("loan book", "linear", 16_000, 6, "profit", "defaults"),
-    "stopped by inputs": ("loan book", "linear", 16_000, 6, "profit", "inputs"),
-    "both": ("both", "linear", 4_000, 6, "profit", LATE),
-    "accuracy": ("loan book", "linear", 16_000, 6, "accuracy", LATE),
+    "wait for 4,000 rows": {"source": "partner", "rows_needed": 4_000, "launch_in_months": 17},
+    "book in month 4": {"launch_in_months": 4},
+    "book in month 6": {},
+    "book in month 12": {"launch_in_months": 12},
+    "stopped by defaults": {"stopped_by": "defaults"},
+    "stopped by inputs": {"stopped_by": "inputs"},
+    "both": {"source": "both", "rows_needed": 4_000},
+    "accuracy": {"optimize": "accuracy"},
 }
 
 
 def main() -> None:
     rows = {}
     for name, plan in PLANS.items():
-        euro = np.array([pilot.outcome(seed, *plan)[0] for seed in SEEDS]) / 1e6
+        euro = np.array([pilot.outcome(seed, BOOK | plan)[0] for seed in SEEDS]) / 1e6
         alike, other = euro[::2], euro[1::2]
         rows[name] = {
             "alike": alike.mean(),

@@ -169,7 +169,7 @@ def behaves(cases: Sequence[tuple[tuple, Any, str]]) -> Judge:
                 got = (
                     got if number is None else type(expected)(number) if number == expected else got
                 )
-            if not isinstance(got, type(expected)):
+            if expected is not None and not isinstance(got, type(expected)):
                 kind = type(expected).__name__
                 return f"Expected a {kind}, got {kind_of(got)}.\n{called}\nand returned {got!r}."
             if got != expected:
