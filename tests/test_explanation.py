@@ -362,6 +362,20 @@ def test_a_row_may_have_what_the_background_has_not():
     np.testing.assert_allclose(result.values, [[0.5, 1.0]])
 
 
+@pytest.mark.parametrize("n", [1, 30])
+def test_what_no_row_of_the_background_has_is_attributed_to_its_column(fitted, n):
+    """One hot column never changes among those who were granted a loan, if no student was."""
+    name, model, X = fitted
+    elsewhere = (X["region"] != "East") & X["utilization"].notna()
+    explainer = Explainer(model, X[elsewhere].head(n))
+    explainer(X[elsewhere].tail(3))
+    rows = X[X["region"] == "East"].head(20).assign(utilization=[np.nan] + [0.5] * 19)
+    result = explainer(rows)
+    assert result.output_names == EXPECTED[name]
+    sums = result.values.sum(axis=1) + result.base_values
+    np.testing.assert_allclose(sums, explainer.score(rows), atol=1e-4)
+
+
 def test_what_cannot_be_explained_is_refused_in_one_sentence():
     import keras
 
