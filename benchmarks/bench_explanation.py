@@ -39,7 +39,7 @@ def run() -> list[dict]:
         }
     )
     for name, model in (models | {"Keras": _keras(X, y)}).items():
-        view = WhatIf(model, X, 7)
+        view = WhatIf(model, X, 7, background=X.head(50))
         _show(view, {})
         moves = [
             _timed(lambda v=view, i=income: _show(v, {"income": i}))

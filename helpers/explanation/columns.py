@@ -71,45 +71,55 @@ class Columns:
                 columns[name] = _as(pd.Series(column), dtype)
         return pd.DataFrame(columns)
 
-    def gather(self, encode: Callable, background: Any) -> Callable[[np.ndarray], np.ndarray]:
-        """Return a function that sums attributions of encoded columns by original column."""
+    def gather(self, encode: Callable, background: Any) -> Callable[[np.ndarray, Any], np.ndarray]:
+        """Return a function that sums attributions of encoded columns, by original column.
+
+        It takes the rows too: they may have what no row of the background has, such as a rare text.
+        """
         if self.frame is None:
-            return lambda values: values
-        origin = origins(encode, background)
-        if origin is None:
-            raise ValueError(
-                "the pipeline makes a column out of several: its attribution cannot be divided; "
-                "use method='permutation', which explains the pipeline as a whole"
-            )
-        known = np.flatnonzero(origin >= 0)
-        to = np.zeros((len(origin), len(self.names)))
-        to[known, origin[known]] = 1
-        return lambda values: values @ to  # without an origin it would fail the check of the sum
+            return lambda values, rows: values
+        found = origins(encode, background)
+
+        def to_columns(values: np.ndarray, rows: Any) -> np.ndarray:
+            lost = (found < 0) & (np.abs(values).max(axis=0) > 1e-12)
+            if lost.any():  # one row shows it for each
+                showing = rows.iloc[np.abs(values[:, lost]).argmax(axis=0)]
+                found[lost] = origins(encode, pd.concat([showing, background]))[lost]
+            to = found[:, None] == np.arange(len(self.names))
+            return values @ to.astype(float)
+
+        return to_columns
 
 
-def origins(encode: Callable[[Any], np.ndarray], frame: pd.DataFrame) -> np.ndarray | None:
+def origins(encode: Callable[[Any], np.ndarray], frame: pd.DataFrame) -> np.ndarray:
     """Return which original column each encoded column comes from, by changing one at a time.
 
     This works for every transformer, and columns with similar names cannot mislead it. An encoded
-    column that never changes is -1. None if one depends on several originals (a product, a
-    principal component).
+    column that never changes is -1.
+
+    Raises
+    ------
+    ValueError
+        If one depends on several originals (a product, a principal component).
     """
-    rng = np.random.default_rng(0)
     shown = np.arange(len(frame)) < 200
     for name in _texts(frame):  # every value of a text column must occur
         shown |= ~frame[name].duplicated().to_numpy()
-    rows = frame[shown].reset_index(drop=True)
-    changed = [rows]
+    rows = frame[shown].sample(frac=1, random_state=0, ignore_index=True)
+    changed, one_on = [rows], np.roll(np.arange(len(rows)), 1)  # which moves all that varies
     for name in rows:
         copy = rows.copy()
-        copy[name] = rows[name].take(rng.permutation(len(rows))).to_numpy()
+        copy[name] = rows[name].take(one_on).to_numpy()
         copy[name] = copy[name].astype(rows[name].dtype)
         changed.append(copy)
     encoded = encode(pd.concat(changed, ignore_index=True)).reshape(len(changed), len(rows), -1)
     same = np.isclose(encoded[1:], encoded[0], rtol=1e-9, atol=1e-12, equal_nan=True)
     moved = ~same.all(axis=1)  # original x encoded
     if (moved.sum(axis=0) > 1).any():
-        return None
+        raise ValueError(
+            "the pipeline makes a column out of several: its attribution cannot be divided; "
+            "use method='permutation', which explains the pipeline as a whole"
+        )
     return np.where(moved.any(axis=0), moved.argmax(axis=0), -1)
 
 

@@ -220,7 +220,7 @@ class Explainer:
 
         def attribute(rows: Any) -> tuple[np.ndarray, np.ndarray]:
             values = explainer.shap_values(encode(rows), check_additivity=False)
-            return to_columns(values[..., at] if values.ndim == 3 else sign * values), base
+            return to_columns(values[..., at] if values.ndim == 3 else sign * values, rows), base
 
         return attribute
 
@@ -240,7 +240,7 @@ class Explainer:
             base = np.asarray(explainer.expected_value)
             values = values[..., at] if values.ndim == 3 else values
             base = base[at] if base.ndim and len(base) > 1 else base.squeeze()
-            return sign * to_columns(values), sign * base
+            return sign * to_columns(values, rows), sign * base
 
         return attribute
 

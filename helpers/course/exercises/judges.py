@@ -293,15 +293,15 @@ def as_names(
     >>> sorted(as_names(("age", "sex", "age"), ["age", "income", "sex"]))
     ['age', 'sex']
     """
-    expected, known = f"Expected names of {what}", list(among)
+    expected, more, known = f"Expected names of {what}", f" {more}".rstrip(), list(among)
     there = f"in {', '.join(known)}" if len(known) < 100 else "among them"
     single = isinstance(answer, str | bytes | Mapping) or hasattr(answer, "columns")
     if single or not isinstance(answer, Collection) or getattr(answer, "ndim", 1) != 1:
-        raise ReplyError(f"{expected}, got {kind_of(answer)}. {more}")
+        raise ReplyError(f"{expected}, got {kind_of(answer)}.{more}")
     names = list(answer)
     if names and not isinstance(names[0], str) and {*map(str, names)} <= {"True", "False"}:
-        raise ReplyError(f"{expected}, got a mask of True and False. {more}")
+        raise ReplyError(f"{expected}, got a mask of True and False.{more}")
     for name in names:
         if not isinstance(name, str) or name not in known:
-            raise ReplyError(f"{expected}; {name!r} is not {there}. {more}")
+            raise ReplyError(f"{expected}; {name!r} is not {there}.{more}")
     return set(names)

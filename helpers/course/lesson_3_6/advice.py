@@ -2,62 +2,50 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from functools import cache
+from typing import Any
 
 import numpy as np
-import pandas as pd
 
 from helpers import world
 
-# For each kind of advice the column of the application and its new values, the gentlest first.
-STEPS: dict[str, tuple[str, list[Callable[[pd.Series], pd.Series]]]] = {
-    "ask for less": (
-        "amount",
-        [lambda v, s=s: (v * s).clip(lower=500).round(-2) for s in np.arange(0.9, 0.2, -0.1)],
-    ),
-    "pay down credit lines": ("utilization", [lambda v, s=s: v * s for s in (0.8, 0.6, 0.4, 0.2)]),
-    "have entries deleted": ("late_payments", [lambda v: v * 0]),
-    "state another purpose": (
-        "purpose",
-        [lambda v, s=s: pd.Series(s, v.index) for s in ("car", "home improvement", "education")],
-    ),
-    "apply by another channel": (
-        "channel",
-        [lambda v, s=s: pd.Series(s, v.index) for s in ("branch", "online", "partner")],
-    ),
+# For each kind of advice the column of the application and its steps, the gentlest first: the part
+# that is left of a number, or what is stated in its place.
+STEPS: dict[str, tuple[str, Sequence[Any]]] = {
+    "ask for less": ("amount", np.arange(0.9, 0.2, -0.1)),
+    "pay down credit lines": ("utilization", (0.8, 0.6, 0.4, 0.2)),
+    "have entries deleted": ("late_payments", (0.0,)),
+    "state another purpose": ("purpose", ("car", "home improvement", "education")),
+    "apply by another channel": ("channel", ("branch", "online", "partner")),
 }
 REAL = ("ask for less", "pay down credit lines")  # the others change what is written, not the risk
 
 
 @cache
-def profits(seed: int) -> tuple[dict[str, np.ndarray], dict[str, np.ndarray]]:
+def profits(seed: int) -> dict[str, np.ndarray]:
     """Return the profits of each step of each advice, by a linear model and in truth, in euro.
 
-    By advice, of shape (refused applicants, steps); learned on 2025-01 to 06, for 2025-10 to 12.
+    By advice, of shape (2, steps, refused applicants); learned on 2025-01 to 06, for 2025-10 to 12.
     """
     from helpers.course.linear import linear
 
     here = world.World(seed)
-    train = here.applications(("2025-01", "2025-06"), n=1_000)
+    model = linear(here.applications(("2025-01", "2025-06"), n=1_000))
     asked = here.applications(("2025-10", "2025-12"), n=800)
-    model = linear(train)
-
-    def stated(frame: pd.DataFrame) -> np.ndarray:
-        return world.profit(frame, model.predict_proba(frame)[:, 1])
-
-    refused = asked[stated(asked) <= 0]
-    by_model, in_truth = {}, {}
+    refused = asked[world.profit(asked, model.predict_proba(asked)[:, 1]) <= 0]
+    found = {}
     for advice, (column, steps) in STEPS.items():
-        changed = [refused.assign(**{column: step(refused[column])}) for step in steps]
-        by_model[advice] = np.column_stack([stated(frame) for frame in changed])
-        in_truth[advice] = np.column_stack(
-            [
-                world.profit(f, here.default_probability(f if advice in REAL else refused))
-                for f in changed
-            ]
-        )
-    return by_model, in_truth
+        pairs = []
+        for step in steps:
+            new = step if isinstance(step, str) else refused[column] * step
+            new = new.clip(lower=500).round(-2) if column == "amount" else new
+            frame = refused.assign(**{column: new})
+            truly = here.default_probability(frame if advice in REAL else refused)
+            risks = (model.predict_proba(frame)[:, 1], truly)
+            pairs.append([world.profit(frame, risk) for risk in risks])
+        found[advice] = np.stack(pairs, axis=1)
+    return found
 
 
 def outcome(advices: Sequence[str], margin: float, seed: int) -> tuple[float, float]:
@@ -71,8 +59,8 @@ def outcome(advices: Sequence[str], margin: float, seed: int) -> tuple[float, fl
     (float, float)
         The share of the refused who get a loan, and the mean true profit of these in euro (or NaN).
     """
-    by_model, in_truth = (np.hstack([part[one] for one in advices]) for part in profits(seed))
+    by_model, in_truth = np.concatenate([profits(seed)[one] for one in advices], axis=1)
     enough = by_model > margin
-    helped, first = enough.any(axis=1), enough.argmax(axis=1)
-    earned = in_truth[helped, first[helped]]
+    helped, first = enough.any(axis=0), enough.argmax(axis=0)
+    earned = in_truth[first[helped], helped]
     return float(helped.mean()), float(earned.mean()) if helped.any() else float("nan")
