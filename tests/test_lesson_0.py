@@ -6,6 +6,7 @@ from pathlib import Path
 
 import pytest
 
+from helpers import world
 from helpers.base import resources
 from helpers.course.lesson_0.exercises import JUDGES
 
@@ -67,6 +68,19 @@ def test_there_is_a_route_for_each_who_comes():
 )
 def test_a_gate_of_another_kind_is_right_too(gate):
     assert JUDGES["0-b"](gate) is None
+
+
+def test_a_good_file_of_young_people_looks_worse_than_a_broken_one_as_the_page_says():
+    medians, means = [], []
+    for seed in range(1, 11):
+        good = world.World(seed=seed).applications("2025-06", 2_000)
+        broken = world.incidents["monthly income"].apply(good)["income"]
+        young = world.incidents["campaign"].apply(good, strength=1, seed=seed)["income"]
+        medians.append(broken.median() - young.median())
+        means.append(broken.mean() - young.mean())
+    assert "is 900 to 2,100 euro below the broken one's, and its mean now below, now above" in TEXT
+    assert (round(min(medians), -2), round(max(medians), -2)) == (900, 2_100)
+    assert min(means) < 0 < max(means)
 
 
 @pytest.mark.parametrize("statistic", ["mean", "median", "std"])
