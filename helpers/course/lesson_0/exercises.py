@@ -10,6 +10,7 @@ from helpers.course.exercises.judges import slip
 from helpers.course.exercises.texts import replies
 
 ASKED = (("partner", "2025-03"), ("branch", "2025-09"), ("online", "2025-11"))
+ROUNDED = "rounded"
 
 
 @cache
@@ -29,16 +30,19 @@ def _slips(channel: str, month: str) -> tuple[Any, float, dict[str, float]]:
         "those who pay": 1 - rate,
         "the channel": inside.mean(),
         "of all applications": (inside & lost).mean(),
+        "the other channels": lost[~inside].mean(),
         "of all defaults": inside[lost].mean(),
-        **{f"rounded to {digits} digits": round(rate, digits) for digits in (2, 3, 4)},
+        **{f"{ROUNDED} to {digits}": round(rate, digits) for digits in range(1, 8)},
     }  # fmt: skip
 
 
 def _default_rate(answer: Any) -> str | None:
+    texts = replies("0-a")
     for channel, month in ASKED:
         made, rate, slips = _slips(channel, month)
+        cases = {name: texts[ROUNDED] for name in slips if ROUNDED in name} | texts
         about = f"2,000 applications of {month} that you have not seen, and {channel!r}"
-        if reply := slip(answer, (made, channel), rate, slips, replies("0-a"), about):
+        if reply := slip(answer, (made, channel), rate, slips, cases, about):
             return reply
     return None
 
@@ -50,7 +54,7 @@ def _file(what: str) -> Any:
 
     made = world.World(seed=len(what)).applications("2026-05", 2_000).drop(columns="defaulted")
     if "young" in what:
-        made = world.incidents["campaign"].apply(made, strength=1, seed=1)
+        made = world.incidents["campaign"].apply(made, strength=1, seed=len(what))
     if "per month" in what:
         made = world.incidents["monthly income"].apply(made)
     if "only the partner" in what:
