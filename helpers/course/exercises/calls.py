@@ -144,6 +144,8 @@ def time_limit(seconds: float) -> Iterator[None]:
 
 def kind_of(answer: Any) -> str:
     """Return what an answer is, for the reply to one of the wrong type."""
+    if isinstance(answer, float) and answer != answer:
+        return "NaN"
     return "None" if answer is None else f"an answer of type {type(answer).__name__}"
 
 

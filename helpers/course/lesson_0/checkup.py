@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-import html
 import platform
 from collections.abc import Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass
+from html import escape
 from importlib import metadata
+from typing import NamedTuple
 
 from packaging.requirements import Requirement
 
 DISTRIBUTION = "first-dance-with-mlops"
 
 
-@dataclass(frozen=True)
-class Part:
+class Part(NamedTuple):
     """A part of the environment: its name, whether it is ready, what it is or what to do."""
 
     name: str
@@ -26,7 +26,7 @@ class Part:
 class Checkup:
     """The state of the environment: its ``parts``, in the order in which they are shown."""
 
-    parts: list[Part] = field(default_factory=list)
+    parts: list[Part]
 
     @property
     def ok(self) -> bool:
@@ -36,25 +36,20 @@ class Checkup:
     def __repr__(self) -> str:
         width = max(len(part.name) for part in self.parts)
         return "\n".join(
-            f"{'ok   ' if part.ok else 'MEND '} {part.name:<{width}}  {part.detail}"
-            for part in self.parts
+            f"{'ok   ' if ok else 'MEND '} {name:<{width}}  {detail}"
+            for name, ok, detail in self.parts
         )
 
     def _repr_html_(self) -> str:
         rows = []
-        for part in self.parts:
+        for name, ok, detail in self.parts:
             # Words and a mark as well as colour: not everybody sees the colour.
-            colour, word = ("#00734F", "✔ ready") if part.ok else ("#B03A00", "✘ to mend")
-            cells = "".join(
-                f'<td style="text-align:left;padding:2px 12px">{text}</td>'
-                for text in (
-                    f'<span style="background:{colour};color:#fff;border-radius:3px;'
-                    f'padding:1px 8px;white-space:nowrap">{word}</span>',
-                    f"<b>{html.escape(part.name)}</b>",
-                    html.escape(part.detail),
-                )
-            )
-            rows.append(f"<tr>{cells}</tr>")
+            colour, word = ("#00734F", "✔ ready") if ok else ("#B03A00", "✘ to mend")
+            look = f"background:{colour};color:#fff;border-radius:3px;padding:1px 8px"
+            badge = f'<span style="{look};white-space:nowrap">{word}</span>'
+            texts = (badge, f"<b>{escape(name)}</b>", escape(detail))
+            cells = (f'<td style="text-align:left;padding:2px 12px">{text}</td>' for text in texts)
+            rows.append(f"<tr>{''.join(cells)}</tr>")
         return f"<table>{''.join(rows)}</table>"
 
 
@@ -62,11 +57,6 @@ def checkup() -> Checkup:
     """Return the state of the environment that this notebook runs in.
 
     Nothing is imported or installed, so it takes a fraction of a second.
-
-    Returns
-    -------
-    Checkup
-        Its repr is the table; ``.ok`` is whether every part is ready.
 
     Examples
     --------

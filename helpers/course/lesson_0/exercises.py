@@ -2,50 +2,82 @@
 
 from __future__ import annotations
 
-from helpers.course.exercises.judges import name, number
+from functools import cache
+from typing import Any
 
-BOXES = (
-    "Configuration",
-    "Data collection",
-    "Feature extraction",
-    "Data verification",
-    "ML code",
-    "Machine resource management",
-    "Analysis tools",
-    "Process management tools",
-    "Serving infrastructure",
-    "Monitoring",
-)
+from helpers.course.exercises.calls import kind_of, run
+from helpers.course.exercises.judges import slip
+from helpers.course.exercises.texts import replies
 
-JUDGES = {
-    "0-a": number(
-        0.18,
-        within=0.01,
-        replies={
-            18.0: "That is the number in percent. The question asks for a share, from 0 to 1.",
-            0.40: "That is the share of the largest channel, online. Which one is asked for?",
-            0.82: "That is the share of all the other channels together.",
-            0.25: "There are four channels, but they are not equally large: count the rows.",
-        },
-    ),
-    "0-b": name(
-        "Data verification",
-        among=BOXES,
-        replies={
-            "Monitoring": "It would have seen the effect, in the models' answers, some days "
-            "after the file was in. The question asks who stops the file.",
-            "Data collection": "It brought the file, as it brings every file that is on time "
-            "and can be read. Whose work is it to say no?",
-            "Feature extraction": "It turns whatever comes into numbers. A monthly income is a "
-            "number too.",
-            "ML code": "It learns from whatever it is given; a wrong column makes it worse "
-            "without a word.",
-            "Analysis tools": "They tell afterwards why it went wrong.",
-            "Serving infrastructure": "It answers requests, and comes after the model.",
-            "Process management tools": "They run one step after the other, and can stop a "
-            "run; but somebody must tell them that the file is wrong.",
-            "Configuration": "Nothing was set differently at Harbor Credit; the file changed.",
-            "Machine resource management": "The machines were fine, and the file was small.",
-        },
-    ),
-}
+ASKED = (("partner", "2025-03"), ("branch", "2025-09"), ("online", "2025-11"))
+ROUNDED = "rounded"
+
+
+@cache
+def _slips(channel: str, month: str) -> tuple[Any, float, dict[str, float]]:
+    """Return applications, the rate of a channel in them, and what slips make of it."""
+    from helpers import datasets, world
+
+    known, made = datasets.load("loans"), world.World(seed=31).applications(month, 2_000)
+    inside, lost = made["channel"] == channel, made["defaulted"] == 1
+    rate = lost[inside].mean()
+    return made, rate, {
+        "the notebook's": known.loc[known["channel"] == channel, "defaulted"].mean(),
+        "the partner's": lost[made["channel"] == "partner"].mean(),
+        "everybody's": lost.mean(),
+        "percent": 100 * rate,
+        "a count": lost[inside].sum(),
+        "those who pay": 1 - rate,
+        "the channel": inside.mean(),
+        "of all applications": (inside & lost).mean(),
+        "the other channels": lost[~inside].mean(),
+        "of all defaults": inside[lost].mean(),
+        **{f"{ROUNDED} to {digits}": round(rate, digits) for digits in range(1, 8)},
+    }  # fmt: skip
+
+
+def _default_rate(answer: Any) -> str | None:
+    texts = replies("0-a")
+    for channel, month in ASKED:
+        made, rate, slips = _slips(channel, month)
+        cases = {name: texts[ROUNDED] for name in slips if ROUNDED in name} | texts
+        about = f"2,000 applications of {month} that you have not seen, and {channel!r}"
+        if reply := slip(answer, (made, channel), rate, slips, cases, about):
+            return reply
+    return None
+
+
+@cache
+def _file(what: str) -> Any:
+    """Return a file that the page does not show; only the partner ever sends incomes per month."""
+    from helpers import world
+
+    made = world.World(seed=len(what)).applications("2026-05", 2_000).drop(columns="defaulted")
+    if "young" in what:
+        made = world.incidents["campaign"].apply(made, strength=1, seed=len(what))
+    if "per month" in what:
+        made = world.incidents["monthly income"].apply(made)
+    if "only the partner" in what:
+        made = made[made["channel"] == "partner"].reset_index(drop=True)
+    return made.head(60) if "60 rows" in what else made
+
+
+def _gate(answer: Any) -> str | None:
+    import numpy as np
+
+    wrong, cases = {}, replies("0-b")
+    for what, reply in cases.items():
+        about = f"a file with {what}."
+        got = run(answer, _file(what), about=about)
+        if not isinstance(got, bool | np.bool_):
+            many = " A file is let in or not as a whole." if np.size(got) > 1 else ""
+            found = kind_of(got)
+            return f"Expected True or False, got {found}.{many} It was called with {about}"
+        if got != ("per month" in what):
+            wrong[what] = f"Your gate {'refuses' if got else 'lets in'} {about} {reply}"
+    if len(wrong) == len(cases):
+        return "It is the wrong way around: True should mean that the file is refused."
+    return next(iter(wrong.values()), None)
+
+
+JUDGES = {"0-a": _default_rate, "0-b": _gate}

@@ -5,16 +5,18 @@ from __future__ import annotations
 import ast
 import io
 import tokenize
+import tomllib
 from collections.abc import Iterator
-from dataclasses import dataclass
 from functools import cached_property
 from html import escape
+from itertools import groupby
 from pathlib import Path
+from textwrap import fill
 from typing import Any, NamedTuple
 
 import pandas as pd
 
-from helpers.base import checks, resources, style
+from helpers.base import checks, resources
 from helpers.course.views import Explorer, View, subplots
 
 PAPER, HERE = "as in the paper", "this repository's lines of code"
@@ -22,165 +24,38 @@ AREAS = (PAPER, HERE)
 ML_CODE = "ML code"
 
 
-@dataclass(frozen=True)
-class Box:
-    """A part of an ML system.
-
-    Attributes
-    ----------
-    name : str
-        As in the paper.
-    paper : float
-        Its share of the paper's figure (percent), read off by eye; the paper gives no numbers.
-    what : str
-        What it is.
-    goes_wrong : str
-        What goes wrong there at Harbor Credit.
-    lessons : tuple of str
-        Lessons about it; some may not be written yet.
-    code : tuple of str
-        Files of this repository that do this work, relative to its top folder: patterns for
-        ``Path.glob``, or one file with ``::`` and a name defined in it.
-    """
+class Box(NamedTuple):
+    """A part of an ML system; ``boxes.toml`` says what is what."""
 
     name: str
+    column: int
+    colour: str
     paper: float
     what: str
     goes_wrong: str
-    lessons: tuple[str, ...]
-    code: tuple[str, ...]
+    lessons: list[str]
+    code: list[str]
 
 
-_MODEL = "helpers/pipelines/modules/loans_model.py::"
-# From left to right, and in each column from top to bottom.
-COLUMNS = (
-    (
-        Box(
-            "Configuration",
-            14,
-            "What one can set without touching code: features, thresholds, versions, schedules. It "
-            "is changed more often than code, and tested less.",
-            "The limit above which a loan is refused stood in three places. One was forgotten.",
-            ("1.1", "2.7", "4.4"),
-            ("helpers/course/lesson_1_1/design_document.py", "helpers/rollout/manifests.py",
-             "tools/*.py"),
-        ),
-        Box(
-            "Data collection",
-            14,
-            "Getting the rows, with the right to use them, and the labels, which here come a year "
-            "later.",
-            "The campaign brought other people than those whom the model had learned from.",
-            ("1.3", "2.8"),
-            ("helpers/world/*.py", "helpers/datasets.py"),
-        ),
-        Box(
-            "Feature extraction",
-            9,
-            "Turning columns into what a model is fed, in training and in serving alike.",
-            "A feature from the warehouse is filled in after the decision: offline it knows the "
-            "future.",
-            ("2.3", "2.4", "2.5"),
-            tuple(
-                f"{_MODEL}{name}"
-                for name in ("preprocessing_fn", "_id", "_filled", "datasets", "_signatures",
-                             "_sparse")
-            ),
-        ),
-    ),
-    (
-        Box(
-            "Data verification",
-            10,
-            "Looking at data before anything learns from them: statistics, a schema, a gate that "
-            "says no.",
-            "The partner sent incomes per month instead of per year. No program failed.",
-            ("2.1", "2.2", "2.7"),
-            ("helpers/validation/**/*.py",),
-        ),
-        Box(
-            ML_CODE,
-            1,
-            "The network, its training and the search for its settings: what most courses teach.",
-            "Least of all. The losses of this lender begin in the boxes around it.",
-            ("1.2", "3.1", "3.2"),
-            tuple(
-                f"{_MODEL}{name}"
-                for name in ("search_space", "_Network", "build_model", "fit", "_Trials",
-                             "tuner_fn", "run_fn", "warm_start")
-            ),
-        ),
-        Box(
-            "Machine resource management",
-            10,
-            "Processes, memory, processors, environments: who may use how much of what, and what "
-            "ends when.",
-            "Two libraries wanted different versions of a third. The pipeline stood for a week.",
-            ("3.3", "4.3"),
-            ("helpers/tfx/*.py", "helpers/base/*.py", "helpers/course/lesson_0/checkup.py"),
-        ),
-    ),
-    (
-        Box(
-            "Analysis tools",
-            8,
-            "Asking why: errors by slice, fairness, explanations, model cards.",
-            "A customer asked why she was refused, and the answer named the wrong reason.",
-            ("1.2", "3.4", "3.5", "3.6"),
-            ("helpers/fairness/*.py", "helpers/explanation/*.py", "helpers/cards.py"),
-        ),
-        Box(
-            "Process management tools",
-            6,
-            "What runs when, after what, on which version, and the record of it.",
-            "An auditor asked which file had taught the model of June. Nobody knew.",
-            ("2.5", "2.6", "4.4"),
-            ("helpers/pipelines/*.py", "helpers/lineage/*.py"),
-        ),
-    ),
-    (
-        Box(
-            "Serving infrastructure",
-            17,
-            "Answering in time, always, also while the model is being changed.",
-            "Version 2 went to everybody on a Friday afternoon. The bill came a year later.",
-            ("4.1", "4.2", "4.3", "4.5"),
-            ("helpers/serving/*.py", "helpers/rollout/[!m]*.py"),
-        ),
-        Box(
-            "Monitoring",
-            11,
-            "Seeing that the world, the data or the model has changed, soon enough and not every "
-            "night.",
-            "A recession began in July. No feature looked different.",
-            ("1.4", "2.2", "4.6"),
-            ("helpers/drift/*.py",),
-        ),
-    ),
-)  # fmt: skip
-BOXES = {box.name: box for column in COLUMNS for box in column}
-# Blues and greens alternate so that neighbours differ; all are light enough for black text.
-_GROUNDS = ("#CFE3F1", "#E9F1D8", "#FBE7C6", "#F3DCE8")
+_TEXTS = tomllib.loads(Path(__file__).with_name("boxes.toml").read_text(encoding="utf-8"))
+BOXES = {box["name"]: Box(**box) for box in _TEXTS["boxes"]}
+COLUMNS = [list(column) for _, column in groupby(BOXES, lambda name: BOXES[name].column)]
 
 
-def code_lines(source: str, name: str | None = None) -> int:
+def code_lines(source: str, *names: str) -> int:
     r"""Return the number of lines that do something: no blank lines, comments or docstrings.
 
     Parameters
     ----------
     source : str
         Python source.
-    name : str, optional
-        Count only the function or class of this name.
-
-    Returns
-    -------
-    int
+    *names : str
+        Count only the functions and classes of these names, without their decorators.
 
     Raises
     ------
     LookupError
-        If nothing of that name is defined at the top level.
+        If nothing of such a name is defined at the top level.
 
     Examples
     --------
@@ -190,33 +65,32 @@ def code_lines(source: str, name: str | None = None) -> int:
     lines = {
         line
         for token in tokenize.generate_tokens(io.StringIO(source).readline)
-        if token.type not in _SILENT
+        if token.string.strip() and token.type != tokenize.COMMENT
         for line in range(token.start[0], token.end[0] + 1)
     }
     tree = ast.parse(source)
     for node in ast.walk(tree):
         if isinstance(node, _DOCUMENTED) and ast.get_docstring(node, clean=False) is not None:
-            lines -= set(range(node.body[0].lineno, node.body[0].end_lineno + 1))
-    if name is not None:
-        named = [node for node in tree.body if getattr(node, "name", None) == name]
-        if not named:
-            raise LookupError(f"nothing is named {name!r} at the top level of this source")
-        lines &= set(range(named[0].lineno, named[0].end_lineno + 1))
-    return len(lines)
+            lines -= _span(node.body[0])
+    if not names:
+        return len(lines)
+    defined = {getattr(node, "name", ""): _span(node) for node in tree.body}
+    if lacking := set(names) - set(defined):
+        raise LookupError(f"nothing is named {min(lacking)!r} at the top level of this source")
+    return len(lines & set().union(*(defined[name] for name in names)))
 
 
-_SILENT = {
-    tokenize.COMMENT, tokenize.NL, tokenize.NEWLINE, tokenize.INDENT, tokenize.DEDENT,
-    tokenize.ENDMARKER,
-}  # fmt: skip
 _DOCUMENTED = (ast.Module, ast.ClassDef, ast.FunctionDef, ast.AsyncFunctionDef)
 
 
+def _span(node: Any) -> set[int]:
+    return set(range(node.lineno, node.end_lineno + 1))
+
+
 class Place(NamedTuple):
-    """A box, its colour, and its rectangle on the map: 0 to 1, from the lower left corner."""
+    """A box and its rectangle on the map: 0 to 1, from the lower left corner."""
 
     box: Box
-    colour: str
     x: float
     y: float
     width: float
@@ -227,12 +101,7 @@ class SystemMap(Explorer):
     """The map of an ML system, with boxes to open.
 
     Source of boxes and idea: Sculley et al. (2015), "Hidden technical debt in machine learning
-    systems", NIPS, figure 1.
-
-    Parameters
-    ----------
-    root : pathlib.Path, optional
-        Top folder of the repository to count; by default this one.
+    systems", NIPS, figure 1. ``root`` is the repository whose lines are counted, by default this.
 
     Examples
     --------
@@ -250,70 +119,41 @@ class SystemMap(Explorer):
         """Lines of code by box, without tests and teaching."""
         counts = {
             name: sum(
-                code_lines(path.read_text(encoding="utf-8"), part or None)
-                for pattern, _, part in (code.partition("::") for code in box.code)
-                for path in sorted(self.root.glob(pattern))
+                code_lines(path.read_text(encoding="utf-8"), *names.split())
+                for pattern, _, names in (code.partition("::") for code in box.code)
+                for path in self.root.glob(pattern)
             )
             for name, box in BOXES.items()
         }
         return pd.Series(counts, name="lines of code")
 
     def shares(self, areas: str = PAPER) -> pd.Series:
-        """Return the share of each box (percent).
-
-        Parameters
-        ----------
-        areas : str
-            One of ``AREAS``.
-
-        Returns
-        -------
-        pandas.Series
-
-        Raises
-        ------
-        ValueError
-            If there are no such areas.
-        """
+        """Return the share of each box (percent), by one of the ``AREAS``."""
         checks.one_of("areas", areas, AREAS)
         paper = pd.Series({name: box.paper for name, box in BOXES.items()})
         sizes = paper if areas == PAPER else self.lines
         return (100 * sizes / sizes.sum()).rename(areas)
 
     def places(self, areas: str = PAPER) -> Iterator[Place]:
-        """Yield each box with its rectangle, whose area is its share.
-
-        Parameters
-        ----------
-        areas : str
-            One of ``AREAS``.
-
-        Yields
-        ------
-        Place
-        """
+        """Yield each box with its rectangle, whose area is its share."""
         shares = self.shares(areas) / 100
         x = 0.0
-        for across, column in enumerate(COLUMNS):
-            width = float(shares[[box.name for box in column]].sum())
-            y = 1.0
-            for down, box in enumerate(column):
-                ground = _GROUNDS[(across + 2 * down) % len(_GROUNDS)]
-                height = float(shares[box.name]) / width if width else 0.0
+        for column in COLUMNS:
+            width, y = float(shares[column].sum()), 1.0
+            for name in column:
+                height = float(shares[name]) / width
                 y -= height
-                yield Place(
-                    box, style.BLACK if box.name == ML_CODE else ground, x, y, width, height
-                )
+                yield Place(BOXES[name], x, y, width, height)
             x += width
 
     def controls(self) -> dict[str, Any]:
         import ipywidgets as w
 
         buttons = {name: w.Button(description=name, tooltip=f"Open {name}") for name in BOXES}
-        for place in self.places():
-            buttons[place.box.name].style.button_color = place.colour
+        for name, button in buttons.items():
+            button.style.button_color = BOXES[name].colour
         buttons[ML_CODE].add_class("system-map-model")
-        columns = [w.VBox([buttons[box.name] for box in column]) for column in COLUMNS]
+        columns = [w.VBox([buttons[name] for name in column]) for column in COLUMNS]
         wide = w.Layout(width="100%", height="400px", flex_flow="row nowrap")
         the_map = w.HBox(columns, layout=wide)
         the_map.add_class("system-map")
@@ -337,59 +177,40 @@ class SystemMap(Explorer):
     def plot(self, areas: str = PAPER, ax: Any = None) -> Any:
         from matplotlib.patches import Rectangle
 
-        ax = subplots(ax, (9, 4.6))
-        shares = self.shares(areas)
-        for box, colour, x, y, width, height in self.places(areas):
-            ax.add_patch(Rectangle((x, y), width, height, fc=colour, ec="white", lw=2))
-            name, share, flat = box.name, f"{shares[box.name]:.0f} %", height < 0.1
-            if not flat:
-                name = name.replace("management", "\nmanagement") + f"\n{share}"
-            elif width > 0.17:
-                name = f"{name} {share}"
+        ax = subplots(ax, (7.6, 4.6))
+        for box, x, y, width, height in self.places(areas):
+            ax.add_patch(Rectangle((x, y), width, height, fc=box.colour, ec="white", lw=2))
+            flat, share = height < 0.1, f"{100 * width * height:.0f} %"
+            name = f"{box.name} {share}" if flat else f"{fill(box.name, int(100 * width))}\n{share}"
             look = {"ha": "center", "va": "center", "fontsize": 9 if flat else 10}
-            look["color"] = "white" if colour == style.BLACK else "black"
+            look["color"] = "white" if box.name == ML_CODE else "black"
             ax.annotate(name, (x + width / 2, y + height / 2), **look)
         ax.set(xlim=(0, 1), ylim=(0, 1), title=f"The boxes of an ML system, {areas}")
         ax.axis("off")
         return ax
 
     def about(self, name: str) -> str:
-        """Return HTML about a box: what it is, what goes wrong, which lessons are about it.
-
-        Parameters
-        ----------
-        name : str
-            Of the box.
-
-        Returns
-        -------
-        str
-        """
+        """Return HTML about a box: what it is, what goes wrong, which lessons are about it."""
         box = BOXES[name]
         titles = {lesson.number: lesson.title for lesson in resources.lessons()}
-        lessons = [f"{number} {titles[number]}" for number in box.lessons if number in titles]
-        later = [number for number in box.lessons if number not in titles]
-        if later:
-            lessons.append(f"to come: {', '.join(later)}")
-        rows = (
-            ("What it is", box.what),
-            ("At Harbor Credit", box.goes_wrong),
-            ("Lessons", "; ".join(lessons)),
-            ("Here", f"{self.lines[name]:,} of {self.lines.sum():,} lines of code"),
-        )
-        text = "".join(f"<p><b>{title}.</b> {escape(words)}</p>" for title, words in rows)
+        lessons = [f"{number} {titles.get(number, '(to come)')}" for number in box.lessons]
+        rows = {
+            "What it is": box.what,
+            "At Harbor Credit": box.goes_wrong,
+            "Lessons": "; ".join(lessons),
+            "Here": f"{self.lines[name]:,} of {self.lines.sum():,} lines of code",
+        }
+        text = "".join(f"<p><b>{title}.</b> {escape(words)}</p>" for title, words in rows.items())
         return f"<div aria-live='polite'><h3>{escape(name)}</h3>{text}</div>"
 
     def follow(self, view: View) -> None:
         import ipywidgets as w
 
+        look = {"width": "auto", "height": "auto", "margin": "1px", "min_height": "18px"}
         widths = {}
-        for place in self.places(view.state["areas"]):
-            widths[place.x] = place.width
-            view.controls[place.box.name].layout = w.Layout(
-                width="auto", height="auto", margin="1px", min_height="18px",
-                flex=f"{place.height:.4f} 1 0",
-            )  # fmt: skip
+        for box, x, _, width, height in self.places(view.state["areas"]):
+            view.controls[box.name].layout = w.Layout(flex=f"{height:.4f} 1 0", **look)
+            widths[x] = width
         for column, width in zip(view.controls["map"].children, widths.values(), strict=True):
             column.layout = w.Layout(height="100%", overflow="hidden", flex=f"{width:.4f} 1 0")
 
