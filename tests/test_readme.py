@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from helpers.base import resources
-from helpers.course.exercises.core import find
+from helpers.course.exercises.core import exercises_by_lesson, find
 
 ROOT = Path(__file__).resolve().parents[1]
 README = (ROOT / "README.md").read_text(encoding="utf-8")
@@ -103,6 +103,24 @@ def test_the_weeks_of_the_course_name_every_lesson_and_say_which_are_to_come():
     tracks = {1: 4, 2: 8, 3: 6, 4: 7}
     all_of_them = {f"{track}.{n}" for track, last in tracks.items() for n in range(1, last + 1)}
     assert here | to_come == all_of_them and not here & to_come
+
+
+def test_each_outcome_names_lessons_that_teach_it_and_exercises_that_check_it():
+    table = re.search(
+        r"^\| You will be able to \| Lessons \|.*\n\|.*\n((?:\|.*\n)+)", README, re.M
+    )[1]
+    rows = [row.split(" | ") for row in table.splitlines()]
+    linked = [set(re.findall(r"\[(\S+)\]\((notebooks/\S+)\)", lessons)) for _, lessons, _ in rows]
+    here = {(one.number, one.path.relative_to(ROOT).as_posix()) for one in resources.lessons()}
+    assert set.union(*linked) == here
+    named = re.findall(r"(\d\.\d-\w) (\*?)", table)
+    exercises = {one.id: one for lesson in exercises_by_lesson().values() for one in lesson}
+    designs = {id for id, one in exercises.items() if one.kind == "design"}
+    assert {id for id, italics in named if italics} == designs
+    assert {id for id, _ in named} <= exercises.keys()
+    for (_, _, checks), lessons in zip(rows, linked, strict=True):
+        numbers = {number for number, _ in lessons}
+        assert {id[:3] for id, _ in re.findall(r"(\d\.\d-\w) (\*?)", checks)} <= numbers
 
 
 def test_the_badge_names_the_pythons_of_the_project():
