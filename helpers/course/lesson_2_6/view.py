@@ -24,13 +24,6 @@ class LineageWalk(Explorer):
     store : helpers.lineage.Store
     artifact : int, optional
         Where to begin; by default the last model, or the last artifact if there is no model.
-
-    Raises
-    ------
-    KeyError
-        If the store has no such artifact.
-    ValueError
-        If the store is empty.
     """
 
     def __init__(self, store: Store, artifact: int | None = None) -> None:
@@ -46,21 +39,7 @@ class LineageWalk(Explorer):
         self._labels = {int(id): f"{kind} {id}" for id, kind in artifacts["type"].items()}
 
     def graph(self, artifact: int, direction: str, steps: int) -> nx.DiGraph:
-        """Return what is within some steps of an artifact.
-
-        Parameters
-        ----------
-        artifact : int
-            Its id.
-        direction : str
-            One of ``DIRECTIONS``.
-        steps : int
-            Executions to go through.
-
-        Returns
-        -------
-        networkx.DiGraph
-        """
+        """Return what is within some executions of an artifact, in one of `DIRECTIONS`."""
         import networkx as nx
 
         upstream = direction == DIRECTIONS[0]
@@ -85,7 +64,7 @@ class LineageWalk(Explorer):
         return {
             "artifact": w.Dropdown(options=places, value=self.artifact, description="at", **look),
             "direction": w.ToggleButtons(options=DIRECTIONS, description="look at", **look),
-            "steps": w.SelectionSlider(options=STEPS, value=2, description="steps", **look),
+            "steps": w.SelectionSlider(options=STEPS, value=1, description="steps", **look),
             "onward": w.Dropdown(options=[_STAY], description="walk to", **look),
         }
 
