@@ -133,9 +133,9 @@ def _record(answer: Any) -> str | None:
             try:
                 made[name] = json.dumps(record)  # as it lies beside the model
             except (TypeError, ValueError) as error:
-                return f"{replies('2.6-f')['json']} {error}."
+                return f"{replies('2.6-d')['json']} {error}."
             if (made[name] == made["first"]) != (name in ("first", "moved")):
-                return replies("2.6-f")[name]
+                return replies("2.6-d")[name]
     return None
 
 
@@ -143,7 +143,7 @@ def _again(answer: Any) -> str | None:
     def fit(files: Any, parameters: Any, seed: Any) -> list:
         return ["a model", [Path(file).name for file in files], parameters, seed]
 
-    texts, about = replies("2.6-g"), "a record of two files, a folder of three, and a function fit."
+    texts, about = replies("2.6-e"), "a record of two files, a folder of three, and a function fit."
     for case, spoilt in {"fine": "", "edited": "2024-03.csv", "gone": "2024-05.csv"}.items():
         with tempfile.TemporaryDirectory() as work:
             files = _written(folder := Path(work, "x"), ONE, TWO, ONE)[:2]
@@ -187,7 +187,7 @@ def _holders(answer: Any) -> str | None:
         cases |= {"more": more, "statistics": {kinds[i] for i in lacks} == {"ExampleStatistics"}}
         cases |= {"lacks": lacks, "gone": found & DELETED}
         for case in (case for case, holds in cases.items() if holds):
-            return f"{replies('2.6-h')[case]} It was called with {about} It returned {dict(got)}."
+            return f"{replies('2.6-f')[case]} It was called with {about} It returned {dict(got)}."
     return None
 
 
@@ -206,10 +206,10 @@ def _plan(answer: Any) -> str | None:
     said = "; ".join(f"{name} {value:,.0f}" for name, value in found.items())
     short = [who for who, least in LIMITS.items() if found[f"{who}: answered, %"] < least]
     if short or found["euro a year"] > MOST:
-        reply = replies("2.6-i")[short[0] if short else "cost"]
+        reply = replies("2.6-g")[short[0] if short else "cost"]
         return f"{reply} In 200 other histories: {said}."
     return None
 
 
-JUDGES = {"2.6-a": _came_of, "2.6-b": _decided_by, "2.6-c": _two, "2.6-f": _record}
-JUDGES |= {"2.6-g": _again, "2.6-h": _holders, "2.6-i": _plan}
+JUDGES = {"2.6-a": _came_of, "2.6-b": _decided_by, "2.6-c": _two, "2.6-d": _record}
+JUDGES |= {"2.6-e": _again, "2.6-f": _holders, "2.6-g": _plan}
