@@ -17,12 +17,8 @@ LETTERS = {"supervisor": (4, 24), "partner": (2, 9), "erasure": (12, 48)}
 UNSEEN = 0.1  # share of the letters about a file that was edited, its size and date kept
 COSTS = {"planned fresh start": 300, "fresh start for a letter": 2_500, "erased by hand": 300}
 COSTS |= {"model trained again": 100}
-YEARLY = {
-    "rows": 15,
-    "models": 20,
-    "inputs": 600,
-    "content": 60,
-}  # euro; the first two a month kept
+# Euro a year: the first two for each month kept, the others in all.
+YEARLY = {"rows": 15, "models": 20, "inputs": 600, "content": 60}
 HARBOR = {"fingerprint": "size and date", "log": ["version"], "rows": 6, "models": 12, "fresh": 120}
 
 
