@@ -31,9 +31,8 @@ if __name__ == "__main__":
         sets = [answered(plan, range(1_000 * k, 1_000 * k + 200)) for k in range(5)]
         print(name)
         for what in sets[0]:
-            print(
-                f"  {what:26} {min(s[what] for s in sets):8,.0f} to {max(s[what] for s in sets):,.0f}"
-            )
+            values = [one[what] for one in sets]
+            print(f"  {what:26} {min(values):8,.0f} to {max(values):,.0f}")
     plans = [EVERYTHING | dict(zip(GRID, kept, strict=True)) for kept in product(*GRID.values())]
     good = [tuple(plan[key] for key in GRID) for plan in plans if passes(plan)]
     print(f"{len(good)} of {len(plans)} plans with both logged and content hashed pass: {good}")
