@@ -14,6 +14,7 @@ from contextlib import closing
 from functools import cache
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 from helpers.base import resources
 from helpers.course.exercises import calls
@@ -73,7 +74,8 @@ def _decided_by(answer: Any) -> str | None:
         given, right = as_number(got), model_of[row.model_version]
         if given == right and (got is None or right):
             continue
-        kind = "version" if given in model_of else "unknown" if right is None else "other"
+        kind = "none" if got is None else "version" if given in model_of else "other"
+        kind = "unknown" if right is None and kind == "other" else kind
         return f"{replies('2.6-b')[kind]} It was called with {about} It returned {got!r}."
     return None
 
@@ -110,56 +112,64 @@ def _written(folder: Path, *contents: str) -> list[Path]:
     return files[: len(contents)]
 
 
-ONE, TWO, SETTINGS = "income,defaulted\n900,0\n", "income,defaulted\n700,1\n", {"n_estimators": 40}
+ONE, TWO, SETTINGS = "900,0\n" * 20_000, "700,1\n" * 20_000, {"n_estimators": 40}
+EDITED = f"{ONE[:60_000]}800,0\n{ONE[60_006:]}"  # in the middle, at the same size
 
 
 def _record(answer: Any) -> str | None:
     with tempfile.TemporaryDirectory() as work:
         first, moved = (_written(Path(work, name), ONE, TWO) for name in ("x", "y"))
-        edited = _written(Path(work, "z"), ONE.replace(",0", ",1"), TWO)
+        edited = _written(Path(work, "z"), EDITED, TWO)
         os.utime(moved[0], (1_780_000_000, 1_780_000_000))
-        runs = {"first": (first, SETTINGS, 7), "moved": (moved, SETTINGS, 7)}
-        runs |= {"edited": (edited, SETTINGS, 7), "seed": (first, SETTINGS, 8)}
-        runs |= {"parameters": (first, {}, 7), "order": (first[::-1], SETTINGS, 7)}
-        made = {}
-        for name, arguments in runs.items():
-            record = run(answer, *arguments, about="two files, parameters and a seed.")
+        runs = [("process", first, SETTINGS, 7), ("moved", moved, SETTINGS, 7)]
+        runs += [("edited", edited, SETTINGS, 7), ("seed", first, SETTINGS, 8)]
+        runs += [("parameters", first, other, 7) for other in ({"n_estimators": 80}, {"trees": 40})]
+        made = []
+        for name, *given in [("", first, SETTINGS, 7), *runs, ("order", first[::-1], SETTINGS, 7)]:
+            # In each process of Python its own `hash` gives other numbers.
+            with mock.patch("builtins.hash", (lambda one: 6) if name == "process" else hash):
+                record = run(answer, *given, about="two files, parameters and a seed.")
             if not isinstance(record, Mapping):
                 return f"Expected that your function returns a dict; it returned {kind_of(record)}."
             try:
-                made[name] = json.dumps(record)  # as it lies beside the model
+                made.append(json.dumps(record))  # as it lies beside the model
             except (TypeError, ValueError) as error:
                 return f"{replies('2.6-d')['json']} {error}."
-            if (made[name] == made["first"]) != (name in ("first", "moved")):
+            if (made[-1] == made[0]) != (name in ("", "process", "moved")):
                 return replies("2.6-d")[name]
     return None
 
 
 def _again(answer: Any) -> str | None:
-    def fit(files: Any, parameters: Any, seed: Any) -> list:
-        return ["a model", [Path(file).name for file in files], parameters, seed]
+    def fit(files: Any, parameters: Any, seed: Any) -> str:
+        ran.append([[os.path.realpath(file) for file in files], parameters, seed])
+        return "the model"
 
-    texts, about = replies("2.6-e"), "a record of two files, a folder of three, and a function fit."
-    for case, spoilt in {"fine": "", "edited": "2024-03.csv", "gone": "2024-05.csv"}.items():
+    texts, one, other = replies("2.6-e"), "2024-03.csv", "2024-05.csv"
+    cases = {"fine": (), "edited": (one,), "gone": (other,), "both": (one, other), "recorded": ()}
+    for seed, (case, spoilt) in enumerate(cases.items(), 7):
+        ran, about = [], f"a record of two files with seed {seed}, a folder of three, and a `fit`."
         with tempfile.TemporaryDirectory() as work:
             files = _written(folder := Path(work, "x"), ONE, TWO, ONE)[:2]
             digests = {file.name: hashlib.sha256(file.read_bytes()).hexdigest() for file in files}
-            record = {"data": digests, "parameters": SETTINGS, "seed": 7}
-            if case == "edited":
+            record = {"data": digests, "parameters": {"n_estimators": 5 * seed}, "seed": seed}
+            if one in spoilt:
                 files[1].write_text(TWO.replace(",1", ",0"))
-            elif case == "gone":
+            if other in spoilt:
                 files[0].unlink()
+            right = [[os.path.realpath(file) for file in files], record["parameters"], seed]
             try:
                 got = run(answer, record, folder, fit, about=about)
             except ReplyError as failure:
                 error = failure.__cause__
-                named = [file.name for file in files if file.name in str(error)]
-                if isinstance(error, ValueError) and spoilt and named == [spoilt]:
+                named = {file.name for file in files if file.name in str(error)}
+                fits = isinstance(error, ValueError) and spoilt and named == set(spoilt)
+                if fits and not ran:
                     continue
-                return f"{texts[case]} {failure}"
-            if spoilt or got != fit(digests, SETTINGS, 7):
-                order = got == fit(sorted(digests), SETTINGS, 7)
-                return f"{texts['order' if order else case]} Yours returned {got!r}."
+                return texts["early"] if fits else f"{texts[case]} {failure}"
+            if spoilt or ran != [right] or got != "the model":
+                case = "order" if ran == [[sorted(right[0]), *right[1:]]] else case
+                return f"{texts[case]} `fit` got {ran}; yours returned {got!r}, called with {about}"
     return None
 
 
@@ -171,7 +181,9 @@ def _holders(answer: Any) -> str | None:
         about = f"a store, its log and {person!r}."
         got = run(answer, store, log, person, about=about)
         if not isinstance(got, Mapping) or set(got) != {"files", "artifacts", "log"}:
-            return f"Expected a dict with files, artifacts and log; it returned {kind_of(got)}."
+            return (
+                f"Expected a dict of exactly files, artifacts and log; it returned {kind_of(got)}."
+            )
         here = [f"/harbor/data/{person[:4]}{person[5:7]}"] if delivery else []
         came = {i for kind, i in store.impact(delivery) if kind == "artifact"} if delivery else ()
         rows = {i for i in came if kinds[i] in ("Examples", "ExampleStatistics")}
@@ -187,13 +199,13 @@ def _holders(answer: Any) -> str | None:
 def _plan(answer: Any) -> str | None:
     keys = ("fingerprint", "log", "rows", "models", "fresh")
     if not isinstance(answer, Mapping) or set(answer) != set(keys):
-        return f"Expected a dict with the keys {', '.join(keys)}; got {kind_of(answer)}."
+        return f"Expected a dict of exactly the keys {', '.join(keys)}; got {kind_of(answer)}."
     months = {key: as_number(answer[key]) for key in keys[2:]}
     for key, value in months.items():
         if value is None or not 1 <= value <= 120 or value != int(value):
             return f"{key} is {answer[key]!r}; expected whole months, from 1 to 120."
     as_names([answer["fingerprint"]], ("size and date", "content"), "fingerprints")
-    as_names(answer["log"], ("version", "inputs"), "what is logged")
+    as_names(answer["log"], ("version", "inputs"), "what is logged", more="Write a list.")
     plan = dict(answer) | {key: int(value) for key, value in months.items()}
     found = answered(plan, range(1_000, 1_200))
     said = "; ".join(f"{name} {value:,.0f}" for name, value in found.items())

@@ -65,8 +65,7 @@ def answered(plan: Mapping[str, Any], seeds: Iterable[int] = range(200)) -> dict
                 clean = (one for one in starts if about + WINDOW <= one <= month)
                 times["model trained again"] += fine * (min(clean, default=month + 1) - about)
             done[sender] += fine
-    years = len(seeds) * (LAST - FIRST) / 12
-    parts = {name: COSTS[name] * times[name] / years for name in COSTS}
+    parts = {name: COSTS[name] * times[name] * 12 / len(seeds) / (LAST - FIRST) for name in COSTS}
     kept = {"rows": plan["rows"], "models": plan["models"], "inputs": "inputs" in plan["log"]}
     kept["content"] = plan["fingerprint"] == "content"
     parts["storage"] = sum(YEARLY[name] * number for name, number in kept.items())
