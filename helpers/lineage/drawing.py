@@ -109,7 +109,7 @@ def draw(graph: nx.DiGraph, ax: Axes | None = None) -> Axes:
             zorder=4,  # after the boxes, whose positions are known once they are drawn
         )
         ax.add_patch(arrow)
-    ax.set(xlim=(min(xs) - 0.6, max(xs) + 0.6), ylim=(min(ys) - 0.7, max(ys) + 0.7))
+    ax.set(xlim=(min(xs) - 0.5, max(xs) + 0.5), ylim=(min(ys) - 0.45, max(ys) + 0.45))
     ax.axis("off")
     return ax
 
@@ -118,8 +118,8 @@ def size(graph: nx.DiGraph) -> tuple[float, float]:
     """Return width and height in inches at which a graph's labels can be read."""
     at, ways = layout(graph)
     xs, ys = zip(*at.values(), *(point for way in ways.values() for point in way), strict=True)
-    wide, high = max(xs) - min(xs) + 1.2, max(ys) - min(ys) + 1
-    return max(3.0, wide * _WIDTH), max(1.2, high * _HEIGHT + 0.3)
+    wide, high = max(xs) - min(xs) + 1, max(ys) - min(ys) + 0.9
+    return max(3.0, wide * _WIDTH), max(0.8, high * _HEIGHT)
 
 
 def layout(graph: nx.DiGraph) -> tuple[dict[Any, Point], dict[tuple, list[Point]]]:

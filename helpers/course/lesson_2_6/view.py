@@ -2,14 +2,11 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from helpers.course.views import Explorer, View, subplots
 from helpers.lineage import Store, draw
 from helpers.lineage.drawing import size
-
-if TYPE_CHECKING:
-    import networkx as nx
 
 DIRECTIONS = ("what it comes from", "what came of it")
 STEPS = (1, 2, 3, 4)
@@ -24,53 +21,27 @@ class LineageWalk(Explorer):
     store : helpers.lineage.Store
     artifact : int, optional
         Where to begin; by default the last model, or the last artifact if there is no model.
-
-    Raises
-    ------
-    KeyError
-        If the store has no such artifact.
-    ValueError
-        If the store is empty.
     """
 
     def __init__(self, store: Store, artifact: int | None = None) -> None:
         artifacts = store.artifacts
         if artifacts.empty:
             raise ValueError(f"{store} holds nothing to walk in: run a pipeline first")
-        if artifact is None:
-            models = artifacts.index[artifacts["type"] == "Model"]
-            artifact = int(models[-1] if len(models) else artifacts.index[-1])
-        store.lineage(artifact)  # raises if there is no such artifact
+        models_last = [*artifacts.index, *artifacts.index[artifacts["type"] == "Model"]]
+        self.artifact = int(models_last[-1]) if artifact is None else artifact
+        store.lineage(self.artifact)  # raises if there is no such artifact
         self.store = store
-        self.artifact = artifact
         self._labels = {int(id): f"{kind} {id}" for id, kind in artifacts["type"].items()}
 
-    def graph(self, artifact: int, direction: str, steps: int) -> nx.DiGraph:
-        """Return what is within some steps of an artifact.
-
-        Parameters
-        ----------
-        artifact : int
-            Its id.
-        direction : str
-            One of ``DIRECTIONS``.
-        steps : int
-            Executions to go through.
-
-        Returns
-        -------
-        networkx.DiGraph
-        """
+    def graph(self, artifact: int, direction: str, steps: int) -> Any:
+        """Return a graph of what is within some steps of an artifact, in one of `DIRECTIONS`."""
         import networkx as nx
 
         upstream = direction == DIRECTIONS[0]
         whole = (self.store.lineage if upstream else self.store.impact)(artifact)
-        seen = nx.ego_graph(
-            whole.reverse() if upstream else whole, ("artifact", artifact), radius=2 * steps
-        )
-        part = whole.subgraph(seen).copy()
-        part.graph["focus"] = ("artifact", artifact)
-        return part
+        focus = ("artifact", artifact)
+        seen = nx.ego_graph(whole.reverse() if upstream else whole, focus, radius=2 * steps)
+        return whole.subgraph(seen).copy()
 
     def nearest(self, artifact: int, direction: str) -> list[int]:
         """Return the ids of the artifacts that are one step away."""
@@ -85,7 +56,7 @@ class LineageWalk(Explorer):
         return {
             "artifact": w.Dropdown(options=places, value=self.artifact, description="at", **look),
             "direction": w.ToggleButtons(options=DIRECTIONS, description="look at", **look),
-            "steps": w.SelectionSlider(options=STEPS, value=2, description="steps", **look),
+            "steps": w.SelectionSlider(options=STEPS, value=1, description="steps", **look),
             "onward": w.Dropdown(options=[_STAY], description="walk to", **look),
         }
 
@@ -105,8 +76,7 @@ class LineageWalk(Explorer):
         return f"{text}{direction[0].upper()}{direction[1:]}: {names}; through {', '.join(runs)}."
 
     def plot(self, artifact: int, direction: str, steps: int, ax: Any = None) -> Any:
-        graph = self.graph(artifact, direction, steps)
-        return draw(graph, subplots(ax, size(graph)))
+        return draw(graph := self.graph(artifact, direction, steps), subplots(ax, size(graph)))
 
     def connect(self, view: View) -> None:
         def walk(change: dict[str, Any]) -> None:
