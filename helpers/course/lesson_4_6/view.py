@@ -6,7 +6,7 @@ from functools import cache
 from typing import Any
 
 from helpers.base import style
-from helpers.course.lesson_4_6.rules import minutes
+from helpers.course.rules import minutes
 from helpers.course.lesson_4_6.year import Year, pages, score
 from helpers.course.views import Explorer, subplots
 

@@ -10,7 +10,7 @@ import numpy as np
 import pandas as pd
 
 from helpers import world
-from helpers.course.lesson_4_6.rules import firing
+from helpers.course.rules import firing
 from helpers.course.linear import NUMBERS, TEXTS, linear
 
 HOUR = pd.Timedelta(hours=1)
