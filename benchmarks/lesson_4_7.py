@@ -111,6 +111,6 @@ def learning() -> None:
 
 
 if __name__ == "__main__":
+    capabilities("--write" in sys.argv)
     policies()
     learning()
-    capabilities("--write" in sys.argv)

@@ -28,7 +28,7 @@ groups:
     rules:
       - {alert: Errors, expr: credit_errors_ratio > 0.01}
       - {alert: Mix, expr: credit_mix_z > 5}
-      - {alert: Grants, expr: credit_grants_shift > 0.08}
+      - {alert: Grants, expr: credit_grants_z > 4}
 """
 SOURCES = list(world.SIGNS)[:3]  # the fourth repeats the first
 FILES = ["monthly income", "missing history", "term as text", "impossible age", "sent twice",
@@ -304,9 +304,10 @@ class _Run:
         mean, sd = m.norm
         z = np.abs(week[:, 2:] / week[:, :1] - mean) / sd
         z /= np.sqrt(1 / week[:, :1] + 1 / len(m.base))
-        shift = np.abs(week[:, 1] / week[:, 0] - m.expected)
+        usual = m.expected
+        shift = np.abs(week[:, 1] / week[:, 0] - usual) / np.sqrt(usual * (1 - usual) / week[:, 0])
         gauges = {"credit_errors_ratio": failing, "credit_mix_z": z.max(1),
-                  "credit_grants_shift": np.where(week[:, 0] < 300, 0, shift)}  # fmt: skip
+                  "credit_grants_z": shift}
         table = pd.DataFrame(gauges, DATES)
         return firing(ALERTS, table), table.to_numpy(), z.argmax(1)
 
