@@ -89,7 +89,7 @@ def policies() -> None:
 def capabilities(write: bool) -> None:
     """Print what each set of capabilities is worth when it is missing; write the record."""
     sets = chain.from_iterable(combinations(CAPABILITIES, k) for k in range(6))
-    rows = {cut: 0.0 for cut in sets}
+    rows = dict.fromkeys(sets, 0.0)
     for seed in WORLDS:
         for cut in rows:
             rows[cut] += run_year(Team(cut), seed, 1_000).total / len(WORLDS)

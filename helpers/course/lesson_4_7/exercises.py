@@ -65,7 +65,7 @@ def _policy(answer: Any) -> str | None:
     policy = answer if isinstance(answer, type) else type(answer)
     if not issubclass(policy, Policy):
         return f"Expected a subclass of Policy, or an object of one, got {kind_of(answer)}."
-    say, better, lines = replies("4.7-c"), [], []
+    say, better, lines = replies("4.7-d"), [], []
     for seed in WORLDS:
         year = run(lambda seed=seed: run_year(answer, seed, 500), seconds=20, about=f"world {seed}")
         nothing = _nothing(seed)
@@ -86,7 +86,7 @@ def _policy(answer: Any) -> str | None:
 def _held(answer: Any) -> str | None:
     import numpy as np
 
-    say, rng = replies("4.7-d"), np.random.default_rng(47)
+    say, rng = replies("4.7-c"), np.random.default_rng(47)
     for key, days, n in (("plain", 3, 200), ("days", 1, 50), ("none", 0, 50), ("none", 2, 0)):
         profit = rng.normal(400, 900, n)
         about = f"profit of {n} applications, days={days}"
@@ -131,11 +131,11 @@ def _budget(answer: Any) -> str | None:
 
 
 def _postmortem(answer: Any) -> str | None:
-    from helpers.course.lesson_4_7.postmortem import faults
     from helpers.course.lesson_4_7.policy import Calm
+    from helpers.course.lesson_4_7.postmortem import faults
     from helpers.course.lesson_4_7.year import run_year
 
-    say = replies("4.7-f")
+    say = replies("4.7-g")
     if not isinstance(answer, dict):
         return f"Expected a dict with the six keys, got {kind_of(answer)}."
     try:
@@ -148,7 +148,7 @@ def _postmortem(answer: Any) -> str | None:
 def _cut(answer: Any) -> str | None:
     import numpy as np
 
-    say, rng = replies("4.7-g"), np.random.default_rng(3)
+    say, rng = replies("4.7-f"), np.random.default_rng(3)
     for trial in range(6):
         names = ["gate", "alarms", "parity", "canary", "brake"]
         worth = dict(zip(names, rng.uniform(1, 5, 5).round(2), strict=True))
@@ -174,5 +174,5 @@ def _cut(answer: Any) -> str | None:
     return None
 
 
-JUDGES = {"4.7-a": _line, "4.7-b": _diagnose, "4.7-c": _policy, "4.7-d": _held,
-          "4.7-e": _budget, "4.7-f": _postmortem, "4.7-g": _cut}  # fmt: skip
+JUDGES = {"4.7-a": _line, "4.7-b": _diagnose, "4.7-d": _policy, "4.7-c": _held,
+          "4.7-e": _budget, "4.7-g": _postmortem, "4.7-f": _cut}  # fmt: skip

@@ -46,7 +46,14 @@ def faults(document: dict[str, Any], year: Any, incident: str) -> tuple[str, str
             return "kinds", str(one["kind"])
         if pd.Timestamp(one["due"]) <= ended:
             return "due", str(one["due"])
-        if str(one["owner"]).lower().strip() in ("all", "everybody", "everyone", "team", "we", "tbd"):
+        if str(one["owner"]).lower().strip() in (
+            "all",
+            "everybody",
+            "everyone",
+            "team",
+            "we",
+            "tbd",
+        ):
             return "owner", str(one["owner"])
     if not {"detect", "prevent"} <= {one["kind"] for one in actions}:
         return "both", ", ".join(one["kind"] for one in actions)

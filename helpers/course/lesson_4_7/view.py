@@ -30,8 +30,14 @@ class YearExplorer(Explorer):
         return {
             "policy": w.Dropdown(options=names, description="policy", style=look),
             "other": w.Dropdown(options=names, value=names[-1], description="beside", style=look),
-            "day": w.SelectionSlider(options=options, value=116, description="day", style=look,
-                                     continuous_update=False, layout={"width": "95%"}),  # fmt: skip
+            "day": w.SelectionSlider(
+                options=options,
+                value=116,
+                description="day",
+                style=look,
+                continuous_update=False,
+                layout={"width": "95%"},
+            ),
             "reveal": w.Checkbox(value=False, description="reveal the causes", style=look),
         }
 
@@ -52,7 +58,7 @@ class YearExplorer(Explorer):
         return text
 
     def plot(self, ax: Any = None, **state: Any) -> Any:
-        ax = subplots(ax, (7.6, 4.2))
+        ax = subplots(ax, (7.6, 4.8))
         names = dict.fromkeys([state["policy"], state["other"]])
         for k, name in enumerate(names):
             year, colour = self.years[name], (style.BLUE, style.ORANGE)[k]
@@ -66,9 +72,9 @@ class YearExplorer(Explorer):
         if state["reveal"]:
             causes = self.years[state["policy"]].causes.drop(index="wrong join", errors="ignore")
             for k, (name, one) in enumerate(causes.iterrows()):
-                y = low - 14 * (k + 1)
+                y = low - 24 * (k + 1)
                 ax.plot([one["start"], one["ended"]], [y, y], color=style.GREY, lw=3)
-                ax.text(one["start"], y + 2, name, fontsize=9)
+                ax.text(one["start"], y + 4, name, fontsize=9)
             low = y - 10
         ax.set(ylim=(low, 40), ylabel="earned minus best possible\n(1,000 euro a day)",
                title="A day's loss; marks are actions")  # fmt: skip

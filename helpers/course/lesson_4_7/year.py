@@ -15,8 +15,15 @@ from helpers import world
 from helpers.course.lesson_4_7.policy import Alarm, Canary, File, Month, Plan, ask
 from helpers.course.linear import NUMBERS, TEXTS, linear
 from helpers.course.rules import firing
-from helpers.rollout.analysis import Analysis, Batch, Disagreement, ErrorRate, Evidence
-from helpers.rollout.analysis import Sample, ScoreShift
+from helpers.rollout.analysis import (
+    Analysis,
+    Batch,
+    Disagreement,
+    ErrorRate,
+    Evidence,
+    Sample,
+    ScoreShift,
+)
 
 DATES = pd.date_range("2026-01-01", "2026-12-31")
 DAYS, A_YEAR = len(DATES), 120_000
@@ -306,8 +313,11 @@ class _Run:
         z /= np.sqrt(1 / week[:, :1] + 1 / len(m.base))
         usual = m.expected
         shift = np.abs(week[:, 1] / week[:, 0] - usual) / np.sqrt(usual * (1 - usual) / week[:, 0])
-        gauges = {"credit_errors_ratio": failing, "credit_mix_z": z.max(1),
-                  "credit_grants_z": shift}
+        gauges = {
+            "credit_errors_ratio": failing,
+            "credit_mix_z": z.max(1),
+            "credit_grants_z": shift,
+        }
         table = pd.DataFrame(gauges, DATES)
         return firing(ALERTS, table), table.to_numpy(), z.argmax(1)
 
@@ -365,7 +375,11 @@ class _Run:
     def canary(self, day: int) -> None:
         """Add a day's requests to the evidence, and show it."""
         m, trial = self.made, self.trial
-        pair = (trial["name"], self.server) if trial["what"] == "model" else (self.model, trial["name"])
+        pair = (
+            (trial["name"], self.server)
+            if trial["what"] == "model"
+            else (self.model, trial["name"])
+        )
         _, _, risk, failing, _ = self.state(*pair)
         _, _, stable, base, _ = self.state(self.model, self.server)
         rows = slice(m.edges[day], m.edges[day + 1])
@@ -376,11 +390,13 @@ class _Run:
         new = Sample(rng.random(few.sum()) < failing[day], score=risk[rows][few])
         trial["evidence"].add(Batch(old, new, np.column_stack([stable[rows], risk[rows]])))
         golden = slice(0, 400)
-        differ = (risk[golden] < m.limit[golden]) != (m.chance(pair[0], "clean")[golden] < m.limit[golden])
+        differ = (risk[golden] < m.limit[golden]) != (
+            m.chance(pair[0], "clean")[golden] < m.limit[golden]
+        )
         shown = Canary(DATES[day], trial["what"], day - trial["since"] + 1, int(differ.sum()),
                        trial["evidence"].guilty())  # fmt: skip
         text = f"{trial['what']} {trial['name']}, day {shown.days}, parity {shown.parity}"
-        answer = self.ask(day, "on_canary", shown, text + (f", {shown.guilty}" or ""))
+        answer = self.ask(day, "on_canary", shown, text + (f", {shown.guilty}"))
         if answer == "promote":
             if trial["what"] == "model":
                 self.before, self.model = self.model, trial["name"]
@@ -389,7 +405,7 @@ class _Run:
             self.promoted, self.trial = day, {}
         elif answer == "roll back" or shown.days >= 7:
             self.pay(day, "rework", -REWORK)
-            self.trial = {}
+            self.ends[trial["name"]], self.trial = day + 1, {}
         else:
             gain = self.state(*pair)[0], self.state(self.model, self.server)[0]
             self.pay(day, "canaries", CANARY * np.subtract(*(self.sum(x, day) for x in gain)))
@@ -409,7 +425,9 @@ class _Run:
         acting, m = self.acting(day, FILES), self.made
         values = m.reports["came" if acting else "clean"][day]
         shown = File(DATES[day], int(m.rows[day, 0]), *map(float, values))
-        odd = [f"{n} {v:.1%}" for n, v in zip(list(File.__annotations__)[2:], values, strict=True) if v]
+        odd = [
+            f"{n} {v:.1%}" for n, v in zip(list(File.__annotations__)[2:], values, strict=True) if v
+        ]
         if self.ask(day, "on_file", shown, ", ".join(odd) or "as usual") == "accept":
             return False
         self.pay(day, "pages and checks", -PAGE)
@@ -431,12 +449,12 @@ class _Run:
                 self.page(day, name)
             elif answer == "roll back":
                 self.pay(day, "rework", -REWORK)
-                self.undo()
+                self.undo(day)
 
-    def undo(self) -> None:
+    def undo(self, day: int) -> None:
         """Go back to the server's first code, or to the model before."""
         if self.server:
-            self.server = ""
+            self.ends[self.server], self.server = day, ""
         else:
             self.model = self.before
 
@@ -451,7 +469,7 @@ class _Run:
         joins = m.calendar.get("wrong join", (0, 0, ()))[2]
         wrong = self.model != "2024" and int(self.model[5:]) in joins
         if (self.server in SERVER and alarm != "Mix") or (wrong and alarm == "Grants"):
-            self.undo()
+            self.undo(day)
         elif not acting:
             self.false.append(day)
 

@@ -1,0 +1,117 @@
+"""Lesson 4.7: the year's ledger, its hooks, the postmortem's reader and the view."""
+
+import numpy as np
+import pandas as pd
+import pytest
+from views import controls, picture, words
+
+from helpers.course.exercises.core import find
+from helpers.course.lesson_4_7.generations import generations
+from helpers.course.lesson_4_7.policy import Calm, Hectic, Plan, Policy, PolicyError
+from helpers.course.lesson_4_7.postmortem import faults
+from helpers.course.lesson_4_7.view import YearExplorer
+from helpers.course.lesson_4_7.year import DATES, LINES, made, run_year
+
+SEED, SMALL = 2026, 500
+
+
+@pytest.fixture(scope="module")
+def years():
+    return {one.__name__: run_year(one, SEED, SMALL) for one in (Policy, Hectic, Calm)}
+
+
+def test_the_lines_add_up_to_what_the_granted_earn(years):
+    """The total of doing nothing, from applications and decisions, without any ledger."""
+    year, here = years["Policy"], made(SEED, SMALL)
+    assert year.ledger["total"] == pytest.approx(year.ledger.drop("total").sum())
+    risk = here.chance("2024", "came").copy()
+    start = here.calendar["utilization in percent"][0]
+    late = here.day >= start
+    risk[late] = here.chance("2024", "skewed")[late]
+    earned = here.scale * here.daily(((risk < here.limit) & ~here.unreadable) * here.worth)
+    before = (DATES[here.calendar["time-out"][0]] > DATES) & (year.days["slow leak"] == 0)
+    got = year.days.sum(axis=1).to_numpy()
+    assert got[before] == pytest.approx(earned[before])
+    assert year.days[LINES].sum().sum() == pytest.approx(year.total)
+
+
+def test_nobody_earns_more_than_the_best_possible(years):
+    best = {round(year.ledger["best possible"]) for year in years.values()}
+    assert len(best) == 1
+    assert all(year.total < min(best) for year in years.values())
+    assert not years["Policy"].log["answer"].isin(["page", "quarantine"]).any()
+
+
+def test_a_year_is_the_same_again_and_a_policys_memory_starts_afresh(years):
+    class Counting(Policy):
+        def __init__(self):
+            self.n = 0
+
+        def on_file(self, file):
+            self.n += 1
+            return "quarantine" if self.n == 3 else "accept"
+
+    policy = Counting()
+    first, second = (run_year(policy, SEED, SMALL) for _ in range(2))
+    assert first.total == second.total and policy.n == 0
+    held = first.days["quarantine"]
+    assert (held != 0).sum() == 1 and held.iloc[2] < 0
+    assert first.ledger["pages and checks"] == -400
+
+
+def test_exploring_costs_what_the_refused_lose_and_braking_all_grants_nothing():
+    class Both(Policy):
+        def on_month(self, month):
+            return Plan(brake=10.0, explore=0.5)
+
+    year = run_year(Both, SEED, SMALL)
+    assert year.ledger["exploration"] < 0
+    assert year.total - year.ledger["exploration"] < run_year(Policy, SEED, SMALL).total
+
+
+@pytest.mark.parametrize(
+    ("hook", "answer", "text"),
+    [
+        ("on_file", "hold", "on_file returned 'hold'; allowed are 'accept', 'quarantine'"),
+        ("on_canary", None, "on_canary returned None"),
+        ("on_alarm", ["page"], "on_alarm returned"),
+        ("on_month", 1.3, "expected a Plan"),
+        ("on_month", Plan(brake=0), "brake is 0"),
+        ("on_month", Plan(explore="1 %"), "explore is '1 %'"),
+    ],
+)
+def test_a_wrong_answer_names_the_hook_and_what_is_allowed(hook, answer, text):
+    policy = type("Wrong", (Calm,), {hook: lambda self, shown: answer})
+    if hook == "on_alarm":  # one must ring
+        policy.on_file = Policy.on_file
+    with pytest.raises(PolicyError, match=text):
+        run_year(policy, SEED, SMALL)
+
+
+def test_random_grants_are_paid_for_and_all_outcomes_help_in_the_recession():
+    own, all_known = generations(1, 0, a_month=500), generations(1, None, a_month=500)
+    assert own["price"].eq(0).all()
+    assert generations(1, 0.05, a_month=500)["price"].gt(0).all()
+    assert all_known.loc[2028, "earned"] > own.loc[2028, "earned"]
+
+
+def test_the_postmortem_of_the_solution_passes_and_of_another_incident_not():
+    year, own = run_year(Calm, SEED), {}
+    exec(find("4.7-g").solution, own)
+    assert faults(own["answer"], year, "slow leak") is None
+    assert faults(own["answer"], year, "late payments zero")[0] == "dates"
+
+
+def test_each_control_changes_words_or_picture(years):
+    view = YearExplorer(years).view()
+    assert "has missed" in words(view).value
+    for label, value in (("policy", "Hectic"), ("beside", "Policy"), ("day", 200),
+                         ("reveal the causes", True)):  # fmt: skip
+        before = picture(view).value, words(view).value
+        controls(view)[label].value = value
+        assert picture(view).value != before[0]
+        assert words(view).value != before[1]
+    assert "campaign" in words(view).value
+    assert isinstance(years["Calm"].causes["start"].iloc[0], pd.Timestamp) and np.isfinite(
+        years["Calm"].total
+    )
