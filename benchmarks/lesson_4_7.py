@@ -79,7 +79,9 @@ def policies() -> None:
         made.cache_clear()
     table = pd.DataFrame(ledgers)
     print(table.T.groupby(level=0).mean().T.round(2).to_string())
-    total = table.loc["total"].unstack(level=0).assign(best=table.loc["best possible", "Calm"])
+    total = table.loc["total"].rename_axis(["policy", "world"]).reset_index()
+    total = total.pivot_table("total", "world", "policy")
+    total["best"] = table.loc["best possible", "Calm"]
     print(total.round(1).to_string())
     share = total.sub(total["Policy"], axis=0).div(total["best"], axis=0)
     print((share > 0.15).sum().to_dict(), "worlds with 15 % of the best possible more than nothing")
@@ -106,8 +108,9 @@ def learning() -> None:
              "1 % weighted": (0.01, True), "5 %": (0.05, False)}  # fmt: skip
     for seed in range(1, 9):
         found = {name: generations(seed, *kind, 2_000) for name, kind in kinds.items()}
-        print(seed, pd.DataFrame({name: one["earned"] for name, one in found.items()}).assign(
-            price=found["1 %"]["price"], best=found["all"]["best"]).round(0).T.to_string())  # fmt: skip
+        earned = pd.DataFrame({name: one["earned"] for name, one in found.items()})
+        earned["price"], earned["best"] = found["1 %"]["price"], found["all"]["best"]
+        print(seed, earned.round(0).T.to_string())
 
 
 if __name__ == "__main__":

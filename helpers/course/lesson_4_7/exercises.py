@@ -79,7 +79,8 @@ def _policy(answer: Any) -> str | None:
     key = next((key for key, bad in (
         ("skew", mean["utilization in percent"] < -0.03), ("slow", mean["quarantine"] < -0.02),
         ("models", mean["new models"] < -0.004), ("explore", mean["exploration"] < -0.02),
-        ("harsh", mean["brake"] < -0.01), ("brake", mean["brake"] < 0.01)) if bad), "close")  # fmt: skip
+        ("harsh", mean["brake"] < -0.01), ("brake", mean["brake"] < 0.01),
+    ) if bad), "close")  # fmt: skip
     return f"Clearly better in {sum(better)} of {len(better)} worlds so far. {say[key]}"
 
 

@@ -1,4 +1,4 @@
-"""Read a postmortem, as a program in CI might: is it complete, true and without blame?"""
+"""Read a postmortem, as a program in CI might: complete, true, and without blame."""
 
 from __future__ import annotations
 
@@ -9,8 +9,9 @@ import pandas as pd
 
 KEYS = ("timeline", "detection", "impact_euro", "cause", "actions", "lesson")
 BLAME = re.compile(r"\b(he|she|his|her|forgot|careless\w*|to blame|stupid\w*|should have|"
-                   r"human error|negligen\w*|incompeten\w*|mr|mrs|ms)\b", re.IGNORECASE)  # fmt: skip
+                   r"human error|negligen\w*|incompeten\w*|mrs?)\b", re.IGNORECASE)  # fmt: skip
 ACTION = ("what", "owner", "due", "kind")
+NOBODY = ("all", "everybody", "everyone", "team", "the team", "we", "tbd")
 KINDS = ("detect", "prevent", "mitigate")
 
 
@@ -46,14 +47,7 @@ def faults(document: dict[str, Any], year: Any, incident: str) -> tuple[str, str
             return "kinds", str(one["kind"])
         if pd.Timestamp(one["due"]) <= ended:
             return "due", str(one["due"])
-        if str(one["owner"]).lower().strip() in (
-            "all",
-            "everybody",
-            "everyone",
-            "team",
-            "we",
-            "tbd",
-        ):
+        if str(one["owner"]).lower().strip() in NOBODY:
             return "owner", str(one["owner"])
     if not {"detect", "prevent"} <= {one["kind"] for one in actions}:
         return "both", ", ".join(one["kind"] for one in actions)

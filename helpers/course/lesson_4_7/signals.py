@@ -48,7 +48,8 @@ def signals(kind: str, seed: int, n: int = 4_000) -> dict[str, float]:
     z = z.abs() / np.sqrt(1 / n + 1 / len(base))
     signs = world.early_signs(made.assign(defaulted=bad.astype(int)), seed=seed)
     found = {"unreadable": unreadable.mean(), "mix_z": z.max(), "late_z": z["late_payments"],
-             "parity": (right != granted)[~unreadable].mean(), "grants": granted.mean() - usual}  # fmt: skip
+             "parity": (right != granted)[~unreadable].mean(),
+             "grants": granted.mean() - usual}  # fmt: skip
     for short, name in (("arrears", 0), ("alert", 1), ("adviser", 2)):
         name = list(world.SIGNS)[name]
         hit, false = world.SIGNS[name]

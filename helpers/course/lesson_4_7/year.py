@@ -76,11 +76,6 @@ class Year:
         """Euro earned."""
         return float(self.days.to_numpy().sum())
 
-    @property
-    def share(self) -> float:
-        """Share of the best possible that was earned."""
-        return self.total / float(self.days["best possible"].sum())
-
     def __repr__(self) -> str:
         asked = self.log["answer"].value_counts()
         acts = ", ".join(f"{asked.get(k, 0)} x {k}" for k in ("quarantine", "page", "roll back"))
@@ -127,7 +122,6 @@ class _Made:
         self.expected = (self.chance("2024", "clean") < self.limit).mean()
 
     def within(self, name: str, end: int | None = None) -> np.ndarray:
-        """Return the rows of an incident, which may have been ended."""
         start, last, _ = self.calendar.get(name, (DAYS, DAYS, None))
         return (self.day >= start) & (self.day < (last if end is None else min(end, last)))
 
@@ -186,15 +180,12 @@ class _Made:
 
     @property
     def rows(self) -> np.ndarray:
-        """Return how many rows each day has, as a column."""
         return np.diff(self.edges)[:, None]
 
     def daily(self, values: np.ndarray) -> np.ndarray:
-        """Return the sums of rows by day; no day is empty."""
         return np.add.reduceat(np.asarray(values, float), self.edges[:-1], axis=0)
 
     def chance(self, model: str, key: str) -> np.ndarray:
-        """Return the risks that a model states."""
         if (model, key) not in self._cache:
             fitted = self.models[model]
             odds = self.x[key] @ fitted.coef_[0] + fitted.intercept_[0]
@@ -202,11 +193,9 @@ class _Made:
         return self._cache[model, key]
 
     def labelled(self, month: int) -> np.ndarray:
-        """Return which loans of 2025 have an outcome on the first of a month."""
         return self.pool_granted & (self.pool_month < month)
 
     def retrained(self, month: int) -> str:
-        """Return the name of the model that is made of all outcomes on the first of a month."""
         name, known = f"2026-{month:02}", self.labelled(month)
         if name not in self.models:
             x = np.concatenate([self.base, self.pool_x[known]])
@@ -263,7 +252,6 @@ class _Run:
         self._known: dict[Any, Any] = {}
 
     def state(self, model: str, server: str, faults: bool = True) -> tuple:
-        """Return lines by day, who is granted, at what risk, and requests that fail, for a state."""
         key = (model, server, faults, self.brake, tuple(self.ends.items()))
         if key not in self._known:
             self._known[key] = self._compute(model, server, faults)
@@ -322,7 +310,6 @@ class _Run:
         return firing(ALERTS, table), table.to_numpy(), z.argmax(1)
 
     def ask(self, day: int, hook: str, shown: Any, text: str) -> Any:
-        """Return a hook's answer, and note it."""
         answer = ask(self.policy, hook, shown)
         if answer not in ("accept", "ignore", "hold", Plan()):
             self.log.append((DATES[day], hook, text, answer if isinstance(answer, str) else
@@ -331,11 +318,9 @@ class _Run:
         return answer
 
     def pay(self, day: int, line: str, euro: float) -> None:
-        """Add euro to a line of the ledger."""
         self.table[day, LINES.index(line)] += euro
 
     def run(self) -> None:
-        """Let the year pass."""
         for day, date in enumerate(DATES):
             if date.day == 1:
                 self.month(day, date)
@@ -349,16 +334,16 @@ class _Run:
             self.close(day, held)
 
     def month(self, day: int, date: pd.Timestamp) -> None:
-        """Show what is known on the first of a month."""
         m, names = self.made, [f"2026-{k:02}" for k in range(1, date.month - 4)]
-        excess, promised = [], []
-        for k, _ in enumerate(names):
+        rates = np.array([world.SIGNS[name] for name in SOURCES])
+        excess, promised = np.zeros((len(names), len(SOURCES))), np.zeros(len(names))
+        for k in range(len(names)):
             rows = (DATES.month.to_numpy()[m.day] == k + 1) & self.granted
-            risk, hits = self.promised[rows], [world.SIGNS[name] for name in SOURCES]
-            excess.append([m.signs[rows, j].mean() - (false + (hit - false) * risk).mean()
-                           for j, (hit, false) in enumerate(hits)] if rows.any() else [0.0] * 3)  # fmt: skip
-            promised.append(risk.mean() if rows.any() else 0.0)
-        signs = pd.DataFrame(excess, names, SOURCES, dtype=float)
+            if rows.any():
+                promised[k] = self.promised[rows].mean()
+                expected = rates[:, 1] + (rates[:, 0] - rates[:, 1]) * promised[k]
+                excess[k] = m.signs[rows].mean(0) - expected
+        signs = pd.DataFrame(excess, names, SOURCES)
         labels = int(m.labelled(date.month).sum())
         month = Month(date, labels, signs, pd.Series(promised, names, dtype=float))
         plan = self.ask(day, "on_month", month, f"{labels:,} labels, signs of {len(names)} months")
@@ -367,13 +352,11 @@ class _Run:
             self.begin(day, "model", m.retrained(date.month))
 
     def begin(self, day: int, what: str, name: str) -> None:
-        """Give a canary 5 % of the traffic; one that is on its way is replaced."""
         metrics = (ErrorRate(), ScoreShift(), Disagreement())
         self.trial = {"what": what, "name": name, "since": day,
                       "evidence": Evidence(Analysis(metrics))}  # fmt: skip
 
     def canary(self, day: int) -> None:
-        """Add a day's requests to the evidence, and show it."""
         m, trial = self.made, self.trial
         pair = (
             (trial["name"], self.server)
@@ -411,17 +394,14 @@ class _Run:
             self.pay(day, "canaries", CANARY * np.subtract(*(self.sum(x, day) for x in gain)))
 
     def sum(self, lines: dict, day: int) -> float:
-        """Return what a day earns, without exploration."""
         return sum(values[day] for name, values in lines.items() if name != "exploration")
 
     def acting(self, day: int, names: list[str]) -> list[str]:
-        """Return which of some incidents act on a day."""
         spans = ((name, self.made.calendar.get(name, (DAYS, DAYS, None))) for name in names)
         return [name for name, (start, end, _) in spans
                 if start <= day < min(end, self.ends.get(name, DAYS))]  # fmt: skip
 
     def file(self, day: int) -> bool:
-        """Show the day's file, and return whether it is held."""
         acting, m = self.acting(day, FILES), self.made
         values = m.reports["came" if acting else "clean"][day]
         shown = File(DATES[day], int(m.rows[day, 0]), *map(float, values))
@@ -435,10 +415,9 @@ class _Run:
         return True
 
     def alarms(self, day: int) -> None:
-        """Show the alerts that fire."""
         fires, values, column = self.state(self.model, self.server)[4]
         for k, name in enumerate(fires.columns):
-            if not fires.iat[day, k] or day < self.silent.get(name, 0):
+            if not fires.to_numpy()[day, k] or day < self.silent.get(name, 0):
                 continue
             moved = self.made.names[column[day]] if name == "Mix" else ""
             shown = Alarm(DATES[day], name, float(values[day, k]), moved, day - self.promoted)
@@ -452,14 +431,12 @@ class _Run:
                 self.undo(day)
 
     def undo(self, day: int) -> None:
-        """Go back to the server's first code, or to the model before."""
         if self.server:
             self.ends[self.server], self.server = day, ""
         else:
             self.model = self.before
 
     def page(self, day: int, alarm: str) -> None:
-        """Let somebody look for the cause; false pages of the last month make them slower."""
         self.pay(day, "pages and checks", -PAGE)
         m, late = self.made, 1 + sum(day - one < 30 for one in self.false)
         harmful = [name for name in FILES if name not in HARMLESS]
@@ -474,7 +451,6 @@ class _Run:
             self.false.append(day)
 
     def close(self, day: int, held: bool) -> None:
-        """Write the day into the ledger."""
         m = self.made
         lines, granted, risk, _, _ = self.state(self.model, self.server, not held)
         for name, values in lines.items():
