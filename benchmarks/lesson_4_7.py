@@ -1,26 +1,135 @@
 """The surprises of lesson 4.7 over twenty worlds: ``python -m benchmarks.lesson_4_7 [--write]``.
 
-``--write`` makes the record of all sets of capabilities, which the lesson ships.
+``--write`` makes the records that the lesson ships: what the year is worth without each set of
+capabilities, and what the monitors show in months in which one thing happens.
 """
 
 from __future__ import annotations
 
 import sys
 from dataclasses import replace
+from functools import lru_cache
 from itertools import chain, combinations
 from pathlib import Path
+from typing import Any
 
+import numpy as np
 import pandas as pd
+from sklearn.base import clone
 
 from helpers import world
+from helpers.base.stats import auc
 from helpers.course.lesson_4_7 import policy as given
-from helpers.course.lesson_4_7.generations import generations
 from helpers.course.lesson_4_7.policy import Alarm, Calm, Canary, File, Month, Plan
 from helpers.course.lesson_4_7.year import made, run_year
+from helpers.course.linear import NUMBERS, linear
 
 WORLDS = range(1, 21)
 CAPABILITIES = ("gate", "alarms", "parity", "canary", "brake")
 RECORD = Path(given.__file__).with_name("capabilities.csv")
+MONTHS = RECORD.with_name("months.csv")
+
+
+YEARS, RECESSION = range(2025, 2032), (2027, 2028)
+
+
+@lru_cache(1)
+def _years(seed: int, a_month: int) -> tuple:
+    """Return the first model, and for each year features, chances, outcomes and money."""
+    lender = world.World(seed)
+    base = lender.applications(("2024-01", "2024-12"), a_month)
+    first = linear(base)
+    years = {2024: (first[0].transform(base), base["defaulted"].to_numpy(), None, None)}
+    for year in YEARS:
+        made = lender.applications((f"{year}-01", f"{year}-12"), a_month)
+        odds = lender.log_odds(made)
+        if year in RECESSION:
+            odds = odds + 0.8 * sum(world.recession_terms(made).values())
+        chance = 1 / (1 + np.exp(-odds))
+        rng = np.random.default_rng([seed, year])
+        bad = (rng.random(len(made)) < chance).astype(int)
+        gain, loss = (world.profit(made, np.full(len(made), risk)) for risk in (0.0, 1.0))
+        worth = gain - (gain - loss) * chance
+        years[year] = (first[0].transform(made), bad, gain / (gain - loss), worth)
+    return first[-1], years
+
+
+def generations(seed: int, share: float | None, weighted: bool = True,
+                a_month: int = 2_000) -> pd.DataFrame:  # fmt: skip
+    """Return what each year's model earns; it learns from the grants of the two years before.
+
+    ``share`` of the refused are granted at random; None: the outcomes of all are known. If
+    ``weighted``, each random grant counts 1 / share times.
+    """
+    first, years = _years(seed, a_month)
+    rng, rows = np.random.default_rng([seed, 7]), {}
+    data = {2023: None, 2024: (*years[2024][:2], np.ones(len(years[2024][1])))}
+    for year in YEARS:
+        known = [data[k] for k in (year - 3, year - 2) if data.get(k)] or [data[2024]]
+        x, bad, weight = (np.concatenate(part) for part in zip(*known, strict=True))
+        model = clone(first).fit(x, bad, sample_weight=weight)
+        x, bad, limit, worth = years[year]
+        risk = model.predict_proba(x)[:, 1]
+        granted = risk < limit
+        extra = ~granted & (rng.random(len(bad)) < (share or 0))
+        rows[year] = {"AUC": auc(bad, risk)[0][0], "earned": (worth * granted).mean(),
+                      "price": -(worth * extra).mean(), "granted": granted.mean(),
+                      "best": np.maximum(worth, 0).mean()}  # fmt: skip
+        seen = granted | extra | (share is None)
+        heavy = np.where(extra & weighted, 1 / (share or 1), 1.0)
+        data[year] = (x[seen], bad[seen], heavy[seen])
+    return pd.DataFrame.from_dict(rows, orient="index")
+
+
+KINDS = ("calm", "term as text", "late payments zero", "skew", "campaign", "recession", "strike")
+
+
+@lru_cache(1)
+def _model(seed: int) -> tuple[Any, Any]:
+    base = world.World(seed).applications(("2024-01", "2024-12"), 500)
+    return linear(base), base
+
+
+def signals(kind: str, seed: int, n: int = 4_000) -> dict[str, float]:
+    """Return what is seen of a month in which one of KINDS happens.
+
+    ``unreadable``: share of the files' rows; ``mix_z``: how many standard errors the feature that
+    moved most is off in the files; ``late_z``: the same of late payments; ``parity``: share of
+    decisions that the server makes otherwise than the notebook; ``grants``: change of the share
+    granted; ``arrears``, ``alert``, ``adviser``: warnings in 100 loans granted, minus the promised.
+    """
+    model, base = _model(seed)
+    made = world.World(seed + 500).applications("2026-08", n)
+    if kind == "campaign":
+        made = world.incidents[kind].apply(made, seed=seed)
+    odds = world.World().log_odds(made)
+    if kind == "recession":
+        odds = odds + 0.8 * sum(world.recession_terms(made).values())
+    came, chance = made.copy(), np.random.default_rng(seed).random((2, n))
+    bad = chance[0] < 1 / (1 + np.exp(-odds))
+    if kind == "late payments zero":
+        came["late_payments"] = 0
+    unreadable = (chance[1] < 0.3) & (kind == "term as text")
+    asked = world.incidents["utilization in percent"].apply(came) if kind == "skew" else came
+    notebook, risk = (model.predict_proba(frame)[:, 1] for frame in (came, asked))
+    right, granted = (world.profit(made, one) > 0 for one in (notebook, risk))
+    granted &= ~unreadable
+    usual = (world.profit(base, model.predict_proba(base)[:, 1]) > 0).mean()
+    z = (came[NUMBERS].mean() - base[NUMBERS].mean()) / base[NUMBERS].std()
+    z = z.abs() / np.sqrt(1 / n + 1 / len(base))
+    signs = world.early_signs(made.assign(defaulted=bad.astype(int)), seed=seed)
+    found = {"unreadable": unreadable.mean(), "mix_z": z.max(), "late_z": z["late_payments"],
+             "parity": (right != granted)[~unreadable].mean(),
+             "grants": granted.mean() - usual}  # fmt: skip
+    for short, name in (("arrears", 0), ("alert", 1), ("adviser", 2)):
+        name = list(world.SIGNS)[name]
+        hit, false = world.SIGNS[name]
+        warns = signs[name].to_numpy()
+        if kind == "strike" and short == "arrears":
+            warns = np.maximum(warns, chance[1] < 0.08)
+        excess = (warns - false - (hit - false) * risk)[granted]
+        found[short] = 100 * excess.mean() if granted.any() else 0.0
+    return {name: round(float(value), 3) for name, value in found.items()}
 
 
 class Team(Calm):
@@ -102,12 +211,18 @@ def capabilities(write: bool) -> None:
         table.rename_axis("without").to_csv(RECORD, lineterminator="\n")
 
 
+def months() -> None:
+    """Write what the monitors show of each kind of month in 24 worlds."""
+    rows = [{"world": k, "kind": kind} | signals(kind, k) for k in range(1, 25) for kind in KINDS]
+    pd.DataFrame(rows).to_csv(MONTHS, index=False, lineterminator="\n")
+
+
 def learning() -> None:
     """Print what learning from grants costs, in euro an application, and random grants' worth."""
     kinds = {"all": (None, True), "granted": (0, True), "1 %": (0.01, False),
              "1 % weighted": (0.01, True), "5 %": (0.05, False)}  # fmt: skip
     for seed in range(1, 9):
-        found = {name: generations(seed, *kind, 2_000) for name, kind in kinds.items()}
+        found = {name: generations(seed, *kind) for name, kind in kinds.items()}
         earned = pd.DataFrame({name: one["earned"] for name, one in found.items()})
         earned["price"], earned["best"] = found["1 %"]["price"], found["all"]["best"]
         print(seed, earned.round(0).T.to_string())
@@ -115,5 +230,7 @@ def learning() -> None:
 
 if __name__ == "__main__":
     capabilities("--write" in sys.argv)
+    if "--write" in sys.argv:
+        months()
     policies()
     learning()

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 from numbers import Real
-from typing import Any
+from typing import Any, Literal, get_args, get_type_hints
 
 import pandas as pd
 
@@ -66,19 +66,18 @@ class Plan:
     brake: float = 1.0
     explore: float = 0.0
 
-
-class PolicyError(ValueError):
-    """A hook has answered something that it cannot answer."""
+    def __str__(self) -> str:
+        return f"retrain {self.retrain}, brake {self.brake:.2f}, explore {self.explore:g}"
 
 
 class Policy:
     """Answers for a year. A subclass overrides hooks; these do nothing."""
 
-    def on_file(self, file: File) -> str:
+    def on_file(self, file: File) -> Literal["accept", "quarantine"]:
         """Return "accept" or "quarantine"."""
         return "accept"
 
-    def on_alarm(self, alarm: Alarm) -> str:
+    def on_alarm(self, alarm: Alarm) -> Literal["ignore", "page", "roll back"]:
         """Return "ignore", "page" or "roll back"."""
         return "ignore"
 
@@ -86,32 +85,28 @@ class Policy:
         """Return a Plan."""
         return Plan()
 
-    def on_canary(self, canary: Canary) -> str:
+    def on_canary(self, canary: Canary) -> Literal["promote", "hold", "roll back"]:
         """Return "promote", "hold" or "roll back"."""
         return "promote"
 
 
-ANSWERS = {
-    "on_file": ("accept", "quarantine"),
-    "on_alarm": ("ignore", "page", "roll back"),
-    "on_canary": ("promote", "hold", "roll back"),
+HOOKS = {
+    hook: get_type_hints(one)["return"] for hook, one in vars(Policy).items() if hook[:3] == "on_"
 }
 
 
 def ask(policy: Any, hook: str, shown: Any) -> Any:
-    """Return a hook's answer; raise a PolicyError if it is not one."""
-    answer = getattr(policy, hook)(shown)
-    if hook != "on_month":
-        if not isinstance(answer, str) or answer not in ANSWERS[hook]:
-            allowed = ", ".join(map(repr, ANSWERS[hook]))
-            raise PolicyError(f"{hook} returned {answer!r}; allowed are {allowed}")
-        return answer
-    if not isinstance(answer, Plan):
-        raise PolicyError(f"on_month returned {answer!r}; expected a Plan, such as Plan()")
+    """Return a hook's answer; raise a ValueError if it is not one."""
+    answer, words = getattr(policy, hook)(shown), get_args(HOOKS[hook])
+    if words and not (isinstance(answer, str) and answer in words):
+        allowed = ", ".join(map(repr, words))
+        raise ValueError(f"{hook} returned {answer!r}; allowed are {allowed}")
+    if not words and not isinstance(answer, Plan):
+        raise ValueError(f"{hook} returned {answer!r}; expected a Plan, such as Plan()")
     for name, low, high in (("brake", 0.2, 10), ("explore", 0, 1)):
-        value = getattr(answer, name)
+        value = getattr(answer, name, low)
         if not isinstance(value, Real) or not low <= value <= high:
-            raise PolicyError(f"on_month: {name} is {value!r}; allowed is {low} to {high}")
+            raise ValueError(f"{hook}: {name} is {value!r}; allowed is {low} to {high}")
     return answer
 
 

@@ -2,9 +2,14 @@
 
 from __future__ import annotations
 
+import tomllib
+from collections import Counter
 from copy import deepcopy
 from dataclasses import dataclass
-from functools import lru_cache
+from functools import cache, lru_cache, partial
+from itertools import pairwise
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -15,45 +20,28 @@ from helpers import world
 from helpers.course.lesson_4_7.policy import Alarm, Canary, File, Month, Plan, ask
 from helpers.course.linear import NUMBERS, TEXTS, linear
 from helpers.course.rules import firing
-from helpers.rollout.analysis import (
-    Analysis,
-    Batch,
-    Disagreement,
-    ErrorRate,
-    Evidence,
-    Sample,
-    ScoreShift,
-)
+from helpers.rollout import Analysis, Batch, Disagreement, ErrorRate, Evidence, Sample, ScoreShift
 
 DATES = pd.date_range("2026-01-01", "2026-12-31")
-DAYS, A_YEAR = len(DATES), 120_000
+DAYS, A_YEAR, GOLDEN = len(DATES), 120_000, slice(0, 400)
 PAGE, REWORK, CANARY = 400, 5_000, 0.05
 DELAY = 1 - 0.95**3  # of the customers of a held file, 5 % walk away on each of three days
-ALERTS = """
-groups:
-  - name: credit
-    rules:
-      - {alert: Errors, expr: credit_errors_ratio > 0.01}
-      - {alert: Mix, expr: credit_mix_z > 5}
-      - {alert: Grants, expr: credit_grants_z > 4}
-"""
+ROOM = Path(__file__).parent
+ALERTS = (ROOM / "alerts.yml").read_text(encoding="utf-8")
 SOURCES = list(world.SIGNS)[:3]  # the fourth repeats the first
+FALSE = {"channel": "broker", "employment": "salaried", "late_payments": 0, "utilization": 0.1,
+         "years_employed": 9.0}  # fmt: skip
+OTHERS = tomllib.loads((ROOM / "incidents.toml").read_text(encoding="utf-8"))
+CAUSES = {name: known.cause for name, known in world.incidents.items()} | OTHERS["causes"]
+WORLD = ["best possible", "limits of the model", "recession", "fraud ring"]
 FILES = ["monthly income", "missing history", "term as text", "impossible age", "sent twice",
          "new purpose", "late payments zero"]  # fmt: skip
-HARMLESS = ("sent twice", "new purpose", "campaign", "strike", "wrong join")
-CAUSES = {
-    "late payments zero": "A bureau's new interface sends 0 where it has not looked.",
-    "fraud ring": "A broker's clients have splendid papers, all of them false.",
-    "slow leak": "The server loses memory; more requests fail from day to day.",
-    "time-out": "A release asks the bureau again, and gives up too early.",
-    "strike": "At the bank's strike instalments are late, and are paid in the end.",
-    "wrong join": "The month's extract for training has other people's outcomes.",
-}
-LISTED = list(world.incidents)  # what the team has a runbook for
-WORLD = ["best possible", "limits of the model", "recession", "fraud ring"]
-OWN = ["new models", "brake", "exploration", "canaries", "quarantine", "pages and checks", "rework"]
+HARMFUL = [name for name in FILES if name not in ("sent twice", "new purpose")]
 SERVER = ["utilization in percent", "time-out", "slow leak"]
+OWN = ["new models", "brake", "exploration", "canaries", "quarantine", "pages and checks", "rework"]
 LINES = [*WORLD, *FILES, *SERVER, *OWN]
+FOUND = {"Errors": ["slow leak"], "Mix": [*HARMFUL, "fraud ring"], "Grants": HARMFUL}  # by a page
+Spans, NEVER = dict[str, range], range(0)
 
 
 @dataclass(frozen=True, eq=False)
@@ -68,165 +56,146 @@ class Year:
     @property
     def ledger(self) -> pd.Series:
         """Euro of each line; they add up to the last one, `total`."""
-        sums = self.days.sum()
-        return pd.concat([sums, pd.Series({"total": sums.sum()})]).rename("euro")
+        return pd.concat([self.days.sum(), pd.Series({"total": self.total})]).rename("euro")
 
     @property
     def total(self) -> float:
         """Euro earned."""
         return float(self.days.to_numpy().sum())
 
+    def facts(self, incident: str) -> tuple[list[pd.Timestamp], float]:
+        """Return when an incident began, first made an alarm page, and ended, and its euro."""
+        start, ended = self.causes.loc[incident, ["start", "ended"]]
+        pages = self.log[self.log["answer"].eq("page") & self.log["shown"].str.startswith("Errors")]
+        first = pages.loc[pages["day"].between(start, ended), "day"].min()
+        return [start, first, ended], -float(self.ledger[incident])
+
     def __repr__(self) -> str:
         asked = self.log["answer"].value_counts()
         acts = ", ".join(f"{asked.get(k, 0)} x {k}" for k in ("quarantine", "page", "roll back"))
-        return (f"<Year of world {self.seed}: {self.total / 1e6:.1f} of "
-                f"{self.days['best possible'].sum() / 1e6:.1f} million euro; {acts}>")  # fmt: skip
+        possible = self.days["best possible"].sum() / 1e6
+        earned = f"{self.total / 1e6:.1f} of {possible:.1f} million euro"
+        return f"<Year of world {self.seed}: {earned}; {acts}>"
+
+
+def _calendar(rng: np.random.Generator) -> tuple[Spans, float, list[int]]:
+    """Draw on which days what happens, how strong a recession is, and the months of wrong joins."""
+    spans, joins = {}, []
+    for k, name in enumerate(rng.permutation(FILES)[:4].tolist()):
+        start = 12 + 85 * k + int(rng.integers(25))
+        spans[name] = range(start, start + int(rng.integers(25, 55)))
+    for name, (chance, first, last, length) in OTHERS["drawn"].items():
+        start = int(rng.integers(first, last))
+        if rng.random() < chance:
+            spans[name] = range(start, start + length)
+    start, strength = int(rng.integers(45, 130)), rng.uniform(0.4, 0.9)
+    if rng.random() < 0.7:
+        spans["recession"] = range(start, DAYS)
+    for k, name in enumerate(rng.permutation([*SERVER[:2], "", ""]).tolist()):
+        spans[name or f"good release {k}"] = range(40 + 80 * k + int(rng.integers(30)), DAYS)
+    if rng.random() < 0.8:
+        spans["wrong join"] = range(DAYS)
+        joins = rng.choice(np.arange(2, 12), 2, replace=False).tolist()
+    return spans, strength, joins
 
 
 class _Made:
     """What no policy can change in a world: who applies, what arrives, what happens when."""
 
     def __init__(self, seed: int, a_month: int) -> None:
-        rng = np.random.default_rng([seed, 47])
-        lender = world.World(seed)
+        rng, lender = np.random.default_rng([seed, 47]), world.World(seed)
         base = lender.applications(("2024-01", "2024-12"), 500)
-        first = linear(base)
-        self.names = [name.split("__")[-1] for name in first[0].get_feature_names_out()]
-        self.base, self.outcome = first[0].transform(base), base["defaulted"].to_numpy()
-        self.norm = self.base.mean(0), self.base.std(0) + 1e-9
-        self.pool = lender.applications(("2025-01", "2025-12"), a_month // 2)
-        self.pool_x = first[0].transform(self.pool)
-        self.pool_month = self.pool["applied_at"].dt.month.to_numpy()
-        risk = first[-1].predict_proba(self.pool_x)[:, 1]
-        self.pool_granted = world.profit(self.pool, risk) > 0
-        self.models, self._cache = {"2024": first[-1]}, {}
+        prepare, first = linear(base).named_steps.values()
+        self.names = [name.split("__")[-1] for name in prepare.get_feature_names_out()]
+        self.models, self.chance = {"2024": first}, cache(self._chance)
+        self.base = prepare.transform(base), base["defaulted"].to_numpy()
+        pool = lender.applications(("2025-01", "2025-12"), a_month // 2)
+        self.pool = prepare.transform(pool), pool["defaulted"].to_numpy()
+        granted = world.profit(pool, first.predict_proba(self.pool[0])[:, 1]) > 0
+        self.known_in = pool["applied_at"].dt.month.where(granted, 99).to_numpy()
+
+        self.calendar, strength, self.joins = _calendar(rng)
         made = lender.applications(("2026-01", "2026-12"), a_month)
-        self.calendar = _calendar(rng)
-        day = (made["applied_at"].dt.normalize() - DATES[0]).dt.days.to_numpy()
-        self.day = day
-        made = self._people(made, rng)
-        self.edges = np.searchsorted(day, np.arange(DAYS + 1))
-        self.scale = A_YEAR / len(made)
+        self.day = (made["applied_at"] - DATES[0]).dt.days.to_numpy()
+        self.edges, self.scale = np.searchsorted(self.day, range(DAYS + 1)), A_YEAR / len(made)
+        self.rows = np.diff(self.edges)
+        made, self.fraud = self._people(made, rng)
+        odds = world.World().log_odds(made)
+        worse = strength * self.within("recession") * sum(world.recession_terms(made).values())
+        calm, risk = (np.where(self.fraud, 0.7, 1 / (1 + np.exp(-x))) for x in (odds, odds + worse))
         gain, loss = (world.profit(made, np.full(len(made), risk)) for risk in (0.0, 1.0))
         self.limit = gain / (gain - loss)
-        self.worth = gain - (gain - loss) * self.risk
-        self.calm = gain - (gain - loss) * self.calm_risk
-        bad = rng.random(len(made)) < self.risk
-        signs = world.early_signs(made.assign(defaulted=bad.astype(int)), seed=seed)
-        self.signs = signs[SOURCES].to_numpy(float, copy=True)
-        if "strike" in self.calendar:
-            within = self.within("strike")
-            self.signs[within, 0] = np.maximum(self.signs[within, 0],
-                                               rng.random(within.sum()) < 0.08)  # fmt: skip
-        self._arrivals(made, base, first[0], seed)
+        self.calm, self.worth = (gain - (gain - loss) * one for one in (calm, risk))
+
+        bad = (rng.random(len(made)) < risk).astype(int)
+        signs = np.array(world.early_signs(made.assign(defaulted=bad), seed=seed)[SOURCES], float)
+        late = self.within("strike")
+        signs[late, 0] = np.maximum(signs[late, 0], rng.random(late.sum()) < 0.08)
+        self.signs = pd.DataFrame(signs, columns=SOURCES)
+        self.month = made["applied_at"].dt.strftime("%Y-%m").to_numpy()
+
+        came, again = self._files(made, seed)
+        skewed = world.incidents["utilization in percent"].apply(came)
+        frames = {"clean": made, "came": came, "skewed": skewed}
+        self.x = {key: prepare.transform(frame) for key, frame in frames.items()}
+        shares = {key: _shares(frames[key], base) for key in ("clean", "came")}
+        shares["came"][:, [0, 4]] = np.c_[self.unreadable, again]
+        self.sums = {key: self.daily(np.c_[one, self.x[key]]) for key, one in shares.items()}
         self.expected = (self.chance("2024", "clean") < self.limit).mean()
 
-    def within(self, name: str, end: int | None = None) -> np.ndarray:
-        start, last, _ = self.calendar.get(name, (DAYS, DAYS, None))
-        return (self.day >= start) & (self.day < (last if end is None else min(end, last)))
+    def within(self, name: str, spans: Spans | None = None) -> np.ndarray:
+        span = (self.calendar if spans is None else spans).get(name, NEVER)
+        return (self.day >= span.start) & (self.day < span.stop)
 
-    def _people(self, made: pd.DataFrame, rng: Any) -> pd.DataFrame:
+    def _people(self, made: pd.DataFrame, rng: np.random.Generator) -> tuple:
         rows = self.within("campaign")
         if rows.any():
-            part = made[rows].reset_index(drop=True)
-            part = world.incidents["campaign"].apply(part, seed=int(rng.integers(99)))
+            part, seed = made[rows].reset_index(drop=True), int(rng.integers(99))
+            part = world.incidents["campaign"].apply(part, seed=seed)
             made.loc[rows] = part.set_axis(made.index[rows])
-        self.fraud = self.within("fraud ring") & (rng.random(len(made)) < 0.04)
-        false = {"channel": "broker", "employment": "salaried", "late_payments": 0,
-                 "utilization": 0.1, "years_employed": 9.0}  # fmt: skip
-        for name, value in false.items():
-            made.loc[self.fraud, name] = value
-        made.loc[self.fraud, "income"] = made.loc[self.fraud, "income"].clip(lower=60_000)
-        odds = world.World().log_odds(made)
-        self.calm_risk = np.where(self.fraud, 0.7, 1 / (1 + np.exp(-odds)))
-        rows = self.within("recession") & ~self.fraud
-        strength = self.calendar["recession"][2] if rows.any() else 0
-        odds = odds + strength * rows * sum(world.recession_terms(made).values())
-        self.risk = np.where(self.fraud, 0.7, 1 / (1 + np.exp(-odds)))
-        return made
+        fraud = self.within("fraud ring") & (rng.random(len(made)) < 0.04)
+        false = FALSE | {"income": made["income"].clip(lower=60_000)}
+        return made.assign(**{k: made[k].mask(fraud, value) for k, value in false.items()}), fraud
 
-    def _arrivals(self, made: pd.DataFrame, base: pd.DataFrame, prepare: Any, seed: int) -> None:
-        came, self.unreadable = made.copy(), np.zeros(len(made), bool)
-        shares = {"clean": self._shares(made, base)}
-        repeated = np.zeros(len(made), bool)
-        for name in FILES:
+    def _files(self, made: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
+        came, (self.unreadable, again) = made.copy(), np.zeros((2, len(made)), bool)
+        for name in filter(self.calendar.get, FILES):
             rows = self.within(name)
-            if not rows.any():
-                continue
             if name == "sent twice":
-                repeated[rows] = np.random.default_rng(seed).random(rows.sum()) < 0.05
+                again[rows] = np.random.default_rng(seed).random(rows.sum()) < 0.05
             elif name == "late payments zero":
                 came.loc[rows, "late_payments"] = 0
             else:
                 part = world.incidents[name].apply(made[rows], seed=seed)
-                if name == "term as text":
-                    self.unreadable[rows] = part["term_months"].map(type).eq(str).to_numpy()
-                else:
+                self.unreadable[rows] = part["term_months"].map(type).eq(str)
+                if name != "term as text":
                     came.loc[rows] = part.astype(made.dtypes)
-        shares["came"] = self._shares(came, base)
-        shares["came"][:, 0], shares["came"][:, 4] = self.unreadable, repeated
-        self.reports = {key: self.daily(value) / self.rows for key, value in shares.items()}
-        skewed = world.incidents["utilization in percent"].apply(came)
-        self.x = {"clean": prepare.transform(made), "came": prepare.transform(came),
-                  "skewed": prepare.transform(skewed)}  # fmt: skip
-        self.sums = {key: self.daily(self.x[key]) for key in ("clean", "came")}
-
-    def _shares(self, frame: pd.DataFrame, base: pd.DataFrame) -> np.ndarray:
-        low, high = base[NUMBERS].min(), base[NUMBERS].max()
-        outside = (frame[NUMBERS].lt(low) | frame[NUMBERS].gt(high)).any(axis=1)
-        unknown = np.any([~frame[name].isin(base[name].unique()) for name in TEXTS], axis=0)
-        empty, missing = np.zeros(len(frame)), frame["credit_history_years"].isna()
-        return np.column_stack([empty, outside, missing, unknown, empty])
-
-    @property
-    def rows(self) -> np.ndarray:
-        return np.diff(self.edges)[:, None]
+        return came, again
 
     def daily(self, values: np.ndarray) -> np.ndarray:
         return np.add.reduceat(np.asarray(values, float), self.edges[:-1], axis=0)
 
-    def chance(self, model: str, key: str) -> np.ndarray:
-        if (model, key) not in self._cache:
-            fitted = self.models[model]
-            odds = self.x[key] @ fitted.coef_[0] + fitted.intercept_[0]
-            self._cache[model, key] = 1 / (1 + np.exp(-odds))
-        return self._cache[model, key]
-
-    def labelled(self, month: int) -> np.ndarray:
-        return self.pool_granted & (self.pool_month < month)
+    def _chance(self, model: str, key: str) -> np.ndarray:
+        return self.models[model].predict_proba(self.x[key])[:, 1]
 
     def retrained(self, month: int) -> str:
-        name, known = f"2026-{month:02}", self.labelled(month)
+        name, known = f"2026-{month:02}", self.known_in < month
         if name not in self.models:
-            x = np.concatenate([self.base, self.pool_x[known]])
-            y = np.concatenate([self.outcome, self.pool["defaulted"].to_numpy()[known]])
-            if month in self.calendar.get("wrong join", (0, 0, ()))[2]:
+            (x, y), (more, their) = self.base, self.pool
+            x, y = np.concatenate([x, more[known]]), np.concatenate([y, their[known]])
+            if month in self.joins:
                 y = np.random.default_rng(month).permutation(y)
             self.models[name] = clone(self.models["2024"]).fit(x, y)
         return name
 
 
-def _calendar(rng: np.random.Generator) -> dict[str, tuple[int, int, Any]]:
-    """Draw what happens: start and end (if nobody acts) in days, and a size."""
-    rows: dict[str, tuple] = {}
-    for k, name in enumerate(rng.permutation(FILES)[:4]):
-        start = 12 + 85 * k + int(rng.integers(25))
-        rows[str(name)] = (start, start + int(rng.integers(25, 55)), None)
-    for name, chance, first, last, length in (("campaign", 0.7, 60, 250, 45),
-            ("fraud ring", 0.7, 30, 300, 40), ("slow leak", 0.8, 20, 320, 40),
-            ("strike", 0.6, 40, 200, 30)):  # fmt: skip
-        start = int(rng.integers(first, last))
-        if rng.random() < chance:
-            rows[name] = (start, start + length, None)
-    start, strength = int(rng.integers(45, 130)), rng.uniform(0.4, 0.9)
-    if rng.random() < 0.7:
-        rows["recession"] = (start, DAYS, strength)
-    for k, name in enumerate(rng.permutation(["utilization in percent", "time-out", "", ""])):
-        day = 40 + 80 * k + int(rng.integers(30))
-        rows[str(name) or f"good release {k}"] = (day, DAYS, None)
-    if rng.random() < 0.8:
-        rows["wrong join"] = (0, DAYS, set(rng.choice(np.arange(2, 12), 2, replace=False).tolist()))
-    return rows
+def _shares(frame: pd.DataFrame, base: pd.DataFrame) -> np.ndarray:
+    """Return for each row what a File counts; whether it is text or repeated is not known here."""
+    low, high = base[NUMBERS].min(), base[NUMBERS].max()
+    outside = (frame[NUMBERS].lt(low) | frame[NUMBERS].gt(high)).any(axis=1)
+    unknown = np.any([~frame[name].isin(base[name].unique()) for name in TEXTS], axis=0)
+    empty = np.zeros(len(frame))
+    return np.c_[empty, outside, frame["credit_history_years"].isna(), unknown, empty]
 
 
 @lru_cache(24)
@@ -235,263 +204,224 @@ def made(seed: int, a_month: int = 2_000) -> _Made:
     return _Made(seed, a_month)
 
 
+class _Outcome:
+    """What the year would be with one model, server and brake, if incidents last for `spans`."""
+
+    def __init__(self, m: _Made, model: str, server: str, brake: float, *spans: tuple) -> None:
+        def grants(risk: np.ndarray, brake: float = 1.0) -> np.ndarray:
+            return (brake * risk < m.limit) & there
+
+        spans = dict(spans)
+        there = ~m.fraud | m.within("fraud ring", spans)
+        bad = {name: m.within(name, spans) for name in FILES}
+        faulty, clean = np.any(list(bad.values()), axis=0), m.chance(model, "clean")
+        readable = ~(m.unreadable & bad["term as text"])
+        self.risk = np.where(faulty, m.chance(model, "came"), clean)
+        came = grants(self.risk, brake) & readable
+        if server == SERVER[0]:
+            self.risk = m.chance(model, "skewed")
+        self.granted = grants(self.risk, brake) & readable
+
+        first, top = grants(m.chance("2024", "clean")), np.maximum(m.worth, 0)
+        calm, real = first * m.calm - np.maximum(m.calm, 0), first * m.worth - top
+        lines = {"best possible": top, "limits of the model": calm * ~m.fraud,
+                 "recession": (real - calm) * ~m.fraud, "fraud ring": real * m.fraud,
+                 "exploration": m.worth * (there & readable & ~self.granted)}  # fmt: skip
+        now = grants(clean, brake)
+        steps = {"": first, "new models": grants(clean), "brake": now}
+        for name, rows in bad.items():
+            steps[name] = now = np.where(rows, came, now)
+        steps[SERVER[0]] = self.granted
+        for (_, old), (name, new) in pairwise(steps.items()):
+            lines[name] = (new * 1.0 - old) * m.worth
+        self.lines = {name: m.scale * m.daily(values) for name, values in lines.items()}
+
+        leak, final = np.zeros(DAYS), m.scale * m.daily(self.granted * m.worth)
+        since = spans.get("slow leak", NEVER)
+        leak[since] = 0.004 * np.arange(len(since))
+        out = 0.04 * (server == "time-out")
+        self.lines |= {"slow leak": -leak * final, "time-out": -out * (1 - leak) * final}
+        self.failing = leak + out
+        self._alarms(m, faulty)
+
+    def _alarms(self, m: _Made, faulty: np.ndarray) -> None:
+        files = np.where(m.daily(faulty)[:, None] > 0, m.sums["came"], m.sums["clean"])
+        week = np.c_[m.daily(self.granted), m.rows, files[:, 5:]].cumsum(axis=0)
+        week[7:] -= week[:-7].copy()
+        (granted, rows), x, base = week[:, :2].T, week[:, 2:], m.base[0]
+        z = np.abs(x / rows[:, None] - base.mean(0)) / (base.std(0) + 1e-9)
+        z /= np.sqrt(1 / rows + 1 / len(base))[:, None]
+        error = np.sqrt(m.expected * (1 - m.expected) / rows)
+        self.gauges = pd.DataFrame({
+            "credit_errors_ratio": self.failing,
+            "credit_mix_z": z.max(axis=1),
+            "credit_grants_z": np.abs(granted / rows - m.expected) / error,
+        }, DATES)  # fmt: skip
+        self.fires, self.moved = firing(ALERTS, self.gauges), z.argmax(axis=1)
+
+    def earned(self, day: int) -> float:
+        return sum(euro[day] for name, euro in self.lines.items() if name != "exploration")
+
+
 class _Run:
     """A policy at work. Everything is computed for the whole year whenever a policy acts."""
 
     def __init__(self, policy: Any, made: _Made) -> None:
-        self.policy, self.made = policy, made
+        self.policy, self.made, self.spans = policy, made, dict(made.calendar)
         self.model, self.before, self.server, self.promoted = "2024", "2024", "", -30
-        self.brake, self.explore, self.ends = 1.0, 0.0, {}
-        self.trial: dict[str, Any] = {}
-        self.false: list[int] = []  # days of pages that found nothing
-        self.silent: dict[str, int] = {}
-        self.log: list[tuple] = []
-        self.granted = np.zeros(len(made.day), bool)
-        self.promised = np.zeros(len(made.day))
-        self.table = np.zeros((DAYS, len(LINES)))
-        self._known: dict[Any, Any] = {}
+        self.plan, self.trial = Plan(), None
+        self.false, self.silent = [], Counter()  # pages that found nothing; alarms, until when
+        self.log, self.book = [], []  # the book: euro, a row a day
+        self.granted, self.promised = np.zeros(len(made.day), bool), np.zeros(len(made.day))
+        self.known = cache(partial(_Outcome, made))
 
-    def state(self, model: str, server: str, faults: bool = True) -> tuple:
-        key = (model, server, faults, self.brake, tuple(self.ends.items()))
-        if key not in self._known:
-            self._known[key] = self._compute(model, server, faults)
-        return self._known[key]
-
-    def _compute(self, model: str, server: str, faults: bool) -> tuple:
-        m, limit = self.made, self.made.limit
-        there = ~m.fraud | m.within("fraud ring", self.ends.get("fraud ring"))
-        bad = {name: m.within(name, self.ends.get(name)) & faults for name in FILES}
-        faulty = np.any(list(bad.values()), axis=0)
-        first, new = ((m.chance(name, "clean") < limit) & there for name in ("2024", model))
-        braked = (self.brake * m.chance(model, "clean") < limit) & there
-        risk = np.where(faulty, m.chance(model, "came"), m.chance(model, "clean"))
-        readable = there & ~(m.unreadable & bad["term as text"])
-        came = (self.brake * risk < limit) & readable
-        last = came
-        if server == "utilization in percent":
-            risk = m.chance(model, "skewed")
-            last = (self.brake * risk < limit) & readable
-        top, calm = np.maximum(m.worth, 0), first * m.calm - np.maximum(m.calm, 0)
-        real = first * m.worth - top
-        found = {"best possible": top, "limits of the model": calm * ~m.fraud,
-                 "recession": (real - calm) * ~m.fraud, "fraud ring": real * m.fraud,
-                 "new models": (new * 1.0 - first) * m.worth,
-                 "brake": (braked * 1.0 - new) * m.worth,
-                 "utilization in percent": (last * 1.0 - came) * m.worth,
-                 "exploration": m.worth * (readable & ~last)}  # fmt: skip
-        found |= {name: (came * 1.0 - braked) * m.worth * rows for name, rows in bad.items()}
-        lines = {name: m.scale * m.daily(values) for name, values in found.items()}
-        final = m.scale * m.daily(last * m.worth)
-        failing = np.zeros(DAYS)
-        start, end, _ = m.calendar.get("slow leak", (0, 0, None))
-        end = min(end, self.ends.get("slow leak", DAYS))
-        failing[start:end] = 0.004 * np.arange(end - start)
-        leak, out = failing.copy(), 0.04 * (server == "time-out")
-        lines |= {"slow leak": -leak * final, "time-out": -out * (1 - leak) * final}
-        return lines, last, risk, leak + out, self._alerts(last, leak + out, faulty)
-
-    def _alerts(self, granted: np.ndarray, failing: np.ndarray, faulty: np.ndarray) -> tuple:
-        m = self.made
-        sums = np.where(m.daily(faulty)[:, None] > 0, m.sums["came"], m.sums["clean"])
-        sums = np.column_stack([m.rows, m.daily(granted), sums])
-        week = np.cumsum(sums, axis=0)
-        week[7:] -= week[:-7].copy()
-        mean, sd = m.norm
-        z = np.abs(week[:, 2:] / week[:, :1] - mean) / sd
-        z /= np.sqrt(1 / week[:, :1] + 1 / len(m.base))
-        usual = m.expected
-        shift = np.abs(week[:, 1] / week[:, 0] - usual) / np.sqrt(usual * (1 - usual) / week[:, 0])
-        gauges = {
-            "credit_errors_ratio": failing,
-            "credit_mix_z": z.max(1),
-            "credit_grants_z": shift,
-        }
-        table = pd.DataFrame(gauges, DATES)
-        return firing(ALERTS, table), table.to_numpy(), z.argmax(1)
-
-    def ask(self, day: int, hook: str, shown: Any, text: str) -> Any:
-        answer = ask(self.policy, hook, shown)
-        if answer not in ("accept", "ignore", "hold", Plan()):
-            self.log.append((DATES[day], hook, text, answer if isinstance(answer, str) else
-                             f"retrain {answer.retrain}, brake {answer.brake:.2f}, "
-                             f"explore {answer.explore:g}"))  # fmt: skip
-        return answer
-
-    def pay(self, day: int, line: str, euro: float) -> None:
-        self.table[day, LINES.index(line)] += euro
+    def outcome(self, server: str = "", model: str = "", but: list[str] = ()) -> _Outcome:
+        spans = [(name, span) for name, span in self.spans.items() if name not in but]
+        return self.known(model or self.model, server or self.server, self.plan.brake, *spans)
 
     def run(self) -> None:
         for day, date in enumerate(DATES):
+            self.book.append(Counter())
             if date.day == 1:
-                self.month(day, date)
-            for name, (start, _, _) in self.made.calendar.items():
-                if start == day and (name in SERVER[:2] or name.startswith("good")):
+                self.month(day)
+            for name, span in self.made.calendar.items():
+                if span.start == day and (name in SERVER[:2] or name.startswith("good")):
                     self.begin(day, "server", name)
             if self.trial:
-                self.canary(day)
+                self.canary(day, self.trial)
             held = self.file(day)
             self.alarms(day)
             self.close(day, held)
 
-    def month(self, day: int, date: pd.Timestamp) -> None:
-        m, names = self.made, [f"2026-{k:02}" for k in range(1, date.month - 4)]
-        rates = np.array([world.SIGNS[name] for name in SOURCES])
-        excess, promised = np.zeros((len(names), len(SOURCES))), np.zeros(len(names))
-        for k in range(len(names)):
-            rows = (DATES.month.to_numpy()[m.day] == k + 1) & self.granted
-            if rows.any():
-                promised[k] = self.promised[rows].mean()
-                expected = rates[:, 1] + (rates[:, 0] - rates[:, 1]) * promised[k]
-                excess[k] = m.signs[rows].mean(0) - expected
-        signs = pd.DataFrame(excess, names, SOURCES)
-        labels = int(m.labelled(date.month).sum())
-        month = Month(date, labels, signs, pd.Series(promised, names, dtype=float))
-        plan = self.ask(day, "on_month", month, f"{labels:,} labels, signs of {len(names)} months")
-        self.brake, self.explore = float(plan.brake), float(plan.explore)
-        if plan.retrain and labels:
-            self.begin(day, "model", m.retrained(date.month))
+    def ask(self, day: int, hook: str, shown: Any, text: str) -> Any:
+        answer = ask(self.policy, hook, shown)
+        if answer not in ("accept", "ignore", "hold", Plan()):
+            self.log.append((DATES[day], hook, text, str(answer)))
+        return answer
+
+    def month(self, day: int) -> None:
+        m, month = self.made, DATES[day].month
+        labels, names = sum(m.known_in < month), [f"2026-{k:02}" for k in range(1, month - 4)]
+        loans = m.signs.assign(promised=self.promised)[self.granted]
+        loans = loans.groupby(m.month[self.granted]).mean().reindex(names)
+        hit, false = np.transpose([world.SIGNS[name] for name in SOURCES])
+        stated = false + np.outer(loans["promised"], hit - false)
+        loans[SOURCES] -= stated
+        loans = loans.fillna(0.0)
+        shown = Month(DATES[day], int(labels), loans[SOURCES], loans["promised"])
+        text = f"{labels:,} labels, signs of {len(names)} months"
+        self.plan = self.ask(day, "on_month", shown, text)
+        if self.plan.retrain and labels:
+            self.begin(day, "model", m.retrained(month))
 
     def begin(self, day: int, what: str, name: str) -> None:
-        metrics = (ErrorRate(), ScoreShift(), Disagreement())
-        self.trial = {"what": what, "name": name, "since": day,
-                      "evidence": Evidence(Analysis(metrics))}  # fmt: skip
+        evidence = Evidence(Analysis((ErrorRate(), ScoreShift(), Disagreement())))
+        self.trial = SimpleNamespace(what=what, name=name, since=day, evidence=evidence)
 
-    def canary(self, day: int) -> None:
-        m, trial = self.made, self.trial
-        pair = (
-            (trial["name"], self.server)
-            if trial["what"] == "model"
-            else (self.model, trial["name"])
-        )
-        _, _, risk, failing, _ = self.state(*pair)
-        _, _, stable, base, _ = self.state(self.model, self.server)
-        rows = slice(m.edges[day], m.edges[day + 1])
-        rng = np.random.default_rng(day)
-        n = rows.stop - rows.start
-        few = rng.random(n) < 4 * CANARY  # a simulated row is about five applications
-        old = Sample(rng.random(n) < base[day], score=stable[rows])
-        new = Sample(rng.random(few.sum()) < failing[day], score=risk[rows][few])
-        trial["evidence"].add(Batch(old, new, np.column_stack([stable[rows], risk[rows]])))
-        golden = slice(0, 400)
-        differ = (risk[golden] < m.limit[golden]) != (
-            m.chance(pair[0], "clean")[golden] < m.limit[golden]
-        )
-        shown = Canary(DATES[day], trial["what"], day - trial["since"] + 1, int(differ.sum()),
-                       trial["evidence"].guilty())  # fmt: skip
-        text = f"{trial['what']} {trial['name']}, day {shown.days}, parity {shown.parity}"
-        answer = self.ask(day, "on_canary", shown, text + (f", {shown.guilty}"))
+    def canary(self, day: int, trial: SimpleNamespace) -> None:
+        m, old, new = self.made, self.outcome(), self.outcome(**{trial.what: trial.name})
+        rng, rows = np.random.default_rng(day), slice(*m.edges[day : day + 2])
+        few = rng.random(m.rows[day]) < 4 * CANARY  # a simulated row is about five applications
+        stable = Sample(rng.random(len(few)) < old.failing[day], score=old.risk[rows])
+        other = Sample(rng.random(few.sum()) < new.failing[day], score=new.risk[rows][few])
+        trial.evidence.add(Batch(stable, other, np.c_[old.risk[rows], new.risk[rows]]))
+        model, limit = trial.name if trial.what == "model" else self.model, m.limit[GOLDEN]
+        notebook = m.chance(model, "clean")[GOLDEN]
+        parity = int(((new.risk[GOLDEN] < limit) != (notebook < limit)).sum())
+        guilty, days = trial.evidence.guilty(), day - trial.since + 1
+        shown = Canary(DATES[day], trial.what, days, parity, guilty)
+        text = f"{trial.what} {trial.name}, day {days}, parity {parity}, {guilty}"
+        answer = self.ask(day, "on_canary", shown, text)
         if answer == "promote":
-            if trial["what"] == "model":
-                self.before, self.model = self.model, trial["name"]
-            else:
-                self.server = trial["name"]
-            self.promoted, self.trial = day, {}
-        elif answer == "roll back" or shown.days >= 7:
-            self.pay(day, "rework", -REWORK)
-            self.ends[trial["name"]], self.trial = day + 1, {}
+            self.before = self.model if trial.what == "model" else self.before
+            setattr(self, trial.what, trial.name)
+            self.promoted, self.trial = day, None
+        elif answer == "roll back" or days >= 7:
+            self.pay(rework=-REWORK)
+            self.end([trial.name], day + 1)
+            self.trial = None
         else:
-            gain = self.state(*pair)[0], self.state(self.model, self.server)[0]
-            self.pay(day, "canaries", CANARY * np.subtract(*(self.sum(x, day) for x in gain)))
+            self.pay(canaries=CANARY * (new.earned(day) - old.earned(day)))
 
-    def sum(self, lines: dict, day: int) -> float:
-        return sum(values[day] for name, values in lines.items() if name != "exploration")
-
-    def acting(self, day: int, names: list[str]) -> list[str]:
-        spans = ((name, self.made.calendar.get(name, (DAYS, DAYS, None))) for name in names)
-        return [name for name, (start, end, _) in spans
-                if start <= day < min(end, self.ends.get(name, DAYS))]  # fmt: skip
+    def pay(self, **lines: float) -> None:
+        self.book[-1].update({name.replace("_", " "): euro for name, euro in lines.items()})
 
     def file(self, day: int) -> bool:
-        acting, m = self.acting(day, FILES), self.made
-        values = m.reports["came" if acting else "clean"][day]
-        shown = File(DATES[day], int(m.rows[day, 0]), *map(float, values))
-        odd = [
-            f"{n} {v:.1%}" for n, v in zip(list(File.__annotations__)[2:], values, strict=True) if v
-        ]
+        m, acting = self.made, self.acting(day, FILES)
+        shares = m.sums["came" if acting else "clean"][day, :5] / m.rows[day]
+        shown = File(DATES[day], int(m.rows[day]), *shares.tolist())
+        odd = [f"{k} {v:.1%}" for k, v in zip(list(vars(shown))[2:], shares, strict=True) if v]
         if self.ask(day, "on_file", shown, ", ".join(odd) or "as usual") == "accept":
             return False
-        self.pay(day, "pages and checks", -PAGE)
-        self.ends |= {name: day + 3 for name in acting if self.ends.get(name, DAYS) > day + 3}
+        self.pay(pages_and_checks=-PAGE)
+        self.end(acting, day + 3)
         return True
 
+    def acting(self, day: int, names: list[str]) -> list[str]:
+        return [name for name in names if day in self.spans.get(name, NEVER)]
+
+    def end(self, names: list[str], day: int) -> None:
+        for name in self.spans.keys() & names:
+            span = self.spans[name]
+            self.spans[name] = range(span.start, min(span.stop, day))
+
     def alarms(self, day: int) -> None:
-        fires, values, column = self.state(self.model, self.server)[4]
-        for k, name in enumerate(fires.columns):
-            if not fires.to_numpy()[day, k] or day < self.silent.get(name, 0):
+        now = self.outcome()
+        for name, value in zip(now.fires.columns, now.gauges.iloc[day], strict=True):
+            if not now.fires[name].iloc[day] or day < self.silent[name]:
                 continue
-            moved = self.made.names[column[day]] if name == "Mix" else ""
-            shown = Alarm(DATES[day], name, float(values[day, k]), moved, day - self.promoted)
-            text = f"{name} {values[day, k]:.2f} {moved}".strip()
-            answer = self.ask(day, "on_alarm", shown, text)
+            moved = self.made.names[now.moved[day]] if name == "Mix" else ""
+            shown = Alarm(DATES[day], name, float(value), moved, day - self.promoted)
+            answer = self.ask(day, "on_alarm", shown, f"{name} {value:.2f} {moved}".strip())
             self.silent[name] = day + 7
             if answer == "page":
                 self.page(day, name)
             elif answer == "roll back":
-                self.pay(day, "rework", -REWORK)
+                self.pay(rework=-REWORK)
                 self.undo(day)
 
     def undo(self, day: int) -> None:
         if self.server:
-            self.ends[self.server], self.server = day, ""
+            self.end([self.server], day)
+            self.server = ""
         else:
             self.model = self.before
 
     def page(self, day: int, alarm: str) -> None:
-        self.pay(day, "pages and checks", -PAGE)
-        m, late = self.made, 1 + sum(day - one < 30 for one in self.false)
-        harmful = [name for name in FILES if name not in HARMLESS]
-        seen = {"Errors": ["slow leak"], "Mix": [*harmful, "fraud ring"], "Grants": harmful}
-        acting = self.acting(day, seen[alarm])
-        self.ends |= {n: min(day + late, self.ends.get(n, DAYS)) for n in acting}
-        joins = m.calendar.get("wrong join", (0, 0, ()))[2]
-        wrong = self.model != "2024" and int(self.model[5:]) in joins
+        self.pay(pages_and_checks=-PAGE)
+        found, late = self.acting(day, FOUND[alarm]), sum(day - one < 30 for one in self.false)
+        self.end(found, day + 1 + late)
+        wrong = self.model in [f"2026-{month:02}" for month in self.made.joins]
         if (self.server in SERVER and alarm != "Mix") or (wrong and alarm == "Grants"):
             self.undo(day)
-        elif not acting:
+        elif not found:
             self.false.append(day)
 
     def close(self, day: int, held: bool) -> None:
-        m = self.made
-        lines, granted, risk, _, _ = self.state(self.model, self.server, not held)
-        for name, values in lines.items():
-            self.pay(day, name, values[day] * (self.explore if name == "exploration" else 1))
-        if held:
-            self.pay(day, "quarantine", -DELAY * self.sum(lines, day))
-        rows = slice(m.edges[day], m.edges[day + 1])
-        self.granted[rows], self.promised[rows] = granted[rows], risk[rows]
+        now, rows = self.outcome(but=FILES if held else ()), slice(*self.made.edges[day : day + 2])
+        lines = {name: euro[day] for name, euro in now.lines.items()}
+        self.pay(**lines | {"exploration": self.plan.explore * lines["exploration"]})
+        self.pay(quarantine=-DELAY * held * now.earned(day))
+        self.granted[rows], self.promised[rows] = now.granted[rows], now.risk[rows]
 
 
 def run_year(policy: Any, seed: int = 2026, a_month: int = 2_000) -> Year:
     """Run a policy through a world's year.
 
-    Parameters
-    ----------
-    policy : Policy or subclass of it
-        An object is copied, so that it starts each year with the memory that it has now.
-    seed : int, default 2026
-        The world, with its own applications and its own calendar of incidents.
-    a_month : int, default 2000
-        Simulated applications a month; euro are scaled to 120,000 a year.
-
-    Returns
-    -------
-    Year
-
-    Raises
-    ------
-    PolicyError
-        If a hook answers what it cannot answer.
+    `policy` is a class, or an object, which is copied: it starts each year with the memory that it
+    has now. `seed` is the world, with its own applications and its own calendar of incidents;
+    `a_month` are simulated applications, and euro are scaled to 120,000 a year. Raises a
+    PolicyError if a hook answers what it cannot answer.
     """
     here = made(seed, a_month)
     run = _Run(policy() if isinstance(policy, type) else deepcopy(policy), here)
     run.run()
     spans = {name: span for name, span in here.calendar.items() if not name.startswith("good")}
-    causes = pd.DataFrame.from_dict(spans, orient="index", columns=["start", "end", "size"])
-    causes["listed"] = causes.index.isin(LISTED)
-    causes["cause"] = [CAUSES.get(n) or world.incidents[n].cause for n in causes.index]
-    causes["ended"] = [min(causes.loc[n, "end"], run.ends.get(n, DAYS)) for n in causes.index]
-    for name in ("start", "end", "ended"):
-        causes[name] = DATES[0] + pd.to_timedelta(causes[name].astype(int), unit="D")
-    table = pd.DataFrame(run.table, DATES, LINES)
+    days = {name: (span.start, span.stop, run.spans[name].stop) for name, span in spans.items()}
+    causes = pd.DataFrame.from_dict(days, orient="index", columns=["start", "end", "ended"])
+    causes = causes.apply(lambda day: DATES[0] + pd.to_timedelta(day, unit="D"))
+    causes["listed"] = causes.index.isin(world.incidents)  # the team has a runbook for them
+    causes["cause"] = causes.index.map(CAUSES)
     log = pd.DataFrame(run.log, columns=["day", "hook", "shown", "answer"])
+    table = pd.DataFrame(run.book, DATES, LINES).fillna(0.0)
     return Year(seed, table, log, causes.sort_values("start"))
