@@ -24,12 +24,12 @@ class YearExplorer(Explorer):
     def controls(self) -> dict[str, Any]:
         import ipywidgets as w
 
-        look, names = {"description_width": "90px"}, list(self.years)
+        look, names = {"description_width": "90px"}, list(self.years)[::-1]
         days = [(f"{day:%d %B}", k) for k, day in enumerate(DATES)]
         wide = {"style": look, "layout": {"width": "95%"}, "continuous_update": False}
         return {
-            "policy": w.Dropdown(options=names, description="policy", style=look),
-            "other": w.Dropdown(options=names, value=names[-1], description="beside", style=look),
+            "policy": w.Dropdown(options=names, value=names[1], description="policy", style=look),
+            "other": w.Dropdown(options=names, description="beside", style=look),
             "day": w.SelectionSlider(options=days, value=116, description="day", **wide),
             "reveal": w.Checkbox(value=False, description="reveal the causes", style=look),
         }
@@ -37,7 +37,7 @@ class YearExplorer(Explorer):
     def describe(self, policy: str, other: str, day: int, reveal: bool) -> str:
         date, year, missed = DATES[day], self.years[policy], []
         for name in dict.fromkeys((policy, other)):
-            past = self.years[name].days.iloc[: day + 1]
+            past = self.years[name].days[:date]
             euro = (past["best possible"].sum() - past.to_numpy().sum()) / 1e6
             missed.append(f"{name} has missed {euro:.1f} million euro")
         week = year.log[year.log["day"].between(date - pd.Timedelta(days=6), date)]
@@ -63,8 +63,7 @@ class YearExplorer(Explorer):
         ax.axvline(DATES[state["day"]], color=style.BLACK, lw=1)
         low = ax.get_ylim()[0]
         if state["reveal"]:
-            causes = self.years[state["policy"]].causes.drop(index="wrong join", errors="ignore")
-            for one in causes.itertuples():
+            for one in self.years[state["policy"]].causes.itertuples():
                 low -= 24
                 ax.plot([one.start, one.ended], [low, low], color=style.GREY, lw=3)
                 ax.text(one.start, low + 4, one.Index, fontsize=9)

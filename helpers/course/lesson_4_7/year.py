@@ -9,7 +9,6 @@ from dataclasses import dataclass
 from functools import cache, lru_cache, partial
 from itertools import pairwise
 from pathlib import Path
-from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -23,24 +22,15 @@ from helpers.course.rules import firing
 from helpers.rollout import Analysis, Batch, Disagreement, ErrorRate, Evidence, Sample, ScoreShift
 
 DATES = pd.date_range("2026-01-01", "2026-12-31")
-DAYS, A_YEAR, GOLDEN = len(DATES), 120_000, slice(0, 400)
+DAYS, A_YEAR, GOLDEN = len(DATES), 120_000, 400
 PAGE, REWORK, CANARY = 400, 5_000, 0.05
 DELAY = 1 - 0.95**3  # of the customers of a held file, 5 % walk away on each of three days
-ROOM = Path(__file__).parent
-ALERTS = (ROOM / "alerts.yml").read_text(encoding="utf-8")
 SOURCES = list(world.SIGNS)[:3]  # the fourth repeats the first
-FALSE = {"channel": "broker", "employment": "salaried", "late_payments": 0, "utilization": 0.1,
-         "years_employed": 9.0}  # fmt: skip
-OTHERS = tomllib.loads((ROOM / "incidents.toml").read_text(encoding="utf-8"))
-CAUSES = {name: known.cause for name, known in world.incidents.items()} | OTHERS["causes"]
-WORLD = ["best possible", "limits of the model", "recession", "fraud ring"]
-FILES = ["monthly income", "missing history", "term as text", "impossible age", "sent twice",
-         "new purpose", "late payments zero"]  # fmt: skip
-HARMFUL = [name for name in FILES if name not in ("sent twice", "new purpose")]
-SERVER = ["utilization in percent", "time-out", "slow leak"]
-OWN = ["new models", "brake", "exploration", "canaries", "quarantine", "pages and checks", "rework"]
-LINES = [*WORLD, *FILES, *SERVER, *OWN]
-FOUND = {"Errors": ["slow leak"], "Mix": [*HARMFUL, "fraud ring"], "Grants": HARMFUL}  # by a page
+DRAWN = tomllib.loads(Path(__file__).with_name("incidents.toml").read_text(encoding="utf-8"))
+ALERTS = DRAWN["alerts"]
+CAUSES = {name: known.cause for name, known in world.incidents.items()} | DRAWN["causes"]
+FILES, SERVER = DRAWN["lines"]["files"], DRAWN["lines"]["server"]
+LINES = [name for group in DRAWN["lines"].values() for name in group]
 Spans, NEVER = dict[str, range], range(0)
 
 
@@ -63,19 +53,11 @@ class Year:
         """Euro earned."""
         return float(self.days.to_numpy().sum())
 
-    def facts(self, incident: str) -> tuple[list[pd.Timestamp], float]:
-        """Return when an incident began, first made an alarm page, and ended, and its euro."""
-        start, ended = self.causes.loc[incident, ["start", "ended"]]
-        pages = self.log[self.log["answer"].eq("page") & self.log["shown"].str.startswith("Errors")]
-        first = pages.loc[pages["day"].between(start, ended), "day"].min()
-        return [start, first, ended], -float(self.ledger[incident])
-
     def __repr__(self) -> str:
         asked = self.log["answer"].value_counts()
         acts = ", ".join(f"{asked.get(k, 0)} x {k}" for k in ("quarantine", "page", "roll back"))
-        possible = self.days["best possible"].sum() / 1e6
-        earned = f"{self.total / 1e6:.1f} of {possible:.1f} million euro"
-        return f"<Year of world {self.seed}: {earned}; {acts}>"
+        earned, best = self.total / 1e6, self.days["best possible"].sum() / 1e6
+        return f"<Year of world {self.seed}: {earned:.1f} of {best:.1f} million euro; {acts}>"
 
 
 def _calendar(rng: np.random.Generator) -> tuple[Spans, float, list[int]]:
@@ -84,7 +66,7 @@ def _calendar(rng: np.random.Generator) -> tuple[Spans, float, list[int]]:
     for k, name in enumerate(rng.permutation(FILES)[:4].tolist()):
         start = 12 + 85 * k + int(rng.integers(25))
         spans[name] = range(start, start + int(rng.integers(25, 55)))
-    for name, (chance, first, last, length) in OTHERS["drawn"].items():
+    for name, (chance, first, last, length) in DRAWN["when"].items():
         start = int(rng.integers(first, last))
         if rng.random() < chance:
             spans[name] = range(start, start + length)
@@ -108,11 +90,11 @@ class _Made:
         prepare, first = linear(base).named_steps.values()
         self.names = [name.split("__")[-1] for name in prepare.get_feature_names_out()]
         self.models, self.chance = {"2024": first}, cache(self._chance)
-        self.base = prepare.transform(base), base["defaulted"].to_numpy()
-        pool = lender.applications(("2025-01", "2025-12"), a_month // 2)
-        self.pool = prepare.transform(pool), pool["defaulted"].to_numpy()
-        granted = world.profit(pool, first.predict_proba(self.pool[0])[:, 1]) > 0
-        self.known_in = pool["applied_at"].dt.month.where(granted, 99).to_numpy()
+        loans = pd.concat([base, lender.applications(("2025-01", "2025-12"), a_month // 2)])
+        self.loans, self.outcomes = prepare.transform(loans), loans["defaulted"].to_numpy()
+        granted = world.profit(loans, first.predict_proba(self.loans)[:, 1]) > 0
+        self.known_in = np.where(granted, loans["applied_at"].dt.month, 99)
+        self.known_in[: len(base)], self.base = 0, self.loans[: len(base)]
 
         self.calendar, strength, self.joins = _calendar(rng)
         made = lender.applications(("2026-01", "2026-12"), a_month)
@@ -135,10 +117,10 @@ class _Made:
         self.month = made["applied_at"].dt.strftime("%Y-%m").to_numpy()
 
         came, again = self._files(made, seed)
-        skewed = world.incidents["utilization in percent"].apply(came)
-        frames = {"clean": made, "came": came, "skewed": skewed}
+        frames, skew = {"clean": made, "came": came}, world.incidents[SERVER[0]].apply
+        shares = {key: _shares(frame, base) for key, frame in frames.items()}
+        frames |= {f"{key}, skewed": skew(frame) for key, frame in frames.items()}
         self.x = {key: prepare.transform(frame) for key, frame in frames.items()}
-        shares = {key: _shares(frames[key], base) for key in ("clean", "came")}
         shares["came"][:, [0, 4]] = np.c_[self.unreadable, again]
         self.sums = {key: self.daily(np.c_[one, self.x[key]]) for key, one in shares.items()}
         self.expected = (self.chance("2024", "clean") < self.limit).mean()
@@ -148,13 +130,12 @@ class _Made:
         return (self.day >= span.start) & (self.day < span.stop)
 
     def _people(self, made: pd.DataFrame, rng: np.random.Generator) -> tuple:
-        rows = self.within("campaign")
-        if rows.any():
-            part, seed = made[rows].reset_index(drop=True), int(rng.integers(99))
-            part = world.incidents["campaign"].apply(part, seed=seed)
-            made.loc[rows] = part.set_axis(made.index[rows])
+        if "campaign" in self.calendar:
+            rows = np.flatnonzero(self.within("campaign"))
+            young, seed = made.iloc[rows].reset_index(drop=True), int(rng.integers(99))
+            made.iloc[rows] = world.incidents["campaign"].apply(young, seed=seed)
         fraud = self.within("fraud ring") & (rng.random(len(made)) < 0.04)
-        false = FALSE | {"income": made["income"].clip(lower=60_000)}
+        false = DRAWN["false papers"] | {"income": made["income"].clip(lower=60_000)}
         return made.assign(**{k: made[k].mask(fraud, value) for k, value in false.items()}), fraud
 
     def _files(self, made: pd.DataFrame, seed: int) -> tuple[pd.DataFrame, np.ndarray]:
@@ -181,11 +162,10 @@ class _Made:
     def retrained(self, month: int) -> str:
         name, known = f"2026-{month:02}", self.known_in < month
         if name not in self.models:
-            (x, y), (more, their) = self.base, self.pool
-            x, y = np.concatenate([x, more[known]]), np.concatenate([y, their[known]])
+            y = self.outcomes[known]
             if month in self.joins:
                 y = np.random.default_rng(month).permutation(y)
-            self.models[name] = clone(self.models["2024"]).fit(x, y)
+            self.models[name] = clone(self.models["2024"]).fit(self.loans[known], y)
         return name
 
 
@@ -214,19 +194,18 @@ class _Outcome:
         spans = dict(spans)
         there = ~m.fraud | m.within("fraud ring", spans)
         bad = {name: m.within(name, spans) for name in FILES}
-        faulty, clean = np.any(list(bad.values()), axis=0), m.chance(model, "clean")
-        readable = ~(m.unreadable & bad["term as text"])
-        self.risk = np.where(faulty, m.chance(model, "came"), clean)
-        came = grants(self.risk, brake) & readable
-        if server == SERVER[0]:
-            self.risk = m.chance(model, "skewed")
+        faulty, readable = np.any(list(bad.values()), axis=0), ~(m.unreadable & bad["term as text"])
+        clean, skewed = m.chance(model, "clean"), ", skewed" * (server == SERVER[0])
+        came = grants(np.where(faulty, m.chance(model, "came"), clean), brake) & readable
+        decided = grants(clean) != grants(m.chance(model, "clean" + skewed))
+        self.parity = int(decided[:GOLDEN].sum())
+        self.risk = np.where(faulty, *(m.chance(model, key + skewed) for key in ("came", "clean")))
         self.granted = grants(self.risk, brake) & readable
 
         first, top = grants(m.chance("2024", "clean")), np.maximum(m.worth, 0)
         calm, real = first * m.calm - np.maximum(m.calm, 0), first * m.worth - top
         lines = {"best possible": top, "limits of the model": calm * ~m.fraud,
-                 "recession": (real - calm) * ~m.fraud, "fraud ring": real * m.fraud,
-                 "exploration": m.worth * (there & readable & ~self.granted)}  # fmt: skip
+                 "recession": (real - calm) * ~m.fraud, "fraud ring": real * m.fraud}  # fmt: skip
         now = grants(clean, brake)
         steps = {"": first, "new models": grants(clean), "brake": now}
         for name, rows in bad.items():
@@ -241,26 +220,19 @@ class _Outcome:
         leak[since] = 0.004 * np.arange(len(since))
         out = 0.04 * (server == "time-out")
         self.lines |= {"slow leak": -leak * final, "time-out": -out * (1 - leak) * final}
-        self.failing = leak + out
-        self._alarms(m, faulty)
+        self.failing, self.earned = leak + out, sum(self.lines.values())
 
-    def _alarms(self, m: _Made, faulty: np.ndarray) -> None:
         files = np.where(m.daily(faulty)[:, None] > 0, m.sums["came"], m.sums["clean"])
         week = np.c_[m.daily(self.granted), m.rows, files[:, 5:]].cumsum(axis=0)
         week[7:] -= week[:-7].copy()
-        (granted, rows), x, base = week[:, :2].T, week[:, 2:], m.base[0]
+        (granted, rows), x, base = week[:, :2].T, week[:, 2:], m.base
         z = np.abs(x / rows[:, None] - base.mean(0)) / (base.std(0) + 1e-9)
         z /= np.sqrt(1 / rows + 1 / len(base))[:, None]
         error = np.sqrt(m.expected * (1 - m.expected) / rows)
-        self.gauges = pd.DataFrame({
-            "credit_errors_ratio": self.failing,
-            "credit_mix_z": z.max(axis=1),
-            "credit_grants_z": np.abs(granted / rows - m.expected) / error,
-        }, DATES)  # fmt: skip
+        grants_z = np.abs(granted / rows - m.expected) / error
+        gauges = {"errors_ratio": self.failing, "mix_z": z.max(axis=1), "grants_z": grants_z}
+        self.gauges = pd.DataFrame(gauges, DATES).add_prefix("credit_")
         self.fires, self.moved = firing(ALERTS, self.gauges), z.argmax(axis=1)
-
-    def earned(self, day: int) -> float:
-        return sum(euro[day] for name, euro in self.lines.items() if name != "exploration")
 
 
 class _Run:
@@ -280,71 +252,63 @@ class _Run:
         return self.known(model or self.model, server or self.server, self.plan.brake, *spans)
 
     def run(self) -> None:
-        for day, date in enumerate(DATES):
+        for day in range(DAYS):
             self.book.append(Counter())
-            if date.day == 1:
+            if DATES[day].is_month_start:
                 self.month(day)
             for name, span in self.made.calendar.items():
                 if span.start == day and (name in SERVER[:2] or name.startswith("good")):
                     self.begin(day, "server", name)
             if self.trial:
-                self.canary(day, self.trial)
+                self.canary(day, *self.trial)
             held = self.file(day)
-            self.alarms(day)
+            self.alarms(day, self.outcome())
             self.close(day, held)
 
     def ask(self, day: int, hook: str, shown: Any, text: str) -> Any:
         answer = ask(self.policy, hook, shown)
-        if answer not in ("accept", "ignore", "hold", Plan()):
+        if answer not in ("accept", "hold", Plan()):
             self.log.append((DATES[day], hook, text, str(answer)))
         return answer
 
     def month(self, day: int) -> None:
         m, month = self.made, DATES[day].month
-        labels, names = sum(m.known_in < month), [f"2026-{k:02}" for k in range(1, month - 4)]
+        names = [f"2026-{k:02}" for k in range(1, month - 4)]
+        labels = int((m.known_in < month).sum()) - len(m.base)
         loans = m.signs.assign(promised=self.promised)[self.granted]
         loans = loans.groupby(m.month[self.granted]).mean().reindex(names)
         hit, false = np.transpose([world.SIGNS[name] for name in SOURCES])
-        stated = false + np.outer(loans["promised"], hit - false)
-        loans[SOURCES] -= stated
-        loans = loans.fillna(0.0)
-        shown = Month(DATES[day], int(labels), loans[SOURCES], loans["promised"])
+        loans[SOURCES] -= false + np.outer(loans["promised"], hit - false)
+        shown = Month(DATES[day], labels, loans[SOURCES].fillna(0.0), loans["promised"].fillna(0.0))
         text = f"{labels:,} labels, signs of {len(names)} months"
         self.plan = self.ask(day, "on_month", shown, text)
         if self.plan.retrain and labels:
             self.begin(day, "model", m.retrained(month))
 
     def begin(self, day: int, what: str, name: str) -> None:
-        evidence = Evidence(Analysis((ErrorRate(), ScoreShift(), Disagreement())))
-        self.trial = SimpleNamespace(what=what, name=name, since=day, evidence=evidence)
+        metrics = ErrorRate(), ScoreShift(), Disagreement()
+        self.trial = what, name, day, Evidence(Analysis(metrics))
 
-    def canary(self, day: int, trial: SimpleNamespace) -> None:
-        m, old, new = self.made, self.outcome(), self.outcome(**{trial.what: trial.name})
+    def canary(self, day: int, what: str, name: str, since: int, evidence: Evidence) -> None:
+        m, old, new = self.made, self.outcome(), self.outcome(**{what: name})
         rng, rows = np.random.default_rng(day), slice(*m.edges[day : day + 2])
         few = rng.random(m.rows[day]) < 4 * CANARY  # a simulated row is about five applications
         stable = Sample(rng.random(len(few)) < old.failing[day], score=old.risk[rows])
         other = Sample(rng.random(few.sum()) < new.failing[day], score=new.risk[rows][few])
-        trial.evidence.add(Batch(stable, other, np.c_[old.risk[rows], new.risk[rows]]))
-        model, limit = trial.name if trial.what == "model" else self.model, m.limit[GOLDEN]
-        notebook = m.chance(model, "clean")[GOLDEN]
-        parity = int(((new.risk[GOLDEN] < limit) != (notebook < limit)).sum())
-        guilty, days = trial.evidence.guilty(), day - trial.since + 1
-        shown = Canary(DATES[day], trial.what, days, parity, guilty)
-        text = f"{trial.what} {trial.name}, day {days}, parity {parity}, {guilty}"
-        answer = self.ask(day, "on_canary", shown, text)
+        evidence.add(Batch(stable, other, np.c_[old.risk[rows], new.risk[rows]]))
+        now = Canary(DATES[day], what, day - since + 1, new.parity, evidence.guilty())
+        text = f"{what} {name}, day {now.days}, parity {now.parity}, {now.guilty}"
+        answer = self.ask(day, "on_canary", now, text)
         if answer == "promote":
-            self.before = self.model if trial.what == "model" else self.before
-            setattr(self, trial.what, trial.name)
+            self.before = self.model if what == "model" else self.before
+            setattr(self, what, name)
             self.promoted, self.trial = day, None
-        elif answer == "roll back" or days >= 7:
-            self.pay(rework=-REWORK)
-            self.end([trial.name], day + 1)
+        elif answer == "roll back" or now.days >= 7:
+            self.book[-1]["rework"] -= REWORK
+            self.end([name], day + 1)
             self.trial = None
         else:
-            self.pay(canaries=CANARY * (new.earned(day) - old.earned(day)))
-
-    def pay(self, **lines: float) -> None:
-        self.book[-1].update({name.replace("_", " "): euro for name, euro in lines.items()})
+            self.book[-1]["canaries"] += CANARY * (new.earned[day] - old.earned[day])
 
     def file(self, day: int) -> bool:
         m, acting = self.made, self.acting(day, FILES)
@@ -353,7 +317,7 @@ class _Run:
         odd = [f"{k} {v:.1%}" for k, v in zip(list(vars(shown))[2:], shares, strict=True) if v]
         if self.ask(day, "on_file", shown, ", ".join(odd) or "as usual") == "accept":
             return False
-        self.pay(pages_and_checks=-PAGE)
+        self.book[-1]["pages and checks"] -= PAGE
         self.end(acting, day + 3)
         return True
 
@@ -365,8 +329,7 @@ class _Run:
             span = self.spans[name]
             self.spans[name] = range(span.start, min(span.stop, day))
 
-    def alarms(self, day: int) -> None:
-        now = self.outcome()
+    def alarms(self, day: int, now: _Outcome) -> None:
         for name, value in zip(now.fires.columns, now.gauges.iloc[day], strict=True):
             if not now.fires[name].iloc[day] or day < self.silent[name]:
                 continue
@@ -376,52 +339,41 @@ class _Run:
             self.silent[name] = day + 7
             if answer == "page":
                 self.page(day, name)
-            elif answer == "roll back":
-                self.pay(rework=-REWORK)
-                self.undo(day)
-
-    def undo(self, day: int) -> None:
-        if self.server:
-            self.end([self.server], day)
-            self.server = ""
-        else:
-            self.model = self.before
 
     def page(self, day: int, alarm: str) -> None:
-        self.pay(pages_and_checks=-PAGE)
-        found, late = self.acting(day, FOUND[alarm]), sum(day - one < 30 for one in self.false)
-        self.end(found, day + 1 + late)
-        wrong = self.model in [f"2026-{month:02}" for month in self.made.joins]
-        if (self.server in SERVER and alarm != "Mix") or (wrong and alarm == "Grants"):
-            self.undo(day)
+        self.book[-1]["pages and checks"] -= PAGE
+        found = self.acting(day, DRAWN["found"][alarm])
+        self.end(found, day + 1 + sum(day - one < 30 for one in self.false))
+        if self.server in SERVER and alarm != "Mix":
+            self.end([self.server], day)
+            self.server = ""
+        elif alarm == "Grants" and self.model in [f"2026-{k:02}" for k in self.made.joins]:
+            self.model = self.before
         elif not found:
             self.false.append(day)
 
     def close(self, day: int, held: bool) -> None:
         now, rows = self.outcome(but=FILES if held else ()), slice(*self.made.edges[day : day + 2])
-        lines = {name: euro[day] for name, euro in now.lines.items()}
-        self.pay(**lines | {"exploration": self.plan.explore * lines["exploration"]})
-        self.pay(quarantine=-DELAY * held * now.earned(day))
+        self.book[-1].update({name: euro[day] for name, euro in now.lines.items()})
+        self.book[-1]["quarantine"] -= DELAY * held * now.earned[day]
         self.granted[rows], self.promised[rows] = now.granted[rows], now.risk[rows]
 
 
 def run_year(policy: Any, seed: int = 2026, a_month: int = 2_000) -> Year:
-    """Run a policy through a world's year.
+    """Run a policy, a class or an object (which is copied), through the year of world `seed`.
 
-    `policy` is a class, or an object, which is copied: it starts each year with the memory that it
-    has now. `seed` is the world, with its own applications and its own calendar of incidents;
-    `a_month` are simulated applications, and euro are scaled to 120,000 a year. Raises a
-    PolicyError if a hook answers what it cannot answer.
+    `a_month` applications are simulated, and euro are scaled to 120,000 a year. Raises a ValueError
+    if a hook answers what it cannot answer.
     """
     here = made(seed, a_month)
     run = _Run(policy() if isinstance(policy, type) else deepcopy(policy), here)
     run.run()
-    spans = {name: span for name, span in here.calendar.items() if not name.startswith("good")}
-    days = {name: (span.start, span.stop, run.spans[name].stop) for name, span in spans.items()}
+    spans = {name: span for name, span in run.spans.items() if not name.startswith("good")}
+    days = {name: (end.start, here.calendar[name].stop, end.stop) for name, end in spans.items()}
     causes = pd.DataFrame.from_dict(days, orient="index", columns=["start", "end", "ended"])
     causes = causes.apply(lambda day: DATES[0] + pd.to_timedelta(day, unit="D"))
     causes["listed"] = causes.index.isin(world.incidents)  # the team has a runbook for them
     causes["cause"] = causes.index.map(CAUSES)
     log = pd.DataFrame(run.log, columns=["day", "hook", "shown", "answer"])
-    table = pd.DataFrame(run.book, DATES, LINES).fillna(0.0)
-    return Year(seed, table, log, causes.sort_values("start"))
+    days = pd.DataFrame(run.book, DATES, LINES).fillna(0.0)
+    return Year(seed, days, log, causes.sort_values("start"))
