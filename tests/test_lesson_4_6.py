@@ -10,9 +10,9 @@ import yaml
 from views import controls, picture, words
 
 from helpers.course.lesson_4_6 import exercises as room
-from helpers.course.lesson_4_6.rules import RuleError, firing, read
 from helpers.course.lesson_4_6.view import AlertExplorer
 from helpers.course.lesson_4_6.year import TIMES, Year, pages, score
+from helpers.course.rules import RuleError, firing, read
 
 FILE = """
 groups:

@@ -86,8 +86,8 @@ def _estimate(answer: Any) -> str | None:
 
 
 def _rules(answer: Any) -> str | None:
-    from helpers.course.lesson_4_6.rules import RuleError, read
     from helpers.course.lesson_4_6.year import pages, score, year
+    from helpers.course.rules import RuleError, read
 
     try:
         for rule in read(answer):

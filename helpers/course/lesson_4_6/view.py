@@ -6,8 +6,8 @@ from functools import cache
 from typing import Any
 
 from helpers.base import style
-from helpers.course.lesson_4_6.rules import minutes
 from helpers.course.lesson_4_6.year import Year, pages, score
+from helpers.course.rules import minutes
 from helpers.course.views import Explorer, subplots
 
 _METRICS = {"failed requests": "errors", "out of range": "out_of_range",

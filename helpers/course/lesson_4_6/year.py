@@ -10,8 +10,8 @@ import numpy as np
 import pandas as pd
 
 from helpers import world
-from helpers.course.lesson_4_6.rules import firing
 from helpers.course.linear import NUMBERS, TEXTS, linear
+from helpers.course.rules import firing
 
 HOUR = pd.Timedelta(hours=1)
 TIMES = pd.date_range("2026-01-01", "2027-03-01", freq="min", inclusive="left")
