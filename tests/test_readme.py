@@ -90,7 +90,7 @@ def test_the_reply_that_is_shown_is_the_one_that_is_given():
 def test_lessons_have_the_minutes_of_the_lessons():
     for lesson in resources.lessons():
         place = lesson.path.relative_to(ROOT).as_posix()
-        (row,) = [row for row in README.splitlines() if f"({place}) |" in row]
+        (row,) = re.findall(rf"^.*\({re.escape(place)}\) \| .* \| \d+ \|$", README, re.M)
         assert row.endswith(f"| {lesson.minutes} |"), row
 
 
