@@ -64,9 +64,9 @@ class YearExplorer(Explorer):
         low = ax.get_ylim()[0]
         if state["reveal"]:
             for one in self.years[state["policy"]].causes.itertuples():
-                low -= 24
-                ax.plot([one.start, one.ended], [low, low], color=style.GREY, lw=3)
-                ax.text(one.start, low + 4, one.Index, fontsize=9)
+                low -= 30
+                ax.plot([one.start, one.ended], [low, low], color=style.GREY, lw=2)
+                ax.text(one.start, low + 3, one.Index, fontsize=9, va="bottom")
         ax.set(ylim=(low - 10, 40), ylabel="earned minus best possible\n(1,000 euro a day)",
                title="A day's loss; marks are actions")  # fmt: skip
         ax.legend(loc="upper center", bbox_to_anchor=(0.5, -0.08), ncols=6)
