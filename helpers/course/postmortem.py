@@ -10,8 +10,8 @@ import pandas as pd
 TEXTS = ("detection", "cause", "lesson")
 KEYS = (*TEXTS, "timeline", "impact_euro", "actions")
 ACTION = ("what", "owner", "due", "kind")
-WHO = r"\b(he|she|they|who|engineer|developer|analyst|operator|manager|lead|colleague|on call)\b"
-DID = r"\b(forgot|ignored|failed to|overlooked|asleep|careless|did not|didn't|should have)\b"
+WHO = r"\b(he|she|they|who|engineer|developer|analyst|operator|manager|lead|colleague|on.call)\b"
+DID = r"\b(forgot|ignored|missed|failed to|overlooked|asleep|careless|did not|didn't|should have)\b"
 BLAME = re.compile(rf"{WHO}[^.;:]*{DID}|human error|negligen|to blame|stupid", re.IGNORECASE)
 EMPTY = re.compile(r"careful|attention|watch out|vigilan|remind|try harder", re.IGNORECASE)
 NOBODY = ("all", "everybody", "everyone", "team", "the team", "we", "tbd")
