@@ -33,7 +33,7 @@ EXTRA = {
 }
 # These run in the TFX environment.
 THERE = ["*/in_tfx.py", "tfx/kernel.py", "pipelines/loans.py", "pipelines/modules/*.py"]
-THERE += ["lesson_2_5/in_kernel.py", "lesson_2_5/exported.py"]
+THERE += ["lesson_2_5/in_kernel.py", "lesson_2_5/exported.py", "lesson_2_6/hops.py"]
 COMES_WITH = {
     "PIL": "matplotlib",
     "cycler": "matplotlib",
