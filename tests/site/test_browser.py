@@ -7,7 +7,7 @@ from conftest import PAGES
 PARTS = "html, main, .bd-content, .bd-article-container, .bd-article"
 WIDE = f"""[...document.querySelectorAll("{PARTS}")]
     .filter(one => one.scrollWidth > one.clientWidth).map(one => one.className || one.tagName)"""
-OUT_OF_REACH = """[...document.querySelectorAll("pre, .output")]
+OUT_OF_REACH = """[...document.querySelectorAll("pre, .output, .pst-scrollable-table-container")]
     .some(one => one.scrollWidth > one.clientWidth && one.tabIndex < 0)"""
 DRAWN = "[...document.images].filter(one => !one.complete || !one.naturalWidth).map(one => one.src)"
 
