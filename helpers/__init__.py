@@ -26,6 +26,7 @@ __all__ = [
     "lineage",
     "model_card",
     "pipelines",
+    "postmortem",
     "rollout",
     "serving",
     "tfx",

@@ -9,7 +9,7 @@ from helpers.course.exercises.core import find
 from helpers.course.lesson_4_7.policy import Calm, Plan, Policy
 from helpers.course.lesson_4_7.view import YearExplorer
 from helpers.course.lesson_4_7.year import DATES, LINES, made, run_year
-from helpers.course.postmortem import faults
+from helpers.postmortem import faults
 
 SEED, SMALL = 2026, 500
 

@@ -99,6 +99,7 @@ FLOORS = {
     "validation": 3,
     "fairness": 3,
     "cards": 3,
+    "postmortem": 3,
     "explanation": 3,
     "rollout": 3,
     "drift": 3,

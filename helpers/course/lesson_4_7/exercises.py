@@ -16,7 +16,7 @@ from helpers.course.exercises.judges import as_names, as_numbers, number
 from helpers.course.exercises.texts import replies
 from helpers.course.lesson_4_7.policy import Calm, Policy
 from helpers.course.lesson_4_7.year import run_year
-from helpers.course.postmortem import faults
+from helpers.postmortem import faults
 
 MONTHS = pd.read_csv(Path(__file__).with_name("months.csv"))  # the notebook shows those up to 20
 LEAK = pd.to_datetime(["2026-08-30", "2026-09-09", "2026-09-11"])  # begin, first page, end
@@ -115,8 +115,8 @@ def _postmortem(answer: Any) -> Iterator[str]:
         yield f"Expected a dict with the six keys, got {kind_of(answer)}."
     try:
         found = faults(answer, LEAK, 31_735, "Errors")
-    except (TypeError, ValueError, AttributeError, KeyError) as error:
-        yield f"A part has a form that the program cannot read: {error}"
+    except ValueError as error:
+        yield f"The program cannot read it: {error}."
     if found:
         yield f"{replies('4.7-f')[found[0]]} ({found[1]})"
 

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any
 
 import pandas as pd
 
@@ -17,16 +18,55 @@ EMPTY = re.compile(r"careful|attention|watch out|vigilan|remind|try harder", re.
 NOBODY = ("all", "everybody", "everyone", "team", "the team", "we", "tbd")
 
 
-def faults(document: dict, dates: Sequence, euro: float, alarm: str) -> tuple[str, str] | None:
-    """Return the first fault of a postmortem: its key and what was found; None if there is none.
+def faults(
+    document: Mapping[str, Any], dates: Sequence[Any], euro: float, alarm: str
+) -> tuple[str, str] | None:
+    """Return the first fault of a postmortem, or None.
 
-    `dates` are the begin, the first page and the end; `euro` is what it cost, `alarm` what paged.
+    It checks the form, and the facts of records; whether the cause is the true one, people judge.
+
+    Parameters
+    ----------
+    document : dict
+        ``timeline``, pairs of date and text; the texts ``detection``, ``cause`` and ``lesson``;
+        ``impact_euro``; ``actions``, dicts of ``what``, ``owner``, ``due`` and ``kind``, which is
+        ``"detect"``, ``"prevent"`` or ``"mitigate"``.
+    dates : sequence of dates
+        The begin, the first page and the end, which the timeline must have.
+    euro : float
+        What the incident has cost; the stated impact may differ by 2 percent.
+    alarm : str
+        What paged, to be named in ``detection``.
+
+    Returns
+    -------
+    tuple of str or None
+        The kind of fault, such as ``"blame"``, and what was found.
+
+    Raises
+    ------
+    ValueError
+        If a part has a form that cannot be read, such as a timeline without pairs.
+
+    Examples
+    --------
+    >>> faults({"cause": "He forgot it."}, ["2026-01-13", "2026-01-16"], 900, "Mix")
+    ('missing', 'detection, lesson, timeline, impact_euro, actions')
     """
-    checks = _checks(document, dates, euro, alarm)
-    return next(((key, found) for key, found, fine in checks if not fine), None)
+    days = pd.DatetimeIndex(dates)
+    try:
+        checks = _checks(document, days, euro, alarm)
+        return next(((key, found) for key, found, fine in checks if not fine), None)
+    except (AttributeError, KeyError, TypeError, ValueError) as error:
+        raise ValueError(
+            f"a part of the postmortem has a form that cannot be read ({error}); expected are "
+            f"{', '.join(KEYS)}, the timeline as pairs, the actions as dicts of {', '.join(ACTION)}"
+        ) from error
 
 
-def _checks(document: dict, dates: Sequence, euro: float, alarm: str) -> Iterator[tuple]:
+def _checks(
+    document: Mapping[str, Any], dates: pd.DatetimeIndex, euro: float, alarm: str
+) -> Iterator[tuple[str, str, bool]]:
     """Ask one question after the other: key, what was found, and whether all is well."""
     lacking = [key for key in KEYS if not document.get(key)]
     yield "missing", ", ".join(lacking), not lacking
