@@ -3,18 +3,11 @@
 import numpy as np
 import pytest
 
+from benchmarks.lesson_1_1 import BOOK
 from helpers.course.lesson_1_1 import pilot
 from helpers.course.lesson_1_1.exercises import LEAST_MEAN, LEAST_WORST, WORLDS
 
 ALIKE, OTHER = range(0, 6, 2), range(1, 6, 2)
-BOOK = {
-    "source": "loan book",
-    "first_model": "linear",
-    "rows_needed": 16_000,
-    "launch_in_months": 6,
-    "optimize": "profit",
-    "stopped_by": "late instalments",
-}
 
 
 def euro(worlds, **changed):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import numbers
-from collections.abc import Callable, Collection, Iterable, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 from helpers.course.exercises.calls import ReplyError, kind_of, run
@@ -177,6 +177,23 @@ def behaves(cases: Sequence[tuple[tuple, Any, str]]) -> Judge:
         return None
 
     return judge
+
+
+def first_reply(tries: Callable[[Any], Iterator[str | None]]) -> Judge:
+    """Judge an answer by a generator of replies: the first one that is not empty is given.
+
+    Parameters
+    ----------
+    tries : callable
+        Takes the answer, and yields what is wrong with it; nothing, None or "" where all is well.
+
+    Examples
+    --------
+    >>> judge = first_reply(lambda answer: ("Too large." for most in (9, 5) if answer > most))
+    >>> judge(7), judge(5)
+    ('Too large.', None)
+    """
+    return lambda answer: next(filter(None, tries(answer)), None)
 
 
 def slip(

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import tomllib
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.course.exercises.calls import run
-from helpers.course.exercises.judges import as_numbers, assigned, behaves, number, slip
+from helpers.course.exercises.judges import as_numbers, assigned, behaves, first_reply, number, slip
 from helpers.course.exercises.texts import replies
 from helpers.course.lesson_1_1 import pilot
 from helpers.course.lesson_1_1.design_document import review
@@ -21,11 +21,6 @@ CASES = tomllib.loads(Path(__file__).with_name("cases.toml").read_text(encoding=
 WORLDS = range(12)
 LEAST_MEAN, LEAST_WORST = 0.9e6, -2e6  # euro; the solution has 1.2 and -1.8 million
 CHOICES = {"first_model": pilot.MODELS, "optimize": pilot.METRICS, "stopped_by": pilot.SIGNALS}
-
-
-def _first(tries: Callable[[Any], Iterator[str]]) -> Callable[[Any], str | None]:
-    """Return a judge: its reply is the first one that a generator has, and that is not empty."""
-    return lambda answer: next(filter(None, tries(answer)), None)
 
 
 def _slip(id: str, got: Sequence, slips: Mapping[str, tuple], within: tuple, about: str) -> str:
@@ -140,7 +135,7 @@ def _design(page: Any) -> Iterator[str]:
 
 JUDGES = {
     "1.1-a": number(0.1, within=0.003, replies=replies("1.1-a")),
-    "1.1-b": _first(_value),
+    "1.1-b": first_reply(_value),
     "1.1-c": assigned(
         {"age": "rule", "repay": "model", "letters": "model", "mergers": "people"},
         values=("rule", "model", "people"),
@@ -151,7 +146,7 @@ JUDGES = {
          replies("1.1-d")[case["reply"]])
         for case in CASES["choose"]
     ]),
-    "1.1-e": _first(_wait),
-    "1.1-f": _first(_promise),
-    "1.1-g": _first(_design),
+    "1.1-e": first_reply(_wait),
+    "1.1-f": first_reply(_promise),
+    "1.1-g": first_reply(_design),
 }  # fmt: skip

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import cache, partial
 from itertools import combinations
 from pathlib import Path
@@ -12,7 +12,7 @@ import numpy as np
 import pandas as pd
 
 from helpers.course.exercises.calls import kind_of, run
-from helpers.course.exercises.judges import as_names, as_numbers, number
+from helpers.course.exercises.judges import as_names, as_numbers, first_reply, number
 from helpers.course.exercises.texts import replies
 from helpers.course.lesson_4_7.policy import Calm, Policy
 from helpers.course.lesson_4_7.year import run_year
@@ -24,11 +24,6 @@ RECESSION, NONE = (102, 103, 104, 107, 109, 112, 114, 115), (101, 105, 106, 108,
 TRAP = {"": 100, "a": 99, "b": 98, "c": 98, "d": 97, "bc": 97, "bd": 81, "cd": 81, "ab": 80,
         "ac": 80, "ad": 80, "abd": 75, "abc": 60, "acd": 60, "bcd": 60, "abcd": 50}  # fmt: skip
 _calm = cache(partial(run_year, Calm, a_month=500))
-
-
-def _first(tries: Callable[[Any], Iterator[str]]) -> Callable[[Any], str | None]:
-    """Return a judge: its reply is the first one that a generator has, and that is not empty."""
-    return lambda answer: next(filter(None, tries(answer)), None)
 
 
 def _diagnose(answer: Any) -> Iterator[str]:
@@ -123,9 +118,9 @@ def _postmortem(answer: Any) -> Iterator[str]:
 
 JUDGES = {
     "4.7-a": number(2.82, within=0.06, replies=replies("4.7-a")),
-    "4.7-b": _first(_diagnose),
-    "4.7-c": _first(_policy),
-    "4.7-d": _first(_budget),
-    "4.7-e": _first(_cut),
-    "4.7-f": _first(_postmortem),
+    "4.7-b": first_reply(_diagnose),
+    "4.7-c": first_reply(_policy),
+    "4.7-d": first_reply(_budget),
+    "4.7-e": first_reply(_cut),
+    "4.7-f": first_reply(_postmortem),
 }
